@@ -59,7 +59,7 @@ def owner(layers, path):
 def resolve(root, name):
     """Path from the root of the file that <name> means, or None when it is not ours."""
     if name.startswith('port/'):
-        for port in ('hypervisor/hw/x86', 'hypervisor/host'):
+        for port in ('hypervisor/hw/x86/port', 'hypervisor/host/port'):
             if os.path.exists(os.path.join(root, port, name)):
                 return f'{BASE}/{name}'
     if not name.startswith('xen/'):

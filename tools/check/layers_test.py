@@ -19,7 +19,7 @@ CLEAN = {
     'hypervisor/base/LAYER': 'uses: lib\n',
     'hypervisor/base/types.h': '#include <stdint.h>\n#include <lib/list.h>\nvoid hv_send_ipi(int cpu);\n',
     'hypervisor/host/LAYER': 'uses: hypervisor/base\nhosted: yes\n',
-    'hypervisor/host/port/cpu.h': '#include <pthread.h>\n#include <base/types.h>\n',
+    'hypervisor/host/port/port/cpu.h': '#include <pthread.h>\n#include <base/types.h>\n',
     'hypervisor/core/LAYER': 'uses: hypervisor/base\n',
     'hypervisor/core/evtchn.c': '#include <base/types.h>\n#include <port/cpu.h>\nvoid evtchn_send(void) { hv_send_ipi(1); }\n',
     'hypervisor/core/evtchn.h': 'void evtchn_send(void);\n',
@@ -43,7 +43,8 @@ class LayersTest(unittest.TestCase):
                     src = os.path.join(root, path)
                     obj = os.path.join(root, 'obj', path[:-2] + '.o')
                     os.makedirs(os.path.dirname(obj), exist_ok=True)
-                    code = ''.join(l for l in open(src) if '#include' not in l)
+                    with open(src) as f:
+                        code = ''.join(line for line in f if '#include' not in line)
                     subprocess.run(['gcc', '-w', '-xc', '-ffreestanding', '-c', '-', '-o', obj],
                                    input='void hv_send_ipi(int); void evtchn_send(void);' + code, text=True, check=True)
             return layers.check(root, os.path.join(root, 'obj'))

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The contract with the machine: everything that base, core, model and guest may ask of it. Defined twice, by hw/x86 for the
+ * machine and by host/ for Linux programs. Calls that are one instruction long are inline, in <port/cpu.h>.
+ */
+#pragma once
+#include <base/types.h>
+#include <port/cpu.h>
+
+/* A set of pCPUs, one bit each. */
+typedef struct {
+    uint64_t bits;
+} cpuset_t;
+
+#define CPUSET_NONE ((cpuset_t){0})
+#define CPUSET_ALL ((cpuset_t){~0ull})
+
+static inline bool cpuset_has(cpuset_t s, unsigned int cpu)
+{
+    return (s.bits >> cpu) & 1;
+}
+
+static inline cpuset_t cpuset_of(unsigned int cpu)
+{
+    return (cpuset_t){1ull << cpu};
+}
+
+static inline bool cpuset_is_empty(cpuset_t s)
+{
+    return s.bits == 0;
+}
+
+static inline cpuset_t cpuset_and(cpuset_t a, cpuset_t b)
+{
+    return (cpuset_t){a.bits & b.bits};
+}
+
+/* pCPUs that are online now; bit set by the port as each comes up. */
+extern cpuset_t cpus_online;
+
+/* Time: nanoseconds since boot, monotonic and the same on every pCPU. */
+uint64_t port_now_ns(void);
+/* Seconds since 1970 (UTC) at port_now_ns() == 0, in nanoseconds. */
+uint64_t port_wallclock_base_ns(void);
+/* Raise SOFTIRQ_TIMER on this pCPU at or after @deadline_ns; 0 disarms. One deadline a pCPU: a later call replaces it. */
+void port_timer_arm(uint64_t deadline_ns);
+
+/* Make @cpu look at its pending softirqs soon (an inter-processor interrupt unless it is this one). */
+void port_kick_cpu(unsigned int cpu);
+/* Run @fn(@arg) on each pCPU of @cpus in interrupt context and, if @wait, return when all have. Interrupts must be on when waiting. */
+void port_call_on(cpuset_t cpus, void (*fn)(void *arg), void *arg, bool wait);
+/* Discard every non-global translation on each pCPU of @cpus before returning. */
+void port_flush_tlb(cpuset_t cpus);
+/* Discard the translation of @va on each pCPU of @cpus before returning. */
+void port_flush_tlb_page(cpuset_t cpus, vaddr_t va);
+/* Counts flushes of this pCPU's whole TLB, machine-wide and monotonic; see frame_aux in base/frame.h. */
+uint32_t port_tlb_clock(void);
+
+/* Bytes to the machine's console (serial, VGA): raw, may be called with interrupts off. */
+void port_console_write(const char *text, size_t len);
+
+/* Stop the machine with a message, registers and a backtrace. */
+_Noreturn void port_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void port_reboot(void);
+_Noreturn void port_power_off(void);
+
+/* Small objects of the hypervisor's own, zeroed; NULL when memory is out. zfree(NULL) does nothing. */
+void *zalloc(size_t size) __attribute__((malloc, warn_unused_result));
+void zfree(void *ptr);

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What core/domain and core/hypercall need from the guest layer (guest/<arch>). */
+#pragma once
+#include <core/domain/domain.h>
+
+/* Allocate the architecture's struct around a zeroed struct domain / struct vcpu; NULL when memory is out. */
+struct domain *arch_domain_alloc(void);
+struct vcpu *arch_vcpu_alloc(void);
+/* Fill in and check the architecture's part. Errors as domain_create()/vcpu_create(). */
+int arch_domain_init(struct domain *d, const struct domain_config *c);
+int arch_vcpu_init(struct vcpu *v);
+/* Release what init took; called once, when nothing runs and nothing maps it any more. */
+void arch_vcpu_free(struct vcpu *v);
+void arch_domain_free(struct domain *d);
+/* One resumable step of teardown before the frames go: drop page tables, p2m, vCPU references. 0 or -XEN_ERESTART. */
+int arch_domain_relinquish(struct domain *d);
+/* Passed to domain_mem_relinquish() for this domain; NULL when its kind has none. */
+int (*arch_drop_types(const struct domain *d))(mfn_t mfn);
+
+/* @v has an event: make it take its upcall soon if it runs on another pCPU (it was woken already). Any context. */
+void arch_vcpu_kick(struct vcpu *v);
+
+/*
+ * Memory by guest frame number. Look up @gfn of @d and take a reference to the frame (with a writable type when @write). -XEN_EINVAL: nothing there,
+ * not the domain's, or not writable. PV: gfn is the machine frame. arch_put_gfn() undoes it.
+ */
+int arch_get_gfn(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
+void arch_put_gfn(struct domain *d, mfn_t mfn, bool write);
+/* Reference a page by the current vCPU's virtual address (for areas that guests register): page and offset. */
+int arch_get_gva(struct vcpu *v, vaddr_t gva, bool write, mfn_t *mfn, uint32_t *offset);
+
+/* Guest-physical map of an auto-translated domain. PV answers -XEN_EOPNOTSUPP where it has no meaning. */
+int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
+int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
+/* Highest guest frame in use. */
+uint64_t arch_max_gfn(struct domain *d);
+
+/* Copy @time's fields that depend on the clock hardware: tsc stamp, multiplier, shift. */
+void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time);

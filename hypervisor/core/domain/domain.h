@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Domains and their vCPUs: composes the state machines of core into what a hypercall acts on. The guest layer embeds these structs in its own
+ * (struct x86_domain, struct x86_vcpu), and allocates them.
+ *
+ * Life: created paused (pause_count 1), built, unpaused; then shut down or killed; then dying: domain_kill() tears down in steps that can be resumed;
+ * freed when the last reference goes. References: domain_get()/domain_put(); the table of domains holds one until the domain is dead, its
+ * frames together another.
+ */
+#pragma once
+#include <abi/vcpu.h>
+#include <base/lock.h>
+#include <core/evtchn/evtchn.h>
+#include <core/gnttab/gnttab.h>
+#include <core/memory/domain_mem.h>
+#include <core/sched/sched.h>
+#include <lib/rangeset.h>
+
+struct domain;
+
+struct vcpu {
+    struct domain *domain; /* constant */
+    unsigned int id; /* constant */
+    struct sched_vcpu sched;
+    struct evtchn_vcpu evtchn;
+
+    /* vCPU info: in the shared page, or where registered. Under domain->lock to change. */
+    struct vcpu_info *info; /* hypervisor's mapping; never NULL (a dummy page for vCPUs beyond the shared page's 32) */
+    mfn_t info_mfn; /* INVALID_MFN: in the shared page */
+
+    bool is_initialised; /* has register state */
+    struct timer singleshot; /* VIRQ_TIMER once */
+    struct timer poll; /* SCHEDOP_poll's timeout */
+    uint32_t poll_port; /* the one port polled, 0: several */
+    uint64_t periodic_ns; /* 0: off */
+    uint64_t periodic_last_ns;
+
+    vaddr_t runstate_guest; /* registered area, 0 none; PV: guest virtual */
+    mfn_t time_mfn; /* registered secondary time area, INVALID_MFN none */
+
+    /* a SCHEDOP/hypercall that must finish before the guest runs on */
+    uint32_t pending_work;
+};
+
+enum domain_dying { DOMAIN_ALIVE = 0, DOMAIN_DYING = 1, DOMAIN_DEAD = 2 };
+
+struct domain {
+    /* constant after creation */
+    domid_t id;
+    enum guest_kind kind;
+    bool is_control; /* may use domctl, sysctl */
+    bool is_hardware; /* owns the devices */
+    bool is_xenstore;
+    unsigned int max_vcpus; /* size of vcpus[] */
+    struct vcpu **vcpus;
+    uint32_t create_flags; /* XEN_DOMCTL_CDF_* */
+    xen_domain_handle_t handle; /* under lock */
+
+    uint32_t refs; /* atomic */
+    struct spinlock lock; /* class domain: all up to the next comment */
+    uint32_t control_pauses;
+    enum domain_dying dying; /* also read without the lock */
+    bool is_shutting_down, is_shut_down;
+    uint8_t shutdown_code;
+    uint32_t suspend_evtchn;
+    domid_t target; /* which domain this one is the device model of; DOMID_NONE */
+    uint32_t kill_step; /* progress of domain_kill() */
+    int64_t time_offset_s;
+    uint32_t cpupool;
+
+    struct sched_domain sched;
+    struct domain_mem mem;
+    struct evtchn_table evtchn;
+    struct gnttab gnttab;
+    struct shared_info *shared;
+    mfn_t shared_mfn;
+    struct rangeset iomem; /* frames of device memory it may map */
+    struct rangeset irqs; /* physical interrupts */
+    uint32_t wc_version; /* wallclock version, under lock */
+};
+
+/* --- the table of domains ------------------------------------------------------------------------------------------------------ */
+/* A referenced domain, or NULL. DOMID_SELF is not resolved. Any context. */
+struct domain *domain_get(domid_t id);
+/* The same, with DOMID_SELF meaning the current vCPU's. */
+struct domain *domain_get_or_self(domid_t id);
+void domain_ref(struct domain *d);
+void domain_put(struct domain *d);
+/* The next domain with an id >= @from, referenced; NULL at the end. */
+struct domain *domain_next(domid_t from);
+/* The hardware domain; NULL until it exists. */
+struct domain *hardware_domain(void);
+
+/* --- creation and life ----------------------------------------------------------------------------------------------------------- */
+struct domain_config {
+    domid_t id;
+    enum guest_kind kind;
+    bool is_control, is_hardware, is_xenstore;
+    uint32_t flags; /* XEN_DOMCTL_CDF_* */
+    unsigned int max_vcpus;
+    uint32_t max_evtchn_port;
+    uint32_t max_grant_frames, max_maptrack_frames;
+    uint32_t emulation_flags; /* XEN_X86_EMU_* */
+    xen_domain_handle_t handle;
+};
+
+/* A new domain without memory or vCPUs, paused by control. Errors: -XEN_EEXIST, -XEN_ENOMEM, -XEN_EINVAL. One reference is the table's. */
+int domain_create(const struct domain_config *c, struct domain **out);
+/* An id that no domain has; DOMID_NONE when there is none. */
+domid_t domain_free_id(void);
+/* vCPU @id, down. -XEN_EEXIST, -XEN_ENOMEM, -XEN_EINVAL. */
+int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out);
+void domain_pause(struct domain *d); /* waits until no vCPU runs; not on the current domain */
+void domain_unpause(struct domain *d);
+/* Toolstack pauses: counted apart, so that they cannot undo the hypervisor's. -XEN_EINVAL: not paused so. */
+int domain_pause_by_control(struct domain *d);
+int domain_unpause_by_control(struct domain *d);
+/* The guest says it is down, or crashed (SHUTDOWN_*): all vCPUs stop, VIRQ_DOM_EXC to the control domain. */
+void domain_shutdown(struct domain *d, uint8_t reason);
+/* The current domain did what it must not: log why and shut it down as crashed. */
+void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Undo a shutdown for a resumed (not migrated) domain. */
+void domain_resume(struct domain *d);
+/* Tear down: 0 when done, -XEN_ERESTART to be called again. */
+int domain_kill(struct domain *d);
+
+/* Deliver virtual interrupt @virq: to the vCPU for per-vCPU ones, to the hardware domain for global ones. Any context. */
+void vcpu_send_virq(struct vcpu *v, unsigned int virq);
+void domain_send_global_virq(unsigned int virq);
+
+/* --- time --------------------------------------------------------------------------------------------------------------------------- */
+/* Refresh the vCPU's struct vcpu_time_info from the pCPU's calibration. */
+void vcpu_update_time(struct vcpu *v);
+void domain_update_wallclock(struct domain *d);
+int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags);
+int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
+
+/* --- events as seen by a vCPU ---------------------------------------------------------------------------------------------------- */
+static inline bool vcpu_event_pending(const struct vcpu *v)
+{
+    return *(volatile uint8_t *)&v->info->evtchn_upcall_pending && !*(volatile uint8_t *)&v->info->evtchn_upcall_mask;
+}
+
+static inline struct vcpu *vcpu_of_sched(struct sched_vcpu *s)
+{
+    return container_of(s, struct vcpu, sched);
+}
+
+static inline struct domain *current_domain(void)
+{
+    return current_vcpu()->domain;
+}
+
+static inline bool domain_is_paused(const struct domain *d)
+{
+    return d->control_pauses != 0;
+}

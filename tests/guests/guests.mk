@@ -1,0 +1,26 @@
+# Micro guests: one ELF a source file of tests/guests/{common,pv,pvh}, each bootable as PV and as PVH.
+# Standalone: make -f tests/guests/guests.mk [guests]
+GUESTS_B    := build/guests
+GUESTS_CC   := gcc
+GUESTS_LIB  := $(patsubst tests/guests/lib/%,$(GUESTS_B)/lib/%.o,$(wildcard tests/guests/lib/*.[cS]))
+GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tests/guests/pvh/*.c))
+GUESTS_ELFS := $(patsubst tests/guests/%.c,$(GUESTS_B)/%.elf,$(GUESTS_SRCS))
+GUESTS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wno-unused-parameter -Wno-sign-compare \
+    -Wno-missing-field-initializers -ffreestanding -fno-builtin -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fwrapv -Itests/guests/lib -MMD -MP
+
+.PHONY: guests
+.SECONDARY: $(GUESTS_LIB)
+guests: $(GUESTS_ELFS)
+
+$(GUESTS_B)/lib/%.o: tests/guests/lib/%
+	@mkdir -p $(@D)
+	@$(GUESTS_CC) $(if $(filter %.S,$<),$(filter-out -std=%,$(GUESTS_CFLAGS)) -D__ASSEMBLY__,$(GUESTS_CFLAGS)) -c $< -o $@
+$(GUESTS_B)/%.o: tests/guests/%.c
+	@mkdir -p $(@D)
+	@$(GUESTS_CC) $(GUESTS_CFLAGS) -c $< -o $@
+$(GUESTS_B)/%.elf: $(GUESTS_B)/%.o $(GUESTS_LIB) tests/guests/lib/guest.lds
+	@echo "  GUEST   $@"
+	@ld -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T tests/guests/lib/guest.lds -o $@ $(filter %.o,$^)
+.PRECIOUS: $(GUESTS_B)/%.o $(GUESTS_B)/lib/%.o
+-include $(wildcard $(GUESTS_B)/*/*.d)

@@ -1,0 +1,73 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# mkroot.sh KERNEL VERSION DIR: make DIR/dom0.img, the initrd of dom0: busybox, the stock Xen tools with their libraries, the kernel's
+# Xen modules, and a guest's kernel and initrd.  All of it comes from Debian's packages; image.py calls it and keeps the result.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+kernel=$1 version=$2 dir=$3
+root=$dir/root guest=$dir/guest
+xen=/usr/lib/xen-4.17/bin
+rm -rf "$root" "$guest"
+mkdir -p "$root"/{bin,sbin,lib,lib64,usr/lib,usr/bin,usr/sbin,dev,proc,sys,tmp,run,root,mods,mnt,etc/xen/scripts} \
+    "$root"/var/{log/xen,lib/xen,lib/xenstored,lock} "$guest"/{bin,dev,proc,sys,tmp,mods,mnt}
+ln -s ../run "$root/var/run"
+
+busybox() { # every applet, as a link
+    cp /bin/busybox "$1/bin/"
+    for a in $(/bin/busybox --list | grep -vx busybox); do ln -s busybox "$1/bin/$a"; done
+}
+put() { # copy files into dom0 with the libraries they need
+    local f l
+    for f in "$@"; do
+        [ -e "$f" ] || continue
+        mkdir -p "$root$(dirname "$f")"
+        rm -f "$root$f"
+        cp -L "$f" "$root$f"
+        { ldd "$f" 2>/dev/null || true; } | { grep -o '/[^ )]*' || true; } | while read -r l; do
+            mkdir -p "$root$(dirname "$l")"
+            [ -e "$root$l" ] || cp -L "$l" "$root$l"
+        done
+    done
+}
+mods() { # mods DIR NAME...: the modules and all they need, uncompressed, with their order
+    local out=$1 m f b
+    shift
+    for m in "$@"; do
+        { modprobe -S "$version" --show-depends "$m" 2>/dev/null || true; } | awk '/^insmod/{print $2}'
+    done | awk '!s[$0]++' | while read -r f; do
+        b=$(basename "$f")
+        b=${b%.xz}
+        case $f in *.xz) xz -dc "$f" > "$out/$b" ;; *) cp "$f" "$out/$b" ;; esac
+        echo "$b"
+    done > "$out/order"
+}
+pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible | gzip -1 -n); }
+
+busybox "$root"
+put $xen/{xl,xenstored,xenconsoled,xenconsole,xen-init-dom0,xentop,xentrace,xenpm,xenperf,xen-diag,libxl-save-helper,xen-hvmctx} \
+    $xen/{lsevtchn,xenstore-control,xen-cpuid,xenlockprof,xen-access,test-xenstore,test-resource}
+put /usr/bin/xenstore* /lib/x86_64-linux-gnu/libgcc_s.so.1 /bin/bash /sbin/ip /sbin/bridge /sbin/mkfs.ext4 /sbin/e2fsck /sbin/losetup
+# the hotplug scripts want the real ones of these
+for t in stat flock readlink timeout logger awk sed grep; do
+    f=$(readlink -f "$(command -v $t)")
+    rm -f "$root/bin/$t" "$root/usr/bin/$t"
+    put "$f"
+    [ "$f" = /bin/$t ] || ln -sf "$f" "$root/bin/$t"
+done
+ln -sf /bin/bash "$root/usr/bin/bash"
+ln -sf /sbin/ip "$root/usr/sbin/ip"
+cp -r /etc/xen/scripts/. "$root/etc/xen/scripts/"
+: > "$root/etc/xen/xl.conf"
+mods "$root/mods" xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop ext4 e1000 virtio_pci \
+    virtio_blk virtio_net ahci sd_mod nvme
+install -m 755 "$here/dom0-init" "$root/init"
+install -m 755 "$here/agent" "$root/bin/agent"
+cp "$here/zendo.sh" "$root/lib/zendo.sh"
+
+busybox "$guest"
+mods "$guest/mods" xen-blkfront xen-netfront ext4
+install -m 755 "$here/guest-init" "$guest/init"
+pack "$guest" > "$root/guest.img"
+cp "$kernel" "$root/vmlinuz"
+pack "$root" > "$dir/dom0.img"
+rm -rf "$root" "$guest"

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What scenarios and tests call in dom0.  A scenario reports with check/ok/notok; machine.py reads those lines.
+uptime_s() { cut -d' ' -f1 /proc/uptime; }
+ok() { echo "ok $1 $(uptime_s)"; }
+notok() { echo "not ok $1 $(uptime_s)"; }
+# check NAME COMMAND...: report NAME by the command's status
+check() {
+    local n=$1
+    shift
+    if "$@"; then ok "$n"; else notok "$n"; fi
+}
+# within SECONDS COMMAND...: try the command until it succeeds
+within() {
+    local end=$(($(cut -d. -f1 /proc/uptime) + $1))
+    shift
+    until "$@"; do
+        [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || return 1
+        sleep 0.2
+    done
+}
+quietly() { "$@" > /dev/null 2>&1; }
+# tools: start the stock daemons
+tools() {
+    xenstored --pid-file /run/xenstored.pid || return 1
+    within 30 quietly xenstore-read /tool/xenstored || return 1
+    xen-init-dom0 > /dev/null || return 1
+    xenconsoled --log=guest --log-dir=/var/log/xen --pid-file=/run/xenconsoled.pid
+}
+# cfg NAME TYPE MEMORY_MIB VCPUS "kernel arguments" [line]...: write a guest's configuration, print its path
+cfg() {
+    local n=$1 ty=$2 m=$3 v=$4 x=$5 l
+    shift 5
+    {
+        printf 'name="%s"\ntype="%s"\nmemory=%s\nvcpus=%s\n' "$n" "$ty" "$m" "$v"
+        printf 'kernel="/vmlinuz"\nramdisk="/guest.img"\nextra="console=hvc0 quiet panic=-1 %s"\non_crash="destroy"\n' "$x"
+        for l in "$@"; do echo "$l"; done
+    } > "/tmp/$n.cfg"
+    echo "/tmp/$n.cfg"
+}
+# glog NAME: all that the guest wrote on its console
+glog() { tr -d '\r' < "/var/log/xen/guest-$1.log" 2>/dev/null; }
+glog_has() { glog "$1" | grep -q "$2"; }
+# await NAME PATTERN SECONDS: a line in the guest's console log
+await() { within "$3" glog_has "$1" "$2"; }
+no_domain() { ! quietly xl domid "$1"; }
+# gone NAME SECONDS: the domain is no more
+gone() { within "$2" no_domain "$1"; }
+# in_guest NAME "COMMAND" [SECONDS]: run a command in a guest that was started with job=stay, print its output, return its status
+in_guest() {
+    local tty key="k$(cut -d. -f1 /proc/uptime)$$" r
+    tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return 99
+    printf 'run %s %s\n' "$key" "$2" > "$tty"
+    await "$1" "@end $key " "${3:-30}" || return 98
+    glog "$1" | sed -n "/^@begin $key/,/^@end $key /p" | sed '1d;$d'
+    r=$(glog "$1" | sed -n "s/^@end $key //p")
+    return "$r"
+}
+# free_memory: MiB that the hypervisor has free
+free_memory() { xl info | sed -n 's/^free_memory *: *//p'; }
+dom_state() { xl list "$1" | awk 'NR==2{print $5}'; }
+dom_mem() { xl list "$1" | awk 'NR==2{print $3}'; }
+dom_vcpus() { xl list "$1" | awk 'NR==2{print $4}'; }
+destroy_all() {
+    xl list | awk 'NR>1 && $2!=0{print $2}' | while read -r d; do xl destroy "$d"; done
+    [ "$(xl list | wc -l)" = 2 ]
+}
