@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A whole machine in QEMU: a hypervisor, Debian's kernel as dom0, and a command channel to dom0 over the serial console.
+
+    with Machine('build/x86_64/zendo') as m:      # 'xen' is Debian's own hypervisor
+        m.boot()                                  # returns when dom0's agent answers
+        m.ok('tools')                             # run a command in dom0; fails unless its status is 0
+        r = m.run('xl list')                      # r.status, r.out
+        m.scenario('lifecycle')                   # tests/system/scenarios/lifecycle.sh -> {check name: (passed, seconds)}
+
+Nothing sleeps: every wait is for an event on the console, with a deadline, and ends at once when the machine dies or panics.  What the
+hypervisor prints (lines that start with a tag) is taken out of the stream, wherever it interrupts, and kept in hv_lines.
+A machine's whole console is in build/test/system/NAME.log.
+"""
+import base64
+import itertools
+import os
+import re
+import select
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+import image
+
+LOGS = os.path.join(image.ROOT, 'build/test/system')
+SCENARIOS = os.path.join(image.ROOT, 'tests/system/scenarios')
+TAGS = ('(XEN) ', '(ZENDO) ', '(zendo) ')
+HV_PANIC = re.compile(r'panic on cpu|^panic\b|fatal trap|fatal page fault|reboot in five seconds|assertion .* failed', re.I)
+DOM0_PANIC = re.compile(r'Kernel panic - not syncing[^\n]*')
+CHUNK = 96  # bytes sent at once: the hypervisor's receive buffer holds 128
+BOOT_S, SILENT_S = 180, 45
+# The time of every deadline is multiplied by this on a slow machine.
+SLOW = float(os.environ.get('ZENDO_SLOW', '1'))
+
+
+class MachineError(AssertionError):
+    """The machine died, panicked, or did not do in time what was waited for; the message holds the console's last lines."""
+
+
+class Result:
+    """A command's end in dom0."""
+
+    def __init__(self, status, out, uptime):
+        self.status, self.out, self.uptime = status, out, uptime
+
+    def __repr__(self):
+        return f'status {self.status}\n{self.out}'
+
+
+class Console:
+    """The serial stream, read by a thread of its own into two texts: the hypervisor's lines and all the rest."""
+
+    def __init__(self, stream, log):
+        self.stream, self.log = stream, log
+        self.changed = threading.Condition()
+        self.text, self.hv_lines, self.raw_tail = '', [], ''
+        self.held, self.ended, self.panic, self.last_byte = '', False, None, time.monotonic()
+        self.listener = None  # gets raw bytes while a user is at the dom0 shell
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            data = os.read(self.stream.fileno(), 65536)
+            if not data:
+                break
+            self.log.write(data)
+            self.log.flush()
+            if self.listener:
+                self.listener(data)
+            with self.changed:
+                self.last_byte = time.monotonic()
+                text = data.decode(errors='replace').replace('\r', '')
+                self.raw_tail = (self.raw_tail + text)[-12000:]
+                self._split(text)
+                self.changed.notify_all()
+        with self.changed:
+            self.ended = True
+            self.changed.notify_all()
+
+    def _split(self, new):
+        """Move the hypervisor's lines out of the text, also one that begins in the middle of a line of dom0's."""
+        text, self.held = self.held + new, ''
+        keep = []
+        while text:
+            at, tag = min(((text.find(t), t) for t in TAGS if t in text), default=(-1, ''))
+            if at < 0:
+                # the text may end inside a tag
+                tail = next((n for n in range(min(7, len(text)), 0, -1) if any(t.startswith(text[-n:]) for t in TAGS)), 0)
+                keep.append(text[:len(text) - tail])
+                self.held = text[len(text) - tail:]
+                break
+            keep.append(text[:at])
+            end = text.find('\n', at)
+            if end < 0:
+                self.held = text[at:]
+                break
+            line = text[at + len(tag):end]
+            self.hv_lines.append(line)
+            if not self.panic and HV_PANIC.search(line):
+                self.panic = 'the hypervisor panicked: ' + line
+            text = text[end + 1:]
+        self.text += ''.join(keep)
+        m = None if self.panic else DOM0_PANIC.search(self.text, max(0, len(self.text) - 4000))
+        if m:
+            self.panic = 'dom0 panicked: ' + m.group(0)
+
+
+class Machine:
+    """One machine; see the module's text.  Sizes are in MiB."""
+
+    def __init__(self, hv, name='machine', *, smp=2, mem=4096, dom0_mem=1536, dom0_vcpus=None, hv_args='', dom0_args='', machine='pc',
+                 disk=True, qemu=(), files=None, kernel=None, hostfwd=None):
+        self.hv_name, self.name = hv, name
+        self.smp, self.mem, self.machine, self.disk, self.qemu = smp, mem, machine, disk, list(qemu)
+        self.hv_args = f'console=com1 dom0_mem={dom0_mem}M noreboot ' + (f'dom0_max_vcpus={dom0_vcpus} ' if dom0_vcpus else '') + hv_args
+        self.dom0_args = 'console=hvc0 quiet loglevel=3 ' + dom0_args
+        self.files, self.kernel, self.hostfwd = files or {}, kernel, hostfwd
+        self.proc = self.console = self.work = None
+        self.mark, self.ids, self.dead = 0, itertools.count(1), None
+        self.tools_up = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    # --- life ---------------------------------------------------------------------------------------------------------------
+    def start(self):
+        """Start QEMU; returns at once."""
+        hv = image.debian_xen() if self.hv_name == 'xen' else self.hv_name
+        if not os.path.exists(hv):
+            self.fail(f'there is no {hv}: build it first (make)')
+        kernel, initrd = image.dom0_image()
+        self.work = tempfile.mkdtemp(prefix='zendo-')
+        files = dict(self.files)
+        for s in sorted(os.listdir(SCENARIOS)):
+            with open(os.path.join(SCENARIOS, s)) as f:
+                files['scenarios/' + s] = f.read()
+        with open(self.work + '/initrd', 'wb') as out:
+            with open(initrd, 'rb') as f:
+                shutil.copyfileobj(f, out)
+            out.write(image.cpio(files))
+        args = ['qemu-system-x86_64', '-machine', self.machine, '-cpu', os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand'),
+                '-accel', os.environ.get('ZENDO_ACCEL', 'tcg' if self.smp <= 2 else 'tcg,thread=single'),
+                '-smp', str(self.smp), '-m', str(self.mem), '-kernel', hv, '-append', self.hv_args,
+                '-initrd', f'{self.kernel or kernel} {self.dom0_args.replace(",", ",,")},{self.work}/initrd',
+                '-display', 'none', '-serial', 'stdio', '-no-reboot', '-qmp', f'unix:{self.work}/qmp,server=on,wait=off', '-monitor', 'none']
+        if self.disk:
+            with open(self.work + '/disk.img', 'wb') as f:
+                f.truncate(64 << 20)
+            args += ['-drive', f'file={self.work}/disk.img,format=raw,if=virtio']
+        args += ['-nic', 'user,model=e1000' + (f',hostfwd=tcp:127.0.0.1:{self.hostfwd}-:7000' if self.hostfwd else ',restrict=on')]
+        os.makedirs(LOGS, exist_ok=True)
+        self.log_path = os.path.join(LOGS, re.sub(r'[^\w.-]', '_', self.name) + '.log')
+        self.proc = subprocess.Popen(args + self.qemu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.console = Console(self.proc.stdout, open(self.log_path, 'wb'))
+        self.mark = 0
+
+    def boot(self, deadline_s=BOOT_S):
+        """Start, and wait for dom0's agent; a machine that says nothing for a while has failed."""
+        begin = time.monotonic()
+        self.start()
+        self.expect(r'@@ready [\d.]+@@', deadline_s, silent_s=SILENT_S)
+        self.boot_seconds = time.monotonic() - begin
+        return self
+
+    def stop(self):
+        """End the machine, whatever it is doing."""
+        if self.proc and self.proc.poll() is None:
+            self.proc.kill()
+        if self.proc:
+            self.proc.wait()
+        if self.work:
+            shutil.rmtree(self.work, ignore_errors=True)
+        self.dead = self.dead or 'it was stopped'
+
+    def wait_exit(self, deadline_s):
+        """QEMU ends by itself (power-off, or a reboot with -no-reboot)."""
+        try:
+            self.proc.wait(deadline_s * SLOW)
+        except subprocess.TimeoutExpired:
+            self.fail(f'the machine did not end within {deadline_s} s')
+        self.dead = 'it ended'
+
+    @property
+    def alive(self):
+        return self.dead is None and self.proc is not None and self.proc.poll() is None and not self.console.panic
+
+    def tail(self, lines=30):
+        return '\n'.join('    | ' + line for line in (self.console.raw_tail if self.console else '').splitlines()[-lines:])
+
+    def fail(self, why):
+        self.dead = self.dead or why
+        raise MachineError(f'{why}\n  console ({os.path.relpath(self.log_path, image.ROOT)}) ends with:\n{self.tail()}'
+                           if self.console else why)
+
+    # --- the console --------------------------------------------------------------------------------------------------------
+    def wait_for(self, find, what, deadline_s, silent_s=None, ignore_panic=False):
+        """Wait until find() is true, and return it; fails at the deadline, or when the machine dies, panics or falls silent."""
+        end = time.monotonic() + deadline_s * SLOW
+        c = self.console
+        with c.changed:
+            while True:
+                got = find()
+                if got:
+                    return got
+                now = time.monotonic()
+                if c.panic and not ignore_panic:
+                    c.changed.wait(2)  # let the backtrace come
+                    why = c.panic
+                elif c.ended:
+                    why = f'QEMU ended (status {self.proc.wait()}) while waiting for {what}'
+                elif now >= end:
+                    why = f'no {what} within {deadline_s} s'
+                elif silent_s and now - c.last_byte > silent_s * SLOW:
+                    why = f'the console has been silent for {silent_s} s while waiting for {what}'
+                else:
+                    c.changed.wait(min(end - now, 1))
+                    continue
+                break
+        self.fail(why)
+
+    def expect(self, pattern, deadline_s, silent_s=None, ignore_panic=False):
+        """Wait for a pattern in what dom0 prints after the last match; returns the match."""
+        rx = re.compile(pattern, re.M)
+
+        def find():
+            m = rx.search(self.console.text, self.mark)
+            if m:
+                self.mark = m.end()
+            return m
+
+        return self.wait_for(find, f'/{pattern}/', deadline_s, silent_s, ignore_panic)
+
+    def expect_hv(self, pattern, deadline_s, ignore_panic=False):
+        """Wait for a line of the hypervisor's that matches; returns the match."""
+        rx = re.compile(pattern)
+        return self.wait_for(lambda: next((m for m in map(rx.search, self.console.hv_lines) if m), None), f'hypervisor line /{pattern}/',
+                             deadline_s, None, ignore_panic)
+
+    def send(self, text):
+        try:
+            self.proc.stdin.write(text.encode() if isinstance(text, str) else text)
+            self.proc.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            self.fail('the machine ended')
+
+    # --- dom0 ---------------------------------------------------------------------------------------------------------------
+    def send_command(self, command, deadline_s=60):
+        """Begin a command in dom0 without waiting for its end; returns its number for finish()."""
+        if self.dead:
+            raise MachineError(f'the machine is dead: {self.dead}')
+        data = base64.b64encode(command.encode() + b'\n').decode()
+        for i in range(0, len(data), CHUNK):
+            self.send('+' + data[i:i + CHUNK] + '\n')
+            self.expect(rf'@@\+{min(i + CHUNK, len(data))}@@', 30)
+        number = next(self.ids)
+        self.send(f'!{number} {int(deadline_s * SLOW)}\n')
+        self.expect(rf'^@@begin {number}@@$', 30)
+        return number
+
+    def finish(self, number, deadline_s=60):
+        """Wait for the end of a command."""
+        start = self.mark
+        m = self.expect(rf'^@@end {number} (\d+) ([\d.]+)@@$', deadline_s + 10)
+        return Result(int(m.group(1)), self.console.text[start:m.start()].strip('\n'), float(m.group(2)))
+
+    def run(self, command, deadline_s=60):
+        """Run a shell command in dom0 (zendo.sh's functions are there); returns its Result.  Status 124 means that it took too long."""
+        return self.finish(self.send_command(command, deadline_s), deadline_s)
+
+    def ok(self, command, deadline_s=60):
+        """Run a command that must succeed; returns what it printed."""
+        r = self.run(command, deadline_s)
+        if r.status != 0:
+            hv = '\n'.join('    | ' + line for line in self.console.hv_lines[-8:])
+            why = f'took more than {deadline_s} s' if r.status == 124 else f'status {r.status}'
+            raise AssertionError(f'dom0: {command}: {why}\n{r.out}\n  the hypervisor\'s last lines:\n{hv}')
+        return r.out
+
+    def scenario(self, name, deadline_s=120, **settings):
+        """Run scenarios/NAME.sh in dom0; returns {check: (passed, dom0's uptime)} and the output under the key ''."""
+        lead = ''.join(f"{k}='{v}'; " for k, v in settings.items())
+        r = self.run(f'{lead}. /scenarios/{name}.sh', deadline_s)
+        results = {m.group(2): (not m.group(1), float(m.group(3)))
+                   for m in re.finditer(r'^(not )?ok (\S+) ([\d.]+)$', r.out, re.M)}
+        results[''] = r.out
+        if r.status == 124:
+            raise AssertionError(f'scenario {name} took more than {deadline_s} s:\n{r.out}')
+        return results
+
+    def start_tools(self):
+        if not self.tools_up:
+            self.ok('tools', 90)
+            self.tools_up = True
+        return self
+
+    def power_off(self, deadline_s=60):
+        self.send_command('sync; poweroff -f')
+        self.wait_exit(deadline_s)
+
+    def disk_bytes(self, offset, size):
+        with open(self.work + '/disk.img', 'rb') as f:
+            f.seek(offset)
+            return f.read(size)
+
+    def qmp(self, command, **arguments):
+        """One QMP command, e.g. qmp('inject-nmi')."""
+        import json
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            s.connect(self.work + '/qmp')
+            f = s.makefile('rw')
+            f.readline()
+            for c in ({'execute': 'qmp_capabilities'}, {'execute': command, 'arguments': arguments}):
+                f.write(json.dumps(c) + '\n')
+                f.flush()
+                answer = json.loads(f.readline())
+                while 'event' in answer:
+                    answer = json.loads(f.readline())
+        if 'error' in answer:
+            raise MachineError(f'qmp {command}: {answer["error"]["desc"]}')
+        return answer.get('return')
+
+    def interact(self, stdin, stdout):
+        """Give the user dom0's shell on this terminal until the shell exits or the machine ends (Ctrl-] also leaves)."""
+        import termios
+        import tty
+        saved = termios.tcgetattr(stdin)
+        done = threading.Event()
+        seen = bytearray()
+
+        def show(data):
+            seen.extend(data)
+            if b'@@ready' in seen:
+                done.set()
+                return
+            del seen[:-16]
+            os.write(stdout, data)
+
+        self.send('*shell\n')
+        self.console.listener = show
+        try:
+            tty.setraw(stdin)
+            while not done.is_set() and not self.console.ended:
+                if select.select([stdin], [], [], 0.1)[0]:
+                    data = os.read(stdin, CHUNK // 2)
+                    if not data or b'\x1d' in data:
+                        break
+                    self.send(data)
+        finally:
+            self.console.listener = None
+            termios.tcsetattr(stdin, termios.TCSADRAIN, saved)
