@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <hw/drivers/console.h>
+#include <hw/drivers/uart.h>
+#include <hw/drivers/vga.h>
+#include <hw/x86/apic/irq.h>
+#include <base/contract.h>
+#include <lib/cmdline.h>
+#include <lib/string.h>
+
+#define COM_DEFAULT(io, line) {.io_base = (io), .gsi = (line), .baud = 0, .line_control = 3}
+
+char console_option[CONSOLE_OPTION_MAX] = "com1,vga";
+char console_com_option[2][CONSOLE_OPTION_MAX];
+
+static struct uart uarts[2] = {COM_DEFAULT(0x3f8, 4), COM_DEFAULT(0x2f8, 3)};
+static struct uart *outputs[2] = {&uarts[0]};
+static unsigned int output_count;
+static char unknown_device[16];
+static void (*input_fn)(char c);
+
+static void add_output(unsigned int n)
+{
+    bool good = uart_parse_options(&uarts[n], console_com_option[n]);
+
+    if (!good) {
+        strlcpy(unknown_device, n ? "com2=" : "com1=", sizeof(unknown_device));
+    }
+    for (unsigned int i = 0; i < output_count; i++) {
+        if (outputs[i] == &uarts[n]) {
+            return;
+        }
+    }
+    if (uart_open(&uarts[n])) {
+        outputs[output_count++] = &uarts[n];
+    }
+}
+
+void console_init(bool text_screen)
+{
+    const char *list = console_option;
+    char part[16];
+
+    outputs[0] = NULL;
+    while (cmdline_next_part(&list, part, sizeof(part))) {
+        if (str_starts_with(part, "com1")) {
+            add_output(0);
+        } else if (str_starts_with(part, "com2")) {
+            add_output(1);
+        } else if (!strcmp(part, "vga")) {
+            if (text_screen) {
+                vga_open();
+            }
+        } else if (strcmp(part, "none")) {
+            strlcpy(unknown_device, part, sizeof(unknown_device));
+        }
+    }
+}
+
+const char *console_unknown_device(void)
+{
+    return unknown_device[0] ? unknown_device : NULL;
+}
+
+/* Before console_init() the first serial port is opened with what the firmware programmed. */
+static void open_early(void)
+{
+    static bool tried;
+
+    if (!tried && outputs[0] && !outputs[0]->is_open) {
+        tried = true;
+        output_count = uart_open(outputs[0]) ? 1 : 0;
+    }
+}
+
+void port_console_write(const char *text, size_t len)
+{
+    open_early();
+    for (size_t i = 0; i < len; i++) {
+        for (unsigned int o = 0; o < output_count; o++) {
+            if (text[i] == '\n') {
+                uart_put(outputs[o], '\r');
+            }
+            uart_put(outputs[o], text[i]);
+        }
+        vga_put(text[i]);
+    }
+}
+
+void console_poll_input(void)
+{
+    char c;
+
+    /* bounded: a port that always claims to have data must not hold the CPU */
+    for (unsigned int i = 0; i < 64 && input_fn && output_count && uart_get(outputs[0], &c); i++) {
+        input_fn(c);
+    }
+}
+
+static void receive_interrupt(void *arg)
+{
+    console_poll_input();
+}
+
+void console_set_input(void (*fn)(char c))
+{
+    struct uart *u = outputs[0];
+
+    input_fn = fn;
+    if (output_count && irq_bind_gsi(irq_isa_gsi(u->gsi), IRQ_EDGE, IRQ_HIGH, receive_interrupt, NULL) == 0) {
+        irq_unmask(irq_of_gsi(irq_isa_gsi(u->gsi)));
+        uart_enable_receive_interrupt(u);
+    }
+}
+
+void console_release_screen(void)
+{
+    vga_close();
+}

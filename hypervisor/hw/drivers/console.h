@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The machine's console: every device that console= names gets all output (port_console_write); input comes from the first serial one.
+ * Until console_init() output goes to com1 as the firmware left it, so that an early panic is seen.
+ */
+#pragma once
+#include <lib/bits.h>
+
+/* Option texts, as given (console=com1,vga com1=115200,8n1 com2=...). */
+#define CONSOLE_OPTION_MAX 64
+extern char console_option[CONSOLE_OPTION_MAX];
+extern char console_com_option[2][CONSOLE_OPTION_MAX];
+
+/* Open the devices. @text_screen: the display is in VGA text mode. */
+void console_init(bool text_screen);
+/* The name of the first word of console= that is no device, or NULL; valid after console_init(). */
+const char *console_unknown_device(void);
+
+/*
+ * Call @fn with each byte typed on the serial console, in interrupt context. Needs working interrupts (after irq_init()); without an
+ * interrupt line console_poll_input() does it.
+ */
+void console_set_input(void (*fn)(char c));
+void console_poll_input(void);
+
+/* Leave the VGA screen to the first domain (unless vga=keep). */
+void console_release_screen(void);

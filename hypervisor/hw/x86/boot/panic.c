@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <hw/x86/boot/panic.h>
+#include <hw/x86/boot/image.h>
+#include <hw/x86/apic/apic.h>
+#include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/time.h>
+#include <base/assert.h>
+#include <lib/printf.h>
+
+#define BACKTRACE_MAX 24
+#define REBOOT_DELAY_NS SECONDS(3)
+
+/* Made by tools/symtab.py between the two links. */
+extern const uint32_t symtab_count;
+extern const uint32_t symtab_addrs[], symtab_names[];
+extern const char symtab_strings[];
+
+bool opt_noreboot;
+static uint32_t panic_cpu = ~0u;
+
+static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+{
+    char line[200];
+    va_list args;
+    int length;
+
+    va_start(args, fmt);
+    length = zvscnprintf(line, sizeof(line), fmt, args);
+    va_end(args);
+    port_console_write(line, (size_t)length);
+}
+
+bool symbol_lookup(uint64_t addr, const char **name, uint64_t *offset)
+{
+    uint64_t at = addr - (uint64_t)_start_image;
+    uint32_t low = 0, high = symtab_count;
+
+    if (addr < (uint64_t)_text_start || addr >= (uint64_t)_text_end) {
+        return false;
+    }
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+
+        if (symtab_addrs[middle] <= at) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    if (low == 0) {
+        return false;
+    }
+    *name = symtab_strings + symtab_names[low - 1];
+    *offset = at - symtab_addrs[low - 1];
+    return true;
+}
+
+static void say_address(uint64_t addr, const char *mark)
+{
+    const char *name;
+    uint64_t offset;
+
+    if (symbol_lookup(addr, &name, &offset)) {
+        say("   [<%016lx>] %s %s+%#lx\n", addr, mark, name, offset);
+    } else {
+        say("   [<%016lx>] %s\n", addr, mark);
+    }
+}
+
+void backtrace_print(uint64_t rip, uint64_t rbp)
+{
+    uint64_t block = rbp & ~(uint64_t)(STACK_SIZE - 1);
+    uint64_t here = (uint64_t)__builtin_frame_address(0) & ~(uint64_t)(STACK_SIZE - 1);
+
+    say("Call trace:\n");
+    say_address(rip, "R");
+    /* only this CPU's own stack is known to be mapped */
+    for (unsigned int i = 0; i < BACKTRACE_MAX && block == here; i++) {
+        const uint64_t *frame = (const uint64_t *)rbp;
+
+        if (rbp & 7 || rbp > block + STACK_SIZE - sizeof(struct cpu_info) - 16 || frame[1] == 0) {
+            break;
+        }
+        say_address(frame[1], "F");
+        if (frame[0] <= rbp || (frame[0] & ~(uint64_t)(STACK_SIZE - 1)) != block) {
+            break;
+        }
+        rbp = frame[0];
+    }
+}
+
+static void say_regs(const struct panic_regs *r)
+{
+    say("RIP: %04lx:%016lx RSP: %04lx:%016lx RFLAGS: %08lx\n", r->cs, r->rip, r->ss, r->rsp, r->rflags);
+    say("rax: %016lx rbx: %016lx rcx: %016lx rdx: %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+    say("rsi: %016lx rdi: %016lx rbp: %016lx r8:  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+    say("r9:  %016lx r10: %016lx r11: %016lx r12: %016lx\n", r->r9, r->r10, r->r11, r->r12);
+    say("r13: %016lx r14: %016lx r15: %016lx\n", r->r13, r->r14, r->r15);
+    say("cr0: %08lx cr2: %016lx cr3: %016lx cr4: %08lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
+}
+
+bool panic_in_progress(void)
+{
+    return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) != ~0u;
+}
+
+_Noreturn void halt_cpu(void)
+{
+    for (;;) {
+        irq_disable();
+        hlt();
+    }
+}
+
+static _Noreturn void panic_finish(void)
+{
+    if (opt_noreboot) {
+        say("Halted (noreboot).\n");
+        halt_cpu();
+    }
+    say("Rebooting in %u seconds.\n", (unsigned int)(REBOOT_DELAY_NS / SECONDS(1)));
+    time_spin_ns(REBOOT_DELAY_NS);
+    port_reboot();
+}
+
+static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uint64_t rbp, const char *fmt, va_list args)
+{
+    uint32_t nobody = ~0u, me = pcpu_id();
+    char text[256];
+
+    irq_disable();
+    if (!__atomic_compare_exchange_n(&panic_cpu, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+        if (nobody == me) {
+            say("\nPanic inside a panic at %016lx.\n", rip);
+        }
+        halt_cpu();
+    }
+    apic_stop_others();
+    zvscnprintf(text, sizeof(text), fmt, args);
+    say("\n****************************************\nPanic on CPU %u:\n%s\n****************************************\n", me, text);
+    if (r) {
+        say_regs(r);
+    }
+    backtrace_print(rip, rbp);
+    panic_finish();
+}
+
+_Noreturn void panic_with_regs(const struct panic_regs *r, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    panic_common(r, r ? r->rip : (uint64_t)__builtin_return_address(0),
+                 r ? r->rbp : (uint64_t)__builtin_frame_address(0), fmt, args);
+}
+
+_Noreturn void port_panic(const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    panic_common(NULL, (uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), fmt, args);
+}
+
+_Noreturn void port_assert_failed(const char *expr, const char *file, int line)
+{
+    port_panic("%s: %s:%d", expr, file, line);
+}
