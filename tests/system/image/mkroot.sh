@@ -46,7 +46,7 @@ pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproduc
 busybox "$root"
 put $xen/{xl,xenstored,xenconsoled,xenconsole,xen-init-dom0,xentop,xentrace,xenpm,xenperf,xen-diag,libxl-save-helper,xen-hvmctx} \
     $xen/{lsevtchn,xenstore-control,xen-cpuid,xenlockprof,xen-access,test-xenstore,test-resource}
-put /usr/bin/xenstore* /lib/x86_64-linux-gnu/libgcc_s.so.1 /bin/bash /sbin/ip /sbin/bridge /sbin/mkfs.ext4 /sbin/e2fsck /sbin/losetup
+put /usr/bin/xenstore* /lib/x86_64-linux-gnu/libgcc_s.so.1 /bin/bash /sbin/ip /sbin/bridge /sbin/mkfs.ext4 /sbin/e2fsck /sbin/losetup /usr/bin/xz
 # the hotplug scripts want the real ones of these
 for t in stat flock readlink timeout logger awk sed grep; do
     f=$(readlink -f "$(command -v $t)")
@@ -63,6 +63,17 @@ mods "$root/mods" xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkba
 install -m 755 "$here/dom0-init" "$root/init"
 install -m 755 "$here/agent" "$root/bin/agent"
 cp "$here/zendo.sh" "$root/lib/zendo.sh"
+
+gcc -O1 -Wall -o "$root/bin/freepages" "$here/freepages.c" -lxenctrl
+ldd "$root/bin/freepages" | grep -o '/[^ )]*' | while read -r l; do [ -e "$root$l" ] || put "$l"; done
+# where the kernel's compressed payload is, so that dom0 can unpack it once for tests that start many guests
+/usr/bin/python3 - "$kernel" > "$root/vmlinuz.payload" <<'PY'
+import struct, sys
+with open(sys.argv[1], 'rb') as f:
+    head = f.read(0x250)
+offset, length = struct.unpack_from('<II', head, 0x248)
+print((head[0x1f1] or 4) * 512 + 512 + offset, length)
+PY
 
 busybox "$guest"
 mods "$guest/mods" xen-blkfront xen-netfront ext4

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures of the system tests: which hypervisor, one long-lived machine that most tests share, and the list of what Zendo cannot do yet."""
+import os
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+from machine import Machine, MachineError  # noqa: E402
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.normpath(os.path.join(HERE, '../..'))
+NOT_YET = os.path.join(HERE, 'not-yet.txt')
+MARKS = {'quick': 'in make test-quick', 'xl': 'the stock tools', 'pv': 'a PV guest', 'pvh': 'a PVH guest', 'dev': 'disks and networks',
+         'long': 'takes more than half a minute', 'zendo': "beyond what Debian's Xen does: not run on the oracle"}
+
+
+def pytest_addoption(parser):
+    parser.addoption('--hv', default='build/x86_64/zendo', help="hypervisor image, or 'xen' for Debian's own")
+    parser.addoption('--counts', help="add 'system PASSED FAILED NOT-YET' to this file")
+
+
+def pytest_configure(config):
+    for mark, text in MARKS.items():
+        config.addinivalue_line('markers', f'{mark}: {text}')
+    config.tally = {'passed': 0, 'failed': 0, 'pending': 0}
+
+
+def test_name(item):
+    """The id that not-yet.txt uses: test_file.py::test_name[param]."""
+    return item.nodeid.rsplit('/', 1)[-1]
+
+
+test_name.__test__ = False
+
+
+def read_not_yet():
+    """{test id: reason} of not-yet.txt; lines are `test id  # reason`."""
+    out = {}
+    with open(NOT_YET) as f:
+        for i, line in enumerate(f, 1):
+            name, _, reason = line.partition('#')
+            if not name.strip():
+                continue
+            if not reason.strip():
+                raise pytest.UsageError(f'{NOT_YET}:{i}: no reason (write: {name.strip()}  # why)')
+            out[name.strip()] = reason.strip()
+    return out
+
+
+def pytest_collection_modifyitems(config, items):
+    on_xen = config.getoption('--hv') == 'xen'
+    for item in [i for i in items if on_xen and i.get_closest_marker('zendo')]:
+        items.remove(item)
+    if on_xen:
+        return
+    not_yet = read_not_yet()
+    whole_run = len(config.args) == 1 and os.path.isdir(config.args[0]) and not config.getoption('-k')
+    unknown = set(not_yet) - {test_name(i) for i in items}
+    if whole_run and unknown:
+        raise pytest.UsageError('not-yet.txt names tests that are not there: ' + ' '.join(sorted(unknown)))
+    for item in items:
+        if test_name(item) in not_yet:
+            item.add_marker(pytest.mark.xfail(reason=not_yet[test_name(item)], strict=True))
+
+
+def pytest_runtest_logreport(report):
+    tally = report_config.tally
+    if report.outcome == 'skipped' and hasattr(report, 'wasxfail'):
+        tally['pending'] += 1
+    elif report.failed:
+        tally['failed'] += 1
+    elif report.when == 'call' and report.passed:
+        tally['passed'] += 1
+    elif report.outcome == 'skipped':
+        tally['failed'] += 1  # a system test is never skipped
+
+
+def pytest_sessionstart(session):
+    global report_config
+    report_config = session.config
+
+
+def pytest_sessionfinish(session, exitstatus):
+    path = session.config.getoption('--counts')
+    if path:
+        t = session.config.tally
+        os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+        with open(path, 'a') as f:
+            f.write(f'system {t["passed"]} {t["failed"]} {t["pending"]}\n')
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == 'call':
+        item.failed_call = outcome.get_result().outcome != 'passed'
+
+
+class Pool:
+    """The machine that tests share, made again when a test lost it; what failed once for good fails at once for the rest of the run."""
+
+    def __init__(self, hv):
+        self.hv = hv if hv == 'xen' else os.path.join(ROOT, hv)
+        self.machine, self.broken, self.number = None, None, 0
+        self.no_guest = {}
+
+    def get(self):
+        if self.machine and self.machine.alive:
+            return self.machine
+        if self.broken:
+            raise MachineError('dom0 did not come up earlier in this run: ' + self.broken)
+        if self.machine:
+            self.machine.stop()
+        self.number += 1
+        self.machine = Machine(self.hv, f'shared-{self.number}', smp=2)
+        try:
+            self.machine.boot()
+            self.machine.ok('vmlinux', 120)
+        except AssertionError as e:
+            self.broken = str(e).split('\n')[0]
+            self.machine.stop()
+            raise
+        self.machine.guests = set()
+        return self.machine
+
+    def guest(self, kind):
+        """The shared guest of this kind, running and answering; its name."""
+        m, name = self.get().start_tools(), 'shared-' + kind
+        if name in m.guests and m.run(f'in_guest {name} true', 40).status == 0:
+            return name
+        if kind in self.no_guest:
+            raise AssertionError(f'a {kind} guest did not come up earlier in this run: {self.no_guest[kind]}')
+        m.run(f'xl destroy {name}; gone {name} 20')
+        try:
+            m.ok(f'rm -f /var/log/xen/guest-{name}.log; KERNEL=/vmlinux; xl create -q $(cfg {name} {kind} 128 2 job=stay)', 90)
+            m.ok(f'await {name} "GUEST READY" 90', 100)
+        except AssertionError as e:
+            self.no_guest[kind] = str(e).split('\n')[0]
+            raise
+        m.guests.add(name)
+        return name
+
+    def tidy(self, failed):
+        """After a test: no guests but the shared ones; after a failure not even those."""
+        m = self.machine
+        if not (m and m.alive and m.tools_up):
+            return
+        keep = set() if failed else m.guests
+        names = ' '.join(sorted(keep)) or '-'
+        m.run('xl list | awk \'NR>1 && $2!=0{print $1}\' | while read -r d; do case " %s " in *" $d "*) ;; *) xl destroy "$d"; '
+              'gone "$d" 20; esac; done' % names, 90)
+        m.guests &= keep
+
+    def stop(self):
+        if self.machine:
+            self.machine.stop()
+
+
+@pytest.fixture(scope='session')
+def pool(request):
+    p = Pool(request.config.getoption('--hv'))
+    yield p
+    p.stop()
+
+
+@pytest.fixture(scope='session')
+def hv(pool):
+    return pool.hv
+
+
+@pytest.fixture
+def bare(pool, request):
+    """dom0's userspace, with or without the tools: for tests of dom0 itself."""
+    yield pool.get()
+    pool.tidy(getattr(request.node, 'failed_call', True))
+
+
+@pytest.fixture
+def dom0(bare):
+    """dom0 with the stock daemons running; guests that a test leaves behind are destroyed."""
+    return bare.start_tools()
+
+
+@pytest.fixture(params=[pytest.param('pvh', marks=pytest.mark.pvh), pytest.param('pv', marks=pytest.mark.pv)])
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def guest(dom0, pool, kind):
+    """The name of a running guest of either kind (2 vCPUs, 128 MiB), shared: leave it running as it was."""
+    return pool.guest(kind)
+
+
+@pytest.fixture
+def new_machine(hv, pool, request):
+    """Make a machine of its own: new_machine(smp=1, ...) boots it; it is stopped at the test's end."""
+    made = []
+
+    def make(boot=True, **kw):
+        if pool.broken:
+            raise MachineError('dom0 did not come up earlier in this run: ' + pool.broken)
+        m = Machine(hv, f'{request.node.name}-{len(made) + 1}', **kw)
+        made.append(m)
+        return m.boot() if boot else m
+
+    yield make
+    for m in made:
+        m.stop()

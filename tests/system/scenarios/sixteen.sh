@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Sixteen guests at once, half PV and half PVH; all come up and answer.
+vmlinux
+KERNEL=/vmlinux
+i=1
+while [ $i -le 16 ]; do
+    kind=pv
+    [ $((i % 2)) = 0 ] || kind=pvh
+    rm -f /var/log/xen/guest-m$i.log
+    check create-$i xl create -q "$(cfg m$i $kind 96 1 job=stay)"
+    i=$((i + 1))
+done
+i=1
+while [ $i -le 16 ]; do
+    check up-$i await m$i 'GUEST READY' 300
+    i=$((i + 1))
+done
+check listed [ "$(xl list | grep -c '^m[0-9]')" = 16 ]
+i=1
+while [ $i -le 16 ]; do
+    check answers-$i in_guest m$i true 60
+    i=$((i + 1))
+done
+check destroyed destroy_all

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""dom0 itself: the hypervisor starts, Debian's kernel comes up, its devices work, the machine goes down."""
+import os
+import re
+
+import pytest
+
+
+@pytest.mark.quick
+def test_boots_to_userspace(bare):
+    assert bare.ok('cat /sys/hypervisor/type') == 'xen'
+    assert bare.ok('cat /sys/hypervisor/guest_type') == 'PV'
+
+
+@pytest.mark.quick
+def test_version_is_4_17(bare):
+    assert bare.ok('cat /sys/hypervisor/version/major /sys/hypervisor/version/minor').split() == ['4', '17']
+
+
+@pytest.mark.quick
+def test_all_cpus_are_up(bare):
+    assert bare.ok('nproc') == '2'
+    # both run at the same time: each spins for itself and is seen in user time
+    bare.ok('for c in 0 1; do taskset -c $c sh -c "i=0; while [ \\$i -lt 20000 ]; do i=\\$((i+1)); done" & done; wait', 60)
+
+
+def test_memory_is_what_was_asked(bare):
+    kib = int(bare.ok("awk '/MemTotal/{print $2}' /proc/meminfo"))
+    assert 1280 * 1024 < kib <= 1536 * 1024
+
+
+def test_console_takes_input(bare):
+    text = 'x' * 700
+    assert bare.ok(f'echo {text}') == text
+
+
+def test_clock_runs(bare):
+    a, b = map(float, bare.ok('uptime_s; usleep 2000000; uptime_s').split())
+    assert 1.95 <= b - a <= 3.0
+
+
+def test_kernel_sees_no_trouble(bare):
+    log = bare.ok('dmesg')
+    for bad in ('BUG:', 'Oops', 'WARNING: CPU', 'soft lockup', 'rcu_sched detected stalls', 'Call Trace'):
+        assert bad not in log, log[-3000:]
+
+
+@pytest.mark.dev
+def test_disk_keeps_data(bare):
+    """virtio disk: written by dom0, seen by QEMU on the host; read back from the device."""
+    out = bare.ok('dd if=/dev/urandom of=/tmp/r bs=64k count=32 2>/dev/null; dd if=/tmp/r of=/dev/vda bs=64k conv=fsync 2>/dev/null; '
+                  'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda bs=64k count=32 2>/dev/null | cmp - /tmp/r && md5sum < /tmp/r')
+    import hashlib
+    assert hashlib.md5(bare.disk_bytes(0, 32 * 65536)).hexdigest() == out.split()[0]
+
+
+@pytest.mark.dev
+def test_disk_interrupts_by_msi(bare):
+    bare.ok('dd if=/dev/vda of=/dev/null bs=64k count=16 2>/dev/null')
+    assert re.search(r'-msi(-x)?\b.*virtio', bare.ok('cat /proc/interrupts')), bare.ok('cat /proc/interrupts')
+
+
+@pytest.mark.dev
+def test_network_card_answers(bare):
+    """e1000 by INTx: ping the gateway that QEMU makes."""
+    bare.ok('ip link set eth0 up; ip addr replace 10.0.2.15/24 dev eth0; within 20 quietly ping -c1 -W1 10.0.2.2; '
+            'ping -c 5 -i 0.2 10.0.2.2 | grep " 0% packet loss"', 60)
+    assert 'eth0' in bare.ok('cat /proc/interrupts')
+
+
+@pytest.mark.quick
+def test_power_off(new_machine):
+    m = new_machine(smp=1, mem=2048, dom0_mem=768)
+    assert m.ok('nproc') == '1'
+    m.power_off()
+
+
+@pytest.mark.long
+def test_reboot_of_the_machine(new_machine):
+    m = new_machine(smp=4, mem=3072, dom0_mem=768, dom0_vcpus=2)
+    assert m.ok('nproc') == '2'
+    m.send_command('sync; reboot -f')
+    m.wait_exit(60)
+
+
+@pytest.mark.long
+def test_dom0_crash_is_reported(new_machine):
+    m = new_machine(mem=2048, dom0_mem=768)
+    m.send_command('echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger')
+    m.expect(r'Kernel panic - not syncing', 60, ignore_panic=True)
+    m.expect_hv(r'(?i)dom(ain)?[- ]?0 crashed', 60, ignore_panic=True)
+
+
+@pytest.mark.long
+@pytest.mark.dev
+def test_disk_without_msi(new_machine):
+    m = new_machine(mem=2048, dom0_mem=768, dom0_args='pci=nomsi')
+    m.ok('dd if=/dev/urandom of=/tmp/r bs=64k count=16 2>/dev/null; dd if=/tmp/r of=/dev/vda bs=64k conv=fsync 2>/dev/null; '
+         'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda bs=64k count=16 2>/dev/null | cmp - /tmp/r')
+    assert not re.search(r'-msi', m.ok('cat /proc/interrupts'))
+
+
+@pytest.mark.long
+@pytest.mark.dev
+def test_q35_with_ahci(new_machine, tmp_path):
+    img = tmp_path / 'ahci.img'
+    with open(img, 'wb') as f:
+        f.truncate(32 << 20)
+    m = new_machine(machine='q35', mem=2048, dom0_mem=768, qemu=['-drive', f'file={img},format=raw,if=none,id=a',
+                                                                 '-device', 'ide-hd,drive=a,bus=ide.2'])
+    m.ok('within 20 test -b /dev/sda; dd if=/dev/urandom of=/tmp/r bs=64k count=16 2>/dev/null; '
+         'dd if=/tmp/r of=/dev/sda bs=64k conv=fsync 2>/dev/null; echo 3 > /proc/sys/vm/drop_caches; '
+         'dd if=/dev/sda bs=64k count=16 2>/dev/null | cmp - /tmp/r')
+    assert os.path.getsize(img) == 32 << 20

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Debian's kernel as a PV and as a PVH guest, and the xl commands that act on one."""
+import json
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.xl]
+
+
+def create(m, name, kind, mem=128, vcpus=1, args='', *lines, kernel='/vmlinux', flags='-q'):
+    extra = ' '.join(f"'{line}'" for line in lines)
+    return m.ok(f'rm -f /var/log/xen/guest-{name}.log; KERNEL={kernel}; xl create {flags} $(cfg {name} {kind} {mem} {vcpus} "{args}" {extra})', 90)
+
+
+def await_line(m, name, pattern, seconds=60):
+    r = m.run(f"await {name} '{pattern}' {seconds}", seconds + 10)
+    assert r.status == 0, f'no {pattern!r} on the console of {name}:\n' + m.run(f'glog {name} | tail -20; xl list').out
+
+
+@pytest.mark.quick
+def test_comes_up(dom0, pool, kind):
+    """The unmodified bzImage boots to userspace and sees what it was given."""
+    name = 'up-' + kind
+    create(dom0, name, kind, 128, 2, kernel='/vmlinuz')
+    await_line(dom0, name, 'GUEST UP', 90)
+    line = dom0.ok(f'glog {name} | grep "GUEST UP"')
+    assert 'cpus=2' in line and 'hv=xen' in line and f'mode={kind.upper()}' in line
+    await_line(dom0, name, 'GUEST DONE')
+    dom0.ok(f'gone {name} 30', 40)
+
+
+@pytest.mark.quick
+def test_answers(dom0, guest):
+    assert dom0.ok(f'in_guest {guest} "echo sum=\\$((40+2))"') == 'sum=42'
+
+
+def test_smp_both_cpus_work(dom0, guest):
+    dom0.ok(f'in_guest {guest} "for c in 0 1; do taskset -c \\$c md5sum /bin/busybox & done; wait"', 60)
+    idle = dom0.ok(f'in_guest {guest} "grep -c ^processor /proc/cpuinfo"')
+    assert idle == '2'
+
+
+def test_domid_and_domname(dom0, guest):
+    domid = dom0.ok(f'xl domid {guest}')
+    assert int(domid) > 0 and dom0.ok(f'xl domname {domid}') == guest
+
+
+def test_listed(dom0, guest):
+    row = dom0.ok(f'xl list {guest}').splitlines()[1].split()
+    assert row[0] == guest and row[2:4] == ['128', '2']
+    assert json.loads(dom0.ok(f'xl list -l {guest}'))[0]['config']['b_info']['max_vcpus'] == 2
+
+
+def test_console(dom0, guest):
+    """xl console shows what the guest writes, and what is typed there reaches it."""
+    out = dom0.ok(f'(printf "run k1 echo from-\\$((6*7))\\n"; usleep 3000000) | timeout 8 xl console {guest}', 30)
+    assert 'from-42' in out
+
+
+def test_pause_and_unpause(dom0, guest):
+    dom0.ok(f'xl pause {guest}')
+    assert 'p' in dom0.ok(f'dom_state {guest}')
+    assert dom0.run(f'in_guest {guest} true 2', 20).status == 98
+    dom0.ok(f'xl unpause {guest}')
+    assert 'p' not in dom0.ok(f'dom_state {guest}')
+    dom0.ok(f'in_guest {guest} true')
+
+
+def test_rename(dom0, guest):
+    dom0.ok(f'xl rename {guest} other-name; xl domid other-name')
+    assert dom0.run(f'xl domid {guest}').status != 0
+    dom0.ok(f'xl rename other-name {guest}; xl domid {guest}')
+
+
+def test_uptime(dom0, guest):
+    assert re.search(rf'^{guest} +\d+ +0:\d\d:\d\d', dom0.ok(f'xl uptime {guest}'), re.M)
+
+
+def test_vcpu_list(dom0, guest):
+    rows = [r.split() for r in dom0.ok(f'xl vcpu-list {guest}').splitlines()[1:]]
+    assert [r[2] for r in rows] == ['0', '1'] and all(float(r[5]) > 0 for r in rows)
+
+
+def test_vcpu_pin(dom0, guest):
+    dom0.ok(f'xl vcpu-pin {guest} 0 1; xl vcpu-pin {guest} 1 0')
+    rows = [r.split() for r in dom0.ok(f'xl vcpu-list {guest}').splitlines()[1:]]
+    assert [r[6] for r in rows] == ['1', '0']
+    dom0.ok(f'in_guest {guest} "taskset -c 0 md5sum /bin/busybox"')
+    assert dom0.ok(f'xl vcpu-list {guest}').splitlines()[1].split()[3] == '1'
+    dom0.ok(f'xl vcpu-pin {guest} all all; in_guest {guest} true')
+
+
+def test_vcpu_set(dom0, guest):
+    dom0.ok(f'xl vcpu-set {guest} 1; within 20 sh -c ". /lib/zendo.sh; in_guest {guest} \'test \\$(nproc) = 1\'"', 40)
+    dom0.ok(f'xl vcpu-set {guest} 2; within 20 sh -c ". /lib/zendo.sh; in_guest {guest} \'echo 1 > /sys/devices/system/cpu/cpu1/online; '
+            'test \\$(nproc) = 2\'"', 40)
+
+
+def test_mem_set(dom0, guest):
+    dom0.ok(f'xl mem-set {guest} 112; within 30 sh -c ". /lib/zendo.sh; test \\$(dom_mem {guest}) = 112"', 40)
+    dom0.ok(f'in_guest {guest} true')
+    dom0.ok(f'xl mem-set {guest} 128; within 30 sh -c ". /lib/zendo.sh; test \\$(dom_mem {guest}) -ge 127"', 40)
+
+
+def test_mem_max(dom0, guest):
+    dom0.ok(f'xl mem-max {guest} 160')
+    assert dom0.ok(f'xenstore-read /local/domain/$(xl domid {guest})/memory/static-max') == str(160 * 1024)
+    dom0.ok(f'xl mem-max {guest} 128; in_guest {guest} true')
+
+
+def test_sysrq(dom0, guest):
+    dom0.ok(f'xl sysrq {guest} h')
+    await_line(dom0, guest, 'sysrq: HELP', 20)
+
+
+def test_trigger_nmi(dom0, guest):
+    count = "awk '/NMI:/{print \\$2+\\$3}' /proc/interrupts"
+    dom0.ok(f'in_guest {guest} "dmesg -c > /dev/null"')
+    dom0.ok(f'xl trigger {guest} nmi 0')
+    dom0.ok(f'within 20 sh -c ". /lib/zendo.sh; in_guest {guest} \'dmesg | grep -qi nmi\'"', 40)
+    assert count
+
+
+def test_xentop_shows_it(dom0, guest):
+    assert re.search(rf'^ *{guest} .* 131072 ', dom0.ok('xentop -b -i 1'), re.M)
+
+
+def test_clock_agrees_with_dom0(dom0, guest):
+    """Over 10 s the guest's clock advances as dom0's does, also across a pause."""
+    def pair():
+        a = float(dom0.ok('uptime_s'))
+        g = float(dom0.ok(f"in_guest {guest} 'cut -d\" \" -f1 /proc/uptime'"))
+        return (a + float(dom0.ok('uptime_s'))) / 2, g
+    d0, g0 = pair()
+    dom0.ok(f'usleep 4000000; xl pause {guest}; usleep 2000000; xl unpause {guest}; usleep 6000000', 40)
+    d1, g1 = pair()
+    assert abs((g1 - g0) / (d1 - d0) - 1) < 0.06, f'guest {g1 - g0:.2f} s, dom0 {d1 - d0:.2f} s'
+
+
+# --- lives and deaths: each with a guest of its own -------------------------------------------------------------------------------
+def test_created_paused(dom0, kind):
+    create(dom0, 'paused', kind, flags='-q -p')
+    assert 'p' in dom0.ok('dom_state paused')
+    dom0.ok('! glog_has paused "GUEST UP"; xl unpause paused')
+    await_line(dom0, 'paused', 'GUEST UP', 60)
+
+
+def test_shutdown(dom0, kind):
+    create(dom0, 'down', kind, args='job=stay')
+    await_line(dom0, 'down', 'GUEST READY')
+    # the tiny guest has no init that obeys: the request itself is what xl and the kernel carry
+    dom0.ok('xl shutdown down; within 20 sh -c "[ \\"$(xenstore-read /local/domain/$(xl domid down)/control/shutdown)\\" != poweroff ]" '
+            '|| true')
+    dom0.ok('in_guest down "poweroff -f" 2 || true; gone down 30', 50)
+
+
+def test_power_off_from_inside(dom0, kind):
+    create(dom0, 'off', kind)
+    await_line(dom0, 'off', 'GUEST DONE')
+    dom0.ok('gone off 30', 40)
+
+
+def test_reboot_from_inside(dom0, kind):
+    create(dom0, 'again', kind, 128, 1, 'end=reboot')
+    await_line(dom0, 'again', 'GUEST UP')
+    first = dom0.ok('xl domid again')
+    dom0.ok('within 90 sh -c ". /lib/zendo.sh; [ $(glog again | grep -c GUEST.UP) -ge 2 ]"', 100)
+    assert dom0.ok('xl domid again') != first
+    dom0.ok('within 20 xl destroy again')
+
+
+def test_crash_destroys(dom0, kind):
+    create(dom0, 'crash', kind, 128, 1, 'job=crash')
+    dom0.ok('gone crash 60', 70)
+    assert 'crash' not in dom0.ok('xl list | tail -n +2')
+
+
+def test_crash_is_preserved_when_asked(dom0, kind):
+    create(dom0, 'kept', kind, 128, 1, 'job=crash', 'on_crash="preserve"')
+    dom0.ok('within 60 sh -c ". /lib/zendo.sh; dom_state kept | grep -q c"', 70)
+    dom0.ok('xl destroy kept; gone kept 20')
+
+
+def test_destroyed_in_the_middle_of_its_boot(dom0, kind):
+    create(dom0, 'mid', kind, 128, 2)
+    dom0.ok('usleep 1500000; xl destroy mid; gone mid 20', 40)
+    assert dom0.ok('xl list | wc -l')
+
+
+def test_destroyed_while_it_spins(dom0, kind):
+    create(dom0, 'spin', kind, 128, 2, 'job=burn')
+    await_line(dom0, 'spin', 'BURN START')
+    dom0.ok('xl destroy spin; gone spin 20', 40)
+
+
+@pytest.mark.long
+def test_one_vcpu_and_64_mib(dom0, kind):
+    create(dom0, 'small', kind, 80 if kind == 'pvh' else 72, 1)
+    await_line(dom0, 'small', 'GUEST UP')
+
+
+@pytest.mark.long
+def test_more_vcpus_than_cpus(dom0, kind):
+    create(dom0, 'wide', kind, 192, 8)
+    await_line(dom0, 'wide', 'GUEST UP cpus=8', 150)
+    dom0.ok('gone wide 60', 70)
+
+
+@pytest.mark.long
+def test_one_gib(dom0, kind):
+    create(dom0, 'large', kind, 1024, 2)
+    await_line(dom0, 'large', 'GUEST UP', 120)
+    kib = int(re.search(r'mem=(\d+)', dom0.ok('glog large | grep "GUEST UP"')).group(1))
+    assert 900 * 1024 < kib <= 1024 * 1024

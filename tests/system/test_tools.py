@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The stock daemons and the xl commands that need no guest."""
+import json
+import re
+
+import pytest
+
+pytestmark = [pytest.mark.xl]
+
+
+@pytest.mark.quick
+def test_daemons_start(dom0):
+    dom0.ok('pidof xenstored && pidof xenconsoled')
+    assert dom0.ok('xenstore-read /local/domain/0/name') == 'Domain-0'
+
+
+@pytest.mark.quick
+def test_info(dom0):
+    info = dict(re.findall(r'^(\w+) *: (.*)$', dom0.ok('xl info'), re.M))
+    assert info['nr_cpus'] == '2' and info['xen_major'] == '4' and info['xen_minor'] == '17'
+    assert 4000 <= int(info['total_memory']) <= 4096
+    assert 1800 <= int(info['free_memory']) <= 2560
+    assert 'xen-3.0-x86_64' in info['xen_caps'] and 'hvm-3.0-x86_64' in info['xen_caps']
+    assert 'pv' in info['virt_caps'].split() and 'hvm' in info['virt_caps'].split()
+
+
+def test_info_numa(dom0):
+    assert re.search(r'^cpu:\s+core\s+socket\s+node\n\s+0:', dom0.ok('xl info -n'), re.M)
+
+
+@pytest.mark.quick
+def test_list(dom0):
+    assert re.search(r'^Domain-0 +0 +1536 +2 +r-----', dom0.ok('xl list'), re.M)
+
+
+def test_list_long(dom0):
+    doms = json.loads(dom0.ok('xl list -l'))
+    assert doms[0]['domid'] == 0 and doms[0]['config']['c_info']['name'] == 'Domain-0'
+
+
+def test_list_verbose(dom0):
+    assert 'UUID' in dom0.ok('xl list -v') and '00000000-0000-0000-0000-000000000000' in dom0.ok('xl list -v')
+
+
+def test_uptime(dom0):
+    assert re.search(r'^Domain-0 +0 +0:\d\d:\d\d', dom0.ok('xl uptime'), re.M)
+
+
+def test_dmesg(dom0):
+    ring = dom0.ok('xl dmesg')
+    assert len(ring.splitlines()) > 10
+    assert any(line and line in ring for line in dom0.console.hv_lines[:40])
+
+
+def test_dmesg_clear(dom0):
+    dom0.ok('xl dmesg -c > /tmp/ring; test -s /tmp/ring')
+    assert len(dom0.ok('xl dmesg')) < 500
+    dom0.ok('xl debug-keys h')
+    assert dom0.ok('xl dmesg')
+
+
+@pytest.mark.parametrize('key', ['h', 'q', 'e', 'r', 'm'])
+def test_debug_keys(dom0, key):
+    before = len(dom0.console.hv_lines)
+    dom0.ok(f'xl debug-keys {key}')
+    dom0.wait_for(lambda: len(dom0.console.hv_lines) > before, f'output of debug key {key}', 20)
+
+
+def test_set_parameters(dom0):
+    dom0.ok('xl set-parameters loglvl=all') if dom0.hv_name == 'xen' else None
+    assert dom0.run('xl set-parameters nonsense-of-a-name=1').status != 0
+
+
+def test_vcpu_list_of_dom0(dom0):
+    rows = dom0.ok('xl vcpu-list 0').splitlines()[1:]
+    assert [r.split()[2] for r in rows] == ['0', '1']
+
+
+def test_domid_of_unknown_name(dom0):
+    r = dom0.run('xl domid no-such-domain')
+    assert r.status != 0 and 'no-such-domain' in r.out
+
+
+def test_xentop(dom0):
+    rows = dom0.ok('xentop -b -i 2 -d 1', 30)
+    assert len(re.findall(r'^ *Domain-0 ', rows, re.M)) == 2
+
+
+def test_cpupool_list(dom0):
+    assert re.search(r'^Pool-0 +2 ', dom0.ok('xl cpupool-list'), re.M)
+
+
+def test_sched(dom0):
+    sched = dict(re.findall(r'^(\w+) *: (.*)$', dom0.ok('xl info'), re.M))['xen_scheduler']
+    assert 'Domain-0' in dom0.ok(f'xl sched-{sched}')
+
+
+def test_claims(dom0):
+    assert re.search(r'^Domain-0 +0 ', dom0.ok('xl claims'), re.M)
+
+
+def test_xenstore_works(dom0):
+    dom0.ok('xenstore-write /tool/t/a 1 /tool/t/b 2; test "$(xenstore-ls /tool/t | wc -l)" = 2; xenstore-rm /tool/t; '
+            '! xenstore-exists /tool/t/a')
