@@ -21,8 +21,22 @@ uint64_t *insn_gpr(struct x86_regs *r, unsigned number)
         return &r->rsi;
     case 7:
         return &r->rdi;
+    case 8:
+        return &r->r8;
+    case 9:
+        return &r->r9;
+    case 10:
+        return &r->r10;
+    case 11:
+        return &r->r11;
+    case 12:
+        return &r->r12;
+    case 13:
+        return &r->r13;
+    case 14:
+        return &r->r14;
     default:
-        return &r->r8 - ((number & 15) - 8); /* r15 is lowest in the frame */
+        return &r->r15;
     }
 }
 
