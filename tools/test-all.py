@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-all.py [--hv IMAGE|xen] STEP...: run the steps of `make test`, go on after a failure, add up what passed and failed.
 
-Steps: lint unit fuzz system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
+Steps: lint unit fuzz guests guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
 """
 import argparse
 import os
+import re
 import subprocess
 import sys
 import time
@@ -61,10 +62,32 @@ class Tally:
               + ('' if code == 0 else f' (exit {code})'), flush=True)
 
 
+    def guests(self, mode, hv, limit_s):
+        """The micro guests in one mode; run.py ends with its counts."""
+        t = time.monotonic()
+        cmd = [PYTHON, 'tests/guests/run.py', '--hv', hv, '--mode', mode, '--rig', 'tests/system/rig']
+        try:
+            p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
+            out, code = p.stdout, p.returncode
+        except subprocess.TimeoutExpired as e:
+            out, code = (e.stdout or b'').decode(errors='replace'), f'no end after {limit_s} s'
+        m = re.search(r'^(\d+) passed, (\d+) failed, (\d+) skipped, (\d+) not yet', out, re.M)
+        passed, failed, _, pending = map(int, m.groups()) if m else (0, 1, 0, 0)
+        if code != 0 and failed == 0:
+            failed = 1
+        self.passed, self.failed, self.pending = self.passed + passed, self.failed + failed, self.pending + pending
+        if failed:
+            print('\n'.join(f'    | {line}' for line in out.splitlines() if line.startswith('not ok') and 'TODO' not in line)
+                  or '    | ' + out[-2000:].replace('\n', '\n    | '))
+        print(f'{"ok" if not failed else "FAIL"} guests {mode}: {passed} passed, {failed} failed'
+              + (f', {pending} not yet' if pending else '') + f', {time.monotonic() - t:.0f} s'
+              + ('' if code == 0 else f' (exit {code})'), flush=True)
+
+
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--hv', default='build/x86_64/zendo')
-    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'system', 'system-quick'])
+    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-xl', 'system', 'system-quick'])
     a = ap.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     os.environ.pop('MAKEFLAGS', None)
@@ -77,16 +100,19 @@ def main():
         if step in a.step:
             extra = [f'FUZZ_SECONDS={os.environ.get("FUZZ_SECONDS", "3")}'] if step == 'fuzz' else []
             t.counted(step, ['make', '-s', '-j2', step, f'RUN_ARGS=--counts {COUNTS}', *extra], seconds)
-    for step in a.step:
-        if not step.startswith('system'):
+    on_machines = [s for s in a.step if s.startswith(('system', 'guests'))]
+    if on_machines and a.hv.startswith('build/x86_64'):
+        t.check('image', ['make', '-s', '-j2', 'image'] + (['DEBUG=y'] if 'debug' in a.hv else []))
+    for step in on_machines:
+        if step.startswith('guests'):
+            for mode in ('dom0',) if step == 'guests' else ('pv', 'pvh'):
+                t.guests(mode, a.hv, 1800)
             continue
-        if a.hv != 'xen' and a.hv.startswith('build/x86_64'):
-            t.check('image', ['make', '-s', '-j2', 'image'] + (['DEBUG=y'] if 'debug' in a.hv else []))
         marks = ['-m', 'quick'] if step == 'system-quick' else []
         t.counted(step, [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', 'tests/system', '--hv', a.hv,
                          '--counts', COUNTS, *marks], 5400)
     if t.pending:
-        print(f'{t.pending} system tests are known not to pass yet: tests/system/not-yet.txt')
+        print(f'{t.pending} tests are known not to pass yet: tests/system/not-yet.txt, tests/guests/not-yet.txt')
     print(f'all steps took {time.monotonic() - t.start:.0f} s')
     print(f'{t.passed} passed, {t.failed} failed')
     return 1 if t.failed or not t.passed else 0

@@ -9,7 +9,8 @@
  2. The declared graph has no cycle, no unknown folder and no entry that nothing uses.
  3. core, model and guest hold no assembly, no architecture macro and no #if on a build kind.
  4. With --objects: an undefined symbol of DIR/<folder>/**.o must be defined in that folder or in one that it reaches, or be declared in
-    a header of hypervisor/base (the contract, whose calls hw and host supply).  This catches a hand-written `extern`.
+    a contract: a header of hypervisor/base (whose calls hw and host supply), or an arch.h of the folder itself or of one that it
+    reaches (whose calls a higher folder supplies).  This catches a hand-written `extern`.
 """
 import argparse
 import os
@@ -51,6 +52,15 @@ def read_layers(root):
     return out
 
 
+def expand(layers, folder):
+    """The LAYER folders that a folder's `uses:` names; one without a LAYER of its own stands for all below it (but not for itself)."""
+    out = {}
+    for name in layers[folder][0] or []:
+        for f in [name] if name in layers else [f for f in layers if f.startswith(name + '/') and f != folder] or [name]:
+            out[f] = name
+    return out
+
+
 def owner(layers, path):
     """The folder whose LAYER rules this file: the longest that the path is in, or None."""
     return max((f for f in layers if path.startswith(f + '/')), key=len, default=None)
@@ -78,7 +88,7 @@ def graph_errors(layers):
         elif folder not in layers:
             errs.append(f'{trail[-1]}/LAYER: there is no LAYER in {folder}')
         elif folder not in done:
-            for used in layers[folder][0] or []:
+            for used in expand(layers, folder):
                 visit(used, trail + [folder])
             done.add(folder)
 
@@ -91,7 +101,7 @@ def graph_errors(layers):
 
 def include_error(path, me, layers, name, target):
     """(the folder that the include uses or None, what is wrong or None)"""
-    uses, hosted = layers[me]
+    hosted = layers[me][1]
     if target is None:
         if name.startswith('xen/'):
             return None, None if me == 'abi' else f'<{name}>: only abi/ includes headers of libxen-dev'
@@ -101,7 +111,7 @@ def include_error(path, me, layers, name, target):
             return None, None
         return None, f'<{name}> is neither ours nor freestanding'
     used = owner(layers, target)
-    if used == me or used in (uses or []):
+    if used == me or used in expand(layers, me):
         return used, None
     return used, f'{me} may not use {used} (<{name}>)'
 
@@ -137,7 +147,8 @@ def source_errors(root, layers):
                         errs.append(f'{path}:{i}: {wrong}')
     for folder, (uses, _) in layers.items():
         if folder in filled:
-            errs += [f'{folder}/LAYER: {u} is declared but not used' for u in uses or [] if (folder, u) not in used]
+            named = {name for f, name in expand(layers, folder).items() if (folder, f) in used}
+            errs += [f'{folder}/LAYER: {u} is declared but not used' for u in uses or [] if u not in named]
     return errs
 
 
@@ -159,18 +170,18 @@ def symbols(objects):
     return out
 
 
-def words_of(root, folder, ext):
+def words_of(root, folder, ends):
     out = set()
     for path, _, files in os.walk(os.path.join(root, folder)):
         for name in files:
-            if name.endswith(ext):
+            if ('/' + name).endswith(ends):
                 with open(os.path.join(path, name), errors='replace') as f:
                     out.update(re.findall(r'\b[A-Za-z_]\w+', f.read()))
     return out
 
 
 def reach(layers, folder, seen):
-    for used in layers[folder][0] or []:
+    for used in expand(layers, folder):
         if used in layers and used not in seen:
             seen.add(used)
             reach(layers, used, seen)
@@ -192,8 +203,8 @@ def object_errors(root, layers, objects):
         if layers[folder][1]:
             continue
         known = set(defined) | COMPILER | contract
-        for used in reach(layers, folder, set()):
-            known |= per_folder[used][1]
+        for used in reach(layers, folder, {folder}):
+            known |= per_folder[used][1] | words_of(root, used, '/arch.h')
         for symbol in sorted(undefined - known):
             if MADE.match(symbol) or symbol in linker or \
                     (folder.split('/')[0] == 'lib' and COMPRESSION_SYMBOLS.match(symbol)):

@@ -90,6 +90,12 @@ class LayersTest(unittest.TestCase):
         errs = self.run_with({'hypervisor/core/LAYER': 'uses: hypervisor/base hypervisor/nothing\n'})
         self.assertTrue(any('no LAYER in hypervisor/nothing' in e for e in errs), errs)
 
+    def test_a_name_covers_the_folders_below(self):
+        new = {'hypervisor/core/evtchn/LAYER': 'uses:\n', 'hypervisor/core/evtchn/e.h': '', 'hypervisor/core/sched/LAYER': 'uses:\n',
+               'hypervisor/guest/LAYER': 'uses: hypervisor/sub\n', 'hypervisor/sub/a/LAYER': 'uses:\n', 'hypervisor/sub/a/a.h': '',
+               'hypervisor/guest/g.c': '#include <sub/a/a.h>\n'}
+        self.assertEqual(self.run_with(new), [])
+
     def test_no_layer_file(self):
         self.finds({'hypervisor/new/a.c': ''}, 'no LAYER file')
 
@@ -102,6 +108,11 @@ class LayersTest(unittest.TestCase):
     def test_hand_written_extern(self):
         self.finds({'hypervisor/core/bad.c': 'extern void hw_poke(void);\nvoid f(void) { hw_poke(); }\n'}, 'hw_poke of hypervisor/hw',
                    objects=True)
+
+    def test_contract_upwards(self):
+        self.assertEqual(self.run_with({'hypervisor/core/arch.h': 'void hw_poke(void);\n',
+                                        'hypervisor/core/b.c': '#include <core/arch.h>\nvoid f(void) { void hw_poke(void); hw_poke(); }\n'},
+                                       objects=True), [])
 
     def test_symbol_of_nobody(self):
         self.finds({'hypervisor/core/bad.c': 'extern int printf();\nvoid f(void) { printf(); }\n'}, 'printf of nobody', objects=True)
