@@ -7,7 +7,7 @@ GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tes
 GUESTS_ELFS := $(patsubst tests/guests/%.c,$(GUESTS_B)/%.elf,$(GUESTS_SRCS))
 GUESTS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wno-unused-parameter -Wno-sign-compare \
     -Wno-missing-field-initializers -ffreestanding -fno-builtin -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
-    -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fcf-protection=none -fwrapv -Itests/guests/lib -MMD -MP
+    -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing -fno-toplevel-reorder -fcf-protection=none -fwrapv -Itests/guests/lib -MMD -MP
 
 .PHONY: guests
 .SECONDARY: $(GUESTS_LIB)

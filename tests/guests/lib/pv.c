@@ -48,6 +48,7 @@ void pv_init(void) {
         panic("mapping shared_info: %ld", rc);
     }
     g.shared = (void *)shared_page;
+    g.shared->arch.max_pfn = g.si->nr_pages;
     hc2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, stacks[0] + STACK_SIZE);
 }
 
