@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Multiboot 1: a fixed structure with a word of flags that says which fields hold something. And what both versions
- * share: adding to a boot_info within its bounds. Multiboot 2 is in lib/multiboot2.c.
+ * share: adding to a loader_info within its bounds. Multiboot 2 is in lib/multiboot2.c.
  */
 #include <lib/multiboot_internal.h>
 #include <lib/bytes.h>
@@ -20,36 +20,36 @@
 #define HAS_LOADER_NAME BIT(9)
 #define HAS_FRAMEBUFFER BIT(12)
 
-int multiboot_fail(struct boot_info *info, int rc, const char *reason)
+int multiboot_fail(struct loader_info *info, int rc, const char *reason)
 {
     info->reason = reason;
     return rc;
 }
 
-bool boot_info_add_memory(struct boot_info *info, uint64_t start, uint64_t size, uint32_t type)
+bool loader_info_add_memory(struct loader_info *info, uint64_t start, uint64_t size, uint32_t type)
 {
     uint64_t end;
 
     if (add_overflows(start, size, &end)) {
         end = UINT64_MAX;
     }
-    if (size == 0 || info->memory_count == BOOT_MEMORY_MAX) {
+    if (size == 0 || info->memory_count == LOADER_MEMORY_MAX) {
         info->dropped_count++;
         return false;
     }
-    info->memory[info->memory_count++] = (struct boot_memory){
+    info->memory[info->memory_count++] = (struct loader_memory){
         .start = start,
         .end = end,
-        .type = type >= BOOT_MEMORY_RAM && type <= BOOT_MEMORY_UNUSABLE ? (enum boot_memory_type)type : BOOT_MEMORY_RESERVED,
+        .type = type >= LOADER_MEMORY_RAM && type <= LOADER_MEMORY_UNUSABLE ? (enum loader_memory_type)type : LOADER_MEMORY_RESERVED,
     };
     return true;
 }
 
-struct boot_module *boot_info_add_module(struct boot_info *info, uint64_t start, uint64_t end)
+struct loader_module *loader_info_add_module(struct loader_info *info, uint64_t start, uint64_t end)
 {
-    struct boot_module *module;
+    struct loader_module *module;
 
-    if (end < start || info->module_count == BOOT_MODULES_MAX) {
+    if (end < start || info->module_count == LOADER_MODULES_MAX) {
         info->dropped_count++;
         return NULL;
     }
@@ -60,7 +60,7 @@ struct boot_module *boot_info_add_module(struct boot_info *info, uint64_t start,
     return module;
 }
 
-void boot_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size, struct boot_info *info)
+void loader_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size, struct loader_info *info)
 {
     size_t used = 0;
 
@@ -79,7 +79,7 @@ void boot_info_copy_text(const struct physmap *physmap, uint64_t address, char *
     text[used] = '\0';
 }
 
-static void read_modules(const struct physmap *physmap, const uint8_t *mbi, struct boot_info *info)
+static void read_modules(const struct physmap *physmap, const uint8_t *mbi, struct loader_info *info)
 {
     uint32_t count = read_le32(mbi + 20);
     uint64_t address = read_le32(mbi + 24);
@@ -90,21 +90,21 @@ static void read_modules(const struct physmap *physmap, const uint8_t *mbi, stru
     }
     for (uint32_t i = 0; i < count; i++) {
         const uint8_t *entry = physmap_get(physmap, address + i * 16, 16);
-        struct boot_module *module = NULL;
+        struct loader_module *module = NULL;
 
         if (entry) {
-            module = boot_info_add_module(info, read_le32(entry), read_le32(entry + 4));
+            module = loader_info_add_module(info, read_le32(entry), read_le32(entry + 4));
         } else {
             info->dropped_count++;
         }
         if (module && read_le32(entry + 8)) {
-            boot_info_copy_text(physmap, read_le32(entry + 8), module->cmdline, sizeof(module->cmdline), info);
+            loader_info_copy_text(physmap, read_le32(entry + 8), module->cmdline, sizeof(module->cmdline), info);
         }
     }
 }
 
 /* Entries say their own size, not counting the word that says it. */
-static void read_memory_map(const struct physmap *physmap, const uint8_t *mbi, struct boot_info *info)
+static void read_memory_map(const struct physmap *physmap, const uint8_t *mbi, struct loader_info *info)
 {
     uint32_t length = MIN(read_le32(mbi + 44), MAP_LENGTH_MAX), entry_size;
     const uint8_t *map = physmap_get(physmap, read_le32(mbi + 48), length);
@@ -116,22 +116,22 @@ static void read_memory_map(const struct physmap *physmap, const uint8_t *mbi, s
         if (entry_size < 20 || entry_size > length - offset - 4) {
             break;
         }
-        boot_info_add_memory(info, read_le64(entry + 4), read_le64(entry + 12), read_le32(entry + 20));
+        loader_info_add_memory(info, read_le64(entry + 4), read_le64(entry + 12), read_le32(entry + 20));
     }
 }
 
-void multiboot_read_framebuffer(const uint8_t *fields, const uint8_t *colours, struct boot_framebuffer *fb)
+void multiboot_read_framebuffer(const uint8_t *fields, const uint8_t *colours, struct loader_framebuffer *fb)
 {
-    *fb = (struct boot_framebuffer){
-        .present = fields[21] <= BOOT_FRAMEBUFFER_TEXT,
+    *fb = (struct loader_framebuffer){
+        .present = fields[21] <= LOADER_FRAMEBUFFER_TEXT,
         .address = read_le64(fields),
         .pitch_bytes = read_le32(fields + 8),
         .width = read_le32(fields + 12),
         .height = read_le32(fields + 16),
         .bits_per_pixel = fields[20],
-        .type = (enum boot_framebuffer_type)fields[21],
+        .type = (enum loader_framebuffer_type)fields[21],
     };
-    if (fb->type == BOOT_FRAMEBUFFER_RGB && colours) {
+    if (fb->type == LOADER_FRAMEBUFFER_RGB && colours) {
         fb->red_position = colours[0];
         fb->red_bits = colours[1];
         fb->green_position = colours[2];
@@ -141,7 +141,7 @@ void multiboot_read_framebuffer(const uint8_t *fields, const uint8_t *colours, s
     }
 }
 
-static int parse_version_1(const struct physmap *physmap, uint64_t address, struct boot_info *info)
+static int parse_version_1(const struct physmap *physmap, uint64_t address, struct loader_info *info)
 {
     const uint8_t *mbi = physmap_get(physmap, address, INFO_SIZE_SHORT);
     const uint8_t *whole = physmap_get(physmap, address, INFO_SIZE);
@@ -154,10 +154,10 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
     info->info_start = address;
     info->info_end = address + (whole ? INFO_SIZE : INFO_SIZE_SHORT);
     if (flags & HAS_CMDLINE) {
-        boot_info_copy_text(physmap, read_le32(mbi + 16), info->cmdline, sizeof(info->cmdline), info);
+        loader_info_copy_text(physmap, read_le32(mbi + 16), info->cmdline, sizeof(info->cmdline), info);
     }
     if (flags & HAS_LOADER_NAME) {
-        boot_info_copy_text(physmap, read_le32(mbi + 64), info->loader_name, sizeof(info->loader_name), info);
+        loader_info_copy_text(physmap, read_le32(mbi + 64), info->loader_name, sizeof(info->loader_name), info);
     }
     if (flags & HAS_MODULES) {
         read_modules(physmap, mbi, info);
@@ -169,8 +169,8 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
         read_memory_map(physmap, mbi, info);
     }
     if (info->memory_count == 0 && (flags & HAS_MEMORY)) {
-        boot_info_add_memory(info, 0, (uint64_t)read_le32(mbi + 4) << 10, BOOT_MEMORY_RAM);
-        boot_info_add_memory(info, 1u << 20, (uint64_t)read_le32(mbi + 8) << 10, BOOT_MEMORY_RAM);
+        loader_info_add_memory(info, 0, (uint64_t)read_le32(mbi + 4) << 10, LOADER_MEMORY_RAM);
+        loader_info_add_memory(info, 1u << 20, (uint64_t)read_le32(mbi + 8) << 10, LOADER_MEMORY_RAM);
     }
     if (info->memory_count == 0) {
         return multiboot_fail(info, -XEN_ENOENT, "multiboot: no memory map (flag 6) and no memory sizes (flag 0)");
@@ -178,7 +178,7 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
     return 0;
 }
 
-int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address, struct boot_info *info)
+int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address, struct loader_info *info)
 {
     memset(info, 0, sizeof(*info));
     info->reason = "";

@@ -24,23 +24,23 @@ enum tag_type {
     TAG_EFI_BOOT_SERVICES = 18,
 };
 
-static void copy_text(char *to, size_t to_size, const uint8_t *tag, uint32_t size, uint32_t offset, struct boot_info *info)
+static void copy_text(char *to, size_t to_size, const uint8_t *tag, uint32_t size, uint32_t offset, struct loader_info *info)
 {
     if (!str_copy_bytes(to, to_size, (const char *)tag + offset, size - offset)) {
         info->text_was_cut = true;
     }
 }
 
-static void read_module(const uint8_t *tag, uint32_t size, struct boot_info *info)
+static void read_module(const uint8_t *tag, uint32_t size, struct loader_info *info)
 {
-    struct boot_module *module = boot_info_add_module(info, read_le32(tag + 8), read_le32(tag + 12));
+    struct loader_module *module = loader_info_add_module(info, read_le32(tag + 8), read_le32(tag + 12));
 
     if (module) {
         copy_text(module->cmdline, sizeof(module->cmdline), tag, size, 16, info);
     }
 }
 
-static void read_memory_map(const uint8_t *tag, uint32_t size, struct boot_info *info)
+static void read_memory_map(const uint8_t *tag, uint32_t size, struct loader_info *info)
 {
     uint32_t entry_size = read_le32(tag + 8);
 
@@ -50,14 +50,14 @@ static void read_memory_map(const uint8_t *tag, uint32_t size, struct boot_info 
     for (uint32_t offset = 16; size - offset >= entry_size; offset += entry_size) {
         const uint8_t *entry = tag + offset;
 
-        boot_info_add_memory(info, read_le64(entry), read_le64(entry + 8), read_le32(entry + 16));
+        loader_info_add_memory(info, read_le64(entry), read_le64(entry + 8), read_le32(entry + 16));
     }
 }
 
 /* The newer RSDP wins whatever their order. */
-static void read_rsdp(const uint8_t *tag, uint32_t size, struct boot_info *info)
+static void read_rsdp(const uint8_t *tag, uint32_t size, struct loader_info *info)
 {
-    uint32_t rsdp_size = MIN(size - 8, (uint32_t)BOOT_RSDP_MAX);
+    uint32_t rsdp_size = MIN(size - 8, (uint32_t)LOADER_RSDP_MAX);
 
     if (rsdp_size > info->rsdp_size) {
         memcpy(info->rsdp, tag + 8, rsdp_size);
@@ -65,10 +65,10 @@ static void read_rsdp(const uint8_t *tag, uint32_t size, struct boot_info *info)
     }
 }
 
-static void read_basic_memory(const uint8_t *tag, struct boot_info *info)
+static void read_basic_memory(const uint8_t *tag, struct loader_info *info)
 {
-    boot_info_add_memory(info, 0, (uint64_t)read_le32(tag + 8) << 10, BOOT_MEMORY_RAM);
-    boot_info_add_memory(info, 1u << 20, (uint64_t)read_le32(tag + 12) << 10, BOOT_MEMORY_RAM);
+    loader_info_add_memory(info, 0, (uint64_t)read_le32(tag + 8) << 10, LOADER_MEMORY_RAM);
+    loader_info_add_memory(info, 1u << 20, (uint64_t)read_le32(tag + 12) << 10, LOADER_MEMORY_RAM);
 }
 
 /* The least size that a tag's fields need; 8 for one that is not read. */
@@ -90,7 +90,7 @@ static uint32_t least_size(uint32_t type)
 }
 
 /* @tag has @size bytes, at least what its fields need. */
-static void read_tag(const uint8_t *tag, uint32_t type, uint32_t size, struct boot_info *info)
+static void read_tag(const uint8_t *tag, uint32_t type, uint32_t size, struct loader_info *info)
 {
     switch (type) {
     case TAG_CMDLINE:
@@ -127,7 +127,7 @@ static void read_tag(const uint8_t *tag, uint32_t type, uint32_t size, struct bo
     }
 }
 
-int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct boot_info *info)
+int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct loader_info *info)
 {
     const uint8_t *start = physmap_get(physmap, address, 8), *basic_memory = NULL;
     uint32_t total = start ? read_le32(start) : 0;

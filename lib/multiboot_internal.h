@@ -8,11 +8,11 @@
 #include <lib/multiboot.h>
 
 /* Sets the reason and returns @rc. */
-int multiboot_fail(struct boot_info *info, int rc, const char *reason);
+int multiboot_fail(struct loader_info *info, int rc, const char *reason);
 
-int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct boot_info *info);
+int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct loader_info *info);
 
 /* The 22 bytes address, pitch, width, height, bits, type, alike in both; @colours (6 bytes) or NULL. */
-void multiboot_read_framebuffer(const uint8_t *fields, const uint8_t *colours, struct boot_framebuffer *fb);
+void multiboot_read_framebuffer(const uint8_t *fields, const uint8_t *colours, struct loader_framebuffer *fb);
 
 #endif
