@@ -20,6 +20,9 @@
 #include <xen/xen.h>
 #include <xen/errno.h>
 
+/* Never shown to a guest, so the header has it for hypervisors only: an operation stopped half-way and is to be called again. */
+#define XEN_ERESTART 85
+
 /* The version that guests see. */
 #define ZENDO_XEN_MAJOR 4u
 #define ZENDO_XEN_MINOR 17u
