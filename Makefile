@@ -26,7 +26,7 @@ LEFT_OUT   := $(if $(filter n,$(CONFIG_PV)),hypervisor/guest/x86/pv/% hypervisor
               $(if $(filter n,$(CONFIG_PVH)),hypervisor/guest/x86/pvh/% hypervisor/hw/x86/svm/%) \
               $(if $(filter y,$(CONFIG_PV)),hypervisor/guest/x86/nopv/%) $(if $(filter y,$(CONFIG_PVH)),hypervisor/guest/x86/nopvh/%)
 HV_SRCS    := $(filter-out $(LEFT_OUT),$(call srcs,$(PURE_DIRS) $(HW_DIRS)))
-HOST_SRCS  := $(filter-out $(LEFT_OUT) %.S lib/freestanding/%,$(call srcs,$(PURE_DIRS) hypervisor/host))
+HOST_SRCS  := $(filter-out $(LEFT_OUT) %.S lib/freestanding/% hypervisor/core/memory/zalloc.c,$(call srcs,$(PURE_DIRS) hypervisor/host))
 HV_OBJS    := $(patsubst %,$(B)/obj/%.o,$(basename $(HV_SRCS)))
 HOST_OBJS  := $(patsubst %,$(H)/obj/%.o,$(basename $(HOST_SRCS)))
 

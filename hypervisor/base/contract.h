@@ -55,6 +55,9 @@ void port_flush_tlb(cpuset_t cpus);
 void port_flush_tlb_page(cpuset_t cpus, vaddr_t va);
 /* Counts flushes of this pCPU's whole TLB, machine-wide and monotonic; see frame_aux in base/frame.h. */
 uint32_t port_tlb_clock(void);
+/* Of @cpus, those that may still hold translations from when the clock was @stamp: the ones whose last whole flush began at or before it. May err by
+ * naming too many, never too few (also across a wrap of the clock). */
+cpuset_t port_tlb_stale(cpuset_t cpus, uint32_t stamp);
 
 /* Bytes to the machine's console (serial, VGA): raw, may be called with interrupts off. */
 void port_console_write(const char *text, size_t len);

@@ -13,16 +13,19 @@
  *   bit  62     pinned     a guest holds a type reference by an explicit pin
  *   bit  63     allocated  the owner's own reference, dropped when the page is given back
  *
- * A free frame, and one that the hypervisor uses for itself, has owner DOMID_NONE. A page that the hypervisor shares with a domain
+ * A free frame, and one that the hypervisor uses for itself, has owner DOMID_NONE and no references; the allocator keeps nothing else in the state
+ * word. A page that the hypervisor shares with a domain
  * (shared info, grant table) is owned by that domain, without `allocated`: the domain can map it, and cannot give it back.
  *
- * The 32-bit auxiliary word belongs to whoever the state says: free list links (core/memory), validation progress while partial, else
- * the TLB clock (port_tlb_clock) at which the last type reference went.
+ * The 32-bit auxiliary word belongs to whoever the state says: core/memory while the frame is free or the hypervisor's own (slab pages), validation
+ * progress while partial, else the TLB clock (port_tlb_clock) at which the last type reference went; a type may then change only after the
+ * pCPUs in port_tlb_stale(that clock) flushed.
  *
  * Page types exist for PV guests only (the rules are in model/x86/pgtype); for others the type is none or writable.
  */
 #pragma once
 #include <base/assert.h>
+#include <base/contract.h>
 #include <base/layout.h>
 #include <base/types.h>
 #include <port/memory.h> /* frame_state(), frame_aux(), mfn_to_virt(), virt_to_mfn() */
@@ -88,23 +91,99 @@ static inline enum frame_type frame_type(uint64_t s)
     return (enum frame_type)((s & FRAME_TYPE_MASK) >> FRAME_TYPE_SHIFT);
 }
 
+/* Called by frame_put() when the last reference to a frame of @owner goes; defined by core/memory, which gives it back to the heap. */
+void frame_release(mfn_t mfn, domid_t owner);
+
+/* The rare parts of the functions below. */
+void frame_put_last(mfn_t mfn, uint64_t s);
+bool frame_get_writable_slow(mfn_t mfn, domid_t owner);
+
 /*
  * Take a general reference to @mfn if it is RAM owned by @owner and in use. False when it is not, or when the counter is full
  * (a guest can cause both). Any context.
  */
-bool frame_get(mfn_t mfn, domid_t owner);
+static inline bool frame_get(mfn_t mfn, domid_t owner)
+{
+    uint64_t s;
+
+    if (unlikely(mfn.n >= frame_limit)) {
+        return false;
+    }
+    s = frame_read(mfn);
+    do {
+        /* refs - 1 wraps for a free frame: one comparison refuses both 0 and a full counter */
+        if (unlikely((s & FRAME_OWNER_MASK) != FRAME_OWNER(owner) || frame_refs(s) - 1u >= FRAME_REF_MASK - 1u)) {
+            return false;
+        }
+    } while (unlikely(!frame_cas(mfn, &s, s + FRAME_REF_ONE)));
+    return true;
+}
+
 /* Take another reference to a frame already referenced by the caller; false when the counter is full. */
-bool frame_get_again(mfn_t mfn);
-/* Drop a reference; the last one frees the frame: see frame_release() in core/memory/arch.h. */
-void frame_put(mfn_t mfn);
+static inline bool frame_get_again(mfn_t mfn)
+{
+    uint64_t s = frame_read(mfn);
+
+    do {
+        ASSERT(frame_refs(s) > 0);
+        if (unlikely(frame_refs(s) == FRAME_REF_MASK)) {
+            return false;
+        }
+    } while (unlikely(!frame_cas(mfn, &s, s + FRAME_REF_ONE)));
+    return true;
+}
+
+/* Drop a reference; the last one frees the frame: see frame_release() above. Takes the owner's domain_mem lock then. */
+static inline void frame_put(mfn_t mfn)
+{
+    uint64_t s = __atomic_sub_fetch(frame_state(mfn), FRAME_REF_ONE, __ATOMIC_SEQ_CST);
+
+    ASSERT(frame_refs(s) != FRAME_REF_MASK);
+    if (unlikely(frame_refs(s) == 0)) {
+        frame_put_last(mfn, s);
+    }
+}
+
 /*
  * Take a general reference and a type reference for FT_WRITABLE (the only type that needs no validation): owner @owner, and not
- * in use as a page table or descriptor page. False otherwise. frame_put_writable() drops both.
+ * in use as a page table or descriptor page. False otherwise. frame_put_writable() drops both. May flush TLBs: interrupts on,
+ * unless the frame is known to be no former page table.
  */
-bool frame_get_writable(mfn_t mfn, domid_t owner);
-void frame_put_writable(mfn_t mfn);
-/* Clear `allocated`: true for the one caller who may then drop the owner's reference with frame_put(). */
-bool frame_take_allocated(mfn_t mfn);
+static inline bool frame_get_writable(mfn_t mfn, domid_t owner)
+{
+    uint64_t s;
 
-/* Called by frame_put() when the last reference to a frame of @owner goes; defined by core/memory, which gives it back to the heap. */
-void frame_release(mfn_t mfn, domid_t owner);
+    if (unlikely(mfn.n >= frame_limit)) {
+        return false;
+    }
+    s = frame_read(mfn);
+    do {
+        if (unlikely((s & (FRAME_OWNER_MASK | FRAME_TYPE_MASK | FRAME_PARTIAL)) != (FRAME_OWNER(owner) | FRAME_TYPE(FT_WRITABLE)) ||
+                     frame_refs(s) - 1u >= FRAME_REF_MASK - 1u || (s & FRAME_TREF_MASK) == FRAME_TREF_MASK)) {
+            return frame_get_writable_slow(mfn, owner);
+        }
+    } while (unlikely(!frame_cas(mfn, &s, s + FRAME_REF_ONE + FRAME_TREF_ONE)));
+    return true;
+}
+
+static inline void frame_put_writable(mfn_t mfn)
+{
+    uint64_t s = frame_read(mfn);
+
+    do {
+        ASSERT(frame_refs(s) > 0 && frame_type_refs(s) > 0 && frame_type(s) == FT_WRITABLE);
+        if (frame_type_refs(s) == 1) {
+            /* before the count says 0: whoever sees 0 must find the time at which translations may still have existed */
+            __atomic_store_n(frame_aux(mfn), port_tlb_clock(), __ATOMIC_RELAXED);
+        }
+    } while (unlikely(!frame_cas(mfn, &s, s - FRAME_REF_ONE - FRAME_TREF_ONE)));
+    if (unlikely(frame_refs(s) == 1)) {
+        frame_put_last(mfn, s - FRAME_REF_ONE - FRAME_TREF_ONE);
+    }
+}
+
+/* Clear `allocated`: true for the one caller who may then drop the owner's reference with frame_put(). The caller holds a reference. */
+static inline bool frame_take_allocated(mfn_t mfn)
+{
+    return __atomic_fetch_and(frame_state(mfn), ~FRAME_ALLOCATED, __ATOMIC_SEQ_CST) & FRAME_ALLOCATED;
+}

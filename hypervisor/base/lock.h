@@ -18,13 +18,12 @@ struct spinlock {
     uint16_t next; /* ticket to draw */
     uint16_t serving; /* ticket that may enter */
 #ifdef ZENDO_DEBUG
-    uint16_t class;
-    uint16_t owner; /* pCPU + 1 while held */
+    uint32_t class;
 #endif
 };
 
 #ifdef ZENDO_DEBUG
-#define SPINLOCK_INIT(cls) ((struct spinlock){0, 0, LOCK_##cls, 0})
+#define SPINLOCK_INIT(cls) ((struct spinlock){0, 0, LOCK_##cls})
 #else
 #define SPINLOCK_INIT(cls) ((struct spinlock){0, 0})
 #endif
@@ -41,6 +40,9 @@ static inline void lock_check_release(struct spinlock *l)
 {
 }
 #endif
+
+/* Locks that this pCPU holds; always 0 in release builds. */
+unsigned int lock_held_count(void);
 
 static inline void spin_lock_raw(struct spinlock *l)
 {

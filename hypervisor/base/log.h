@@ -33,7 +33,7 @@ void log_at(enum log_level level, bool guest, const char *fmt, ...) __attribute_
         }                                                                                                              \
     } while (0)
 
-/* Bytes as they are, without level or time stamp (a guest's console_io output). */
+/* Bytes as they are to the console, not to the ring, without level or time stamp (a guest's console_io output). */
 void log_raw(const char *text, size_t len);
 
 /* Thresholds: messages of a level above are not put on the console. */

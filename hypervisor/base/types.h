@@ -52,6 +52,11 @@ static inline mfn_t paddr_to_mfn(paddr_t p)
     return MFN(p >> PAGE_SHIFT);
 }
 
+/* "Call again": never seen by a guest, so the public header keeps it to hypervisors; the number is the header's. */
+#ifndef XEN_ERESTART
+#define XEN_ERESTART 85
+#endif
+
 /* What a domain is; decides which hypercalls it has and how its memory is reached. */
 enum guest_kind {
     GUEST_PV = 0,

@@ -15,7 +15,8 @@ struct domain_mem {
     uint64_t max_pages;
     uint64_t shared_pages; /* of the hypervisor's, shared with the domain (not in tot_pages) */
     uint64_t claim; /* promised and not yet allocated */
-    struct pageset owned;
+    uint64_t relinquish_from; /* progress of domain_mem_relinquish() */
+    struct pageset owned; /* the frames in tot_pages */
 };
 
 int domain_mem_init(struct domain_mem *m, domid_t owner);
@@ -30,7 +31,7 @@ int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap
 int domain_mem_assign(struct domain_mem *m, mfn_t start, unsigned int order);
 /* Share a hypervisor page with the domain: owner it, one reference (the hypervisor's), not `allocated`. */
 void domain_mem_share(struct domain_mem *m, mfn_t mfn);
-/* Undo: drop the hypervisor's reference; the page returns to the heap when the last mapping goes. */
+/* Undo: drop the hypervisor's reference and the ownership; the page returns to the heap, cleared, when the last mapping goes (also after the domain). */
 void domain_mem_unshare(struct domain_mem *m, mfn_t mfn);
 /* Give a page back: the owner's reference goes; freed when no mapping is left. -XEN_EINVAL: not its page, or given back before. */
 int domain_mem_give_back(struct domain_mem *m, mfn_t mfn);
@@ -39,5 +40,6 @@ int domain_mem_give_back(struct domain_mem *m, mfn_t mfn);
  * devalidate). 0 when none is left with `allocated`, -XEN_ERESTART when the budget ended or preemption is due, or @drop_types's error.
  */
 int domain_mem_relinquish(struct domain_mem *m, unsigned int budget, int (*drop_types)(mfn_t mfn));
-/* Set what the domain has claimed in all (0 cancels). -XEN_ENOMEM, -XEN_EINVAL (more than max_pages allows). */
+/* Promise the domain memory until it has @total_pages in all (0 cancels). -XEN_ENOMEM, -XEN_EINVAL (more than max_pages, fewer than it has, dying, or
+ * there is a claim already). */
 int domain_mem_set_claim(struct domain_mem *m, uint64_t total_pages);

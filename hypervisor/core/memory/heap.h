@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page allocator: a buddy allocator over all RAM ranges, orders 0 to HEAP_MAX_ORDER. Free frames have a zero reference count and
- * owner DOMID_NONE; their list links are in the frames' own auxiliary and state words. Lock class heap; any context.
+ * The page allocator: a buddy allocator over all RAM ranges, orders 0 to HEAP_MAX_ORDER. What is free is kept in a tree of bitmaps for each
+ * order (2 bits a frame, taken from the first ranges that are added): the words of free frames hold nothing but refs 0, owner DOMID_NONE, so that
+ * a stale look at them is harmless. Memory high up is given first. Lock class heap; any context.
+ *
+ * Frames that a domain owned may still be in some pCPU's TLB. They wait, counted as free, until a flush (one for about a thousand) makes them safe:
+ * heap_free_stale().
  */
 #pragma once
 #include <base/frame.h>
@@ -10,15 +14,26 @@
 #define HEAP_BELOW_4G (1u << 0) /* the whole block lies under 4 GiB */
 #define HEAP_ZERO (1u << 1) /* clear it */
 
-/* Give @count frames from @start to the allocator (start-up, or memory that a module no longer needs). */
+/* Give @count frames from @start to the allocator (start-up, or memory that a module no longer needs). By then frame_limit is set, the
+ * frames are in the direct map, and their state words say refs 0, owner DOMID_NONE. */
 void heap_add_range(mfn_t start, uint64_t count);
-/* 2^order frames, aligned to their size, state word: refs 0, owner DOMID_NONE. INVALID_MFN when there is no such block. */
+/*
+ * 2^order frames, aligned to their size, state word: refs 0, owner DOMID_NONE. INVALID_MFN when there is no such block. With interrupts on it may
+ * flush TLBs to make more memory usable when there is none.
+ */
 mfn_t heap_alloc(unsigned int order, unsigned int flags);
+/* The same, using up @claimed (at most 2^order) of the frames promised by heap_claim() when it succeeds. */
+mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claimed);
+/* Give back the hypervisor's own: cleared, so that no later owner can read it. No guest can have it mapped. */
 void heap_free(mfn_t start, unsigned int order);
+/* The same without clearing, for what holds nothing of interest. */
+void heap_free_clean(mfn_t start, unsigned int order);
+/* Give back a frame that was mapped by guests. Not cleared. */
+void heap_free_stale(mfn_t mfn);
 /* One frame for the hypervisor's own use, zeroed, in the direct map; NULL when memory is out. */
 void *heap_alloc_page(void);
 void heap_free_page(void *page);
-/* Frames free now, and all that were ever added. */
+/* Frames free now, and all that were ever added (the bitmaps' own included). */
 uint64_t heap_free_frames(void);
 uint64_t heap_total_frames(void);
 
@@ -26,3 +41,8 @@ uint64_t heap_total_frames(void);
 int heap_claim(uint64_t frames);
 void heap_unclaim(uint64_t frames);
 uint64_t heap_claimed_frames(void);
+
+/* Forget everything: for host programs that start over with another arena. */
+void heap_reset(void);
+/* Check every invariant (slow): panics on a violation. For tests and the debug build's key handler. */
+void heap_check(void);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The checker of lock order and of the interrupt rule; debug and host builds only. Each pCPU remembers the locks that it holds, in the order of taking.
+ */
+#include <base/lock.h>
+#include <base/percpu.h>
+
+#ifdef ZENDO_DEBUG
+
+#define HELD_MAX 16
+
+struct held_locks {
+    unsigned int count;
+    struct spinlock *lock[HELD_MAX];
+};
+
+static DEFINE_PER_CPU(struct held_locks, held_locks);
+
+static const struct {
+    uint8_t level;
+    char irq;
+} classes[LOCK_CLASS_COUNT] = {
+#define LOCK_CLASS(name, lvl, irq_rule, what) [LOCK_##name] = {lvl, irq_rule},
+#include <base/lock_classes.def>
+#undef LOCK_CLASS
+};
+
+void lock_check_acquire(struct spinlock *l, bool pair)
+{
+    bool irqs_were_on = irqs_enabled();
+    unsigned long flags = irq_save();
+    struct held_locks *h = &this_cpu(held_locks);
+
+    BUG_ON(l->class >= LOCK_CLASS_COUNT);
+    BUG_ON(classes[l->class].irq == 'i' && irqs_were_on);
+    for (unsigned int i = 0; i < h->count; i++) {
+        BUG_ON(h->lock[i] == l);
+        BUG_ON(!pair && classes[h->lock[i]->class].level >= classes[l->class].level);
+    }
+    BUG_ON(h->count == HELD_MAX);
+    h->lock[h->count++] = l;
+    irq_restore(flags);
+}
+
+void lock_check_release(struct spinlock *l)
+{
+    unsigned long flags = irq_save();
+    struct held_locks *h = &this_cpu(held_locks);
+    unsigned int i = h->count;
+
+    do {
+        BUG_ON(i == 0); /* not held by this pCPU */
+        i--;
+    } while (h->lock[i] != l);
+    h->count--;
+    for (; i < h->count; i++) {
+        h->lock[i] = h->lock[i + 1];
+    }
+    irq_restore(flags);
+}
+
+unsigned int lock_held_count(void)
+{
+    return this_cpu(held_locks).count;
+}
+
+#else
+
+unsigned int lock_held_count(void)
+{
+    return 0;
+}
+
+#endif

@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The log. A line is made in a buffer of the caller's, then put into the ring and on the console under one lock, so that lines of several pCPUs do
+ * not mix. Ring positions are running byte counts; the ring holds [ring_end - RING_SIZE, ring_end), less what was cleared.
+ */
+#include <base/lock.h>
+#include <base/log.h>
+#include <lib/printf.h>
+#include <lib/string.h>
+#include <stdarg.h>
+
+#define RING_SIZE 32768u
+#define LINE_MAX 512u
+#define PREFIX "(ZEN) "
+/* What guests can cause: so many lines at once, then one in each period. */
+#define GUEST_BURST 20u
+#define GUEST_PERIOD_NS MILLISECS(250)
+
+int log_threshold = LOG_INFO;
+int log_guest_threshold = LOG_WARNING;
+enum log_timestamps log_timestamps = LOG_TS_NONE;
+
+static struct spinlock lock = SPINLOCK_INIT(console); /* guards all below */
+static char ring[RING_SIZE];
+static uint32_t ring_start, ring_end;
+static uint32_t guest_tokens = GUEST_BURST;
+static uint64_t guest_tokens_at_ns;
+static uint32_t guest_dropped;
+
+static void ring_put(const char *text, size_t len)
+{
+    while (len > 0) {
+        uint32_t at = ring_end % RING_SIZE;
+        uint32_t n = MIN_T(uint32_t, len, RING_SIZE - at);
+
+        memcpy(ring + at, text, n);
+        text += n;
+        len -= n;
+        ring_end += n;
+    }
+    if (ring_end - ring_start > RING_SIZE) {
+        ring_start = ring_end - RING_SIZE;
+    }
+}
+
+/* Year, month and day of a count of days since 1970-01-01 (proleptic Gregorian calendar; years begin in March). */
+static void civil_date(uint64_t days, unsigned int *year, unsigned int *month, unsigned int *day)
+{
+    uint64_t z = days + 719468; /* since 0000-03-01 */
+    uint64_t era = z / 146097;
+    uint64_t doe = z % 146097;
+    uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+    uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    uint64_t mp = (5 * doy + 2) / 153;
+
+    *day = (unsigned int)(doy - (153 * mp + 2) / 5 + 1);
+    *month = (unsigned int)(mp < 10 ? mp + 3 : mp - 9);
+    *year = (unsigned int)(yoe + era * 400 + (*month <= 2));
+}
+
+static int put_date(char *buf, size_t size, bool ms)
+{
+    uint64_t ns = port_wallclock_base_ns() + port_now_ns();
+    uint64_t sec = ns / SECONDS(1);
+    unsigned int year, month, day, s = (unsigned int)(sec % 86400);
+    int n;
+
+    civil_date(sec / 86400, &year, &month, &day);
+    n = zscnprintf(buf, size, "[%04u-%02u-%02u %02u:%02u:%02u", year, month, day, s / 3600, s / 60 % 60, s % 60);
+    if (ms) {
+        n += zscnprintf(buf + n, size - (size_t)n, ".%03u", (unsigned int)(ns / MILLISECS(1) % 1000));
+    }
+    return n + zscnprintf(buf + n, size - (size_t)n, "] ");
+}
+
+static int put_timestamp(char *buf, size_t size)
+{
+    uint64_t now;
+
+    switch (log_timestamps) {
+    case LOG_TS_DATE:
+    case LOG_TS_DATEMS:
+        return put_date(buf, size, log_timestamps == LOG_TS_DATEMS);
+    case LOG_TS_BOOT:
+        now = port_now_ns();
+        return zscnprintf(buf, size, "[%5lu.%06lu] ", (unsigned long)(now / SECONDS(1)), (unsigned long)(now / 1000 % 1000000));
+    case LOG_TS_RAW:
+        return zscnprintf(buf, size, "[%016lx] ", (unsigned long)port_now_ns());
+    case LOG_TS_NONE:
+    default:
+        return 0;
+    }
+}
+
+/* May a guest's line pass? *@dropped: how many did not since the last that did. */
+static bool take_guest_token(uint32_t *dropped)
+{
+    uint64_t periods = (port_now_ns() - guest_tokens_at_ns) / GUEST_PERIOD_NS;
+
+    if (periods > 0) {
+        guest_tokens_at_ns += periods * GUEST_PERIOD_NS;
+        guest_tokens = (uint32_t)MIN_T(uint64_t, guest_tokens + periods, GUEST_BURST);
+    }
+    if (guest_tokens == 0) {
+        guest_dropped++;
+        return false;
+    }
+    guest_tokens--;
+    *dropped = guest_dropped;
+    guest_dropped = 0;
+    return true;
+}
+
+static void emit(const char *text, size_t len, bool to_console)
+{
+    ring_put(text, len);
+    if (to_console) {
+        port_console_write(text, len);
+    }
+}
+
+static void emit_dropped(uint32_t dropped, bool to_console)
+{
+    char buf[64];
+
+    if (dropped > 0) {
+        emit(buf, (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages about guests suppressed\n", dropped), to_console);
+    }
+}
+
+void log_at(enum log_level level, bool guest, const char *fmt, ...)
+{
+    char line[LINE_MAX];
+    bool to_console = (int)level <= (guest ? log_guest_threshold : log_threshold);
+    unsigned long flags;
+    uint32_t dropped = 0;
+    size_t len;
+    va_list args;
+
+    len = (size_t)zscnprintf(line, sizeof(line), PREFIX);
+    len += (size_t)put_timestamp(line + len, sizeof(line) - len);
+    va_start(args, fmt);
+    len += (size_t)zvscnprintf(line + len, sizeof(line) - len, fmt, args);
+    va_end(args);
+    if (line[len - 1] != '\n') {
+        len = MIN(len, sizeof(line) - 2);
+        line[len++] = '\n';
+    }
+    flags = spin_lock_irqsave(&lock);
+    if (!guest || take_guest_token(&dropped)) {
+        emit_dropped(dropped, to_console);
+        emit(line, len, to_console);
+    }
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+void log_raw(const char *text, size_t len)
+{
+    unsigned long flags = spin_lock_irqsave(&lock);
+
+    port_console_write(text, len);
+    spin_unlock_irqrestore(&lock, flags);
+}
+
+size_t log_ring_read(char *dst, size_t size, uint32_t *index)
+{
+    unsigned long flags = spin_lock_irqsave(&lock);
+    uint32_t at = *index;
+    size_t done = 0;
+
+    if (ring_end - at > ring_end - ring_start) {
+        at = ring_start; /* too old, or from the future */
+    }
+    while (done < size && at != ring_end) {
+        uint32_t from = at % RING_SIZE;
+        uint32_t n = (uint32_t)MIN_T(uint64_t, MIN(ring_end - at, RING_SIZE - from), size - done);
+
+        memcpy(dst + done, ring + from, n);
+        done += n;
+        at += n;
+    }
+    *index = at;
+    spin_unlock_irqrestore(&lock, flags);
+    return done;
+}
+
+void log_ring_clear(void)
+{
+    unsigned long flags = spin_lock_irqsave(&lock);
+
+    ring_start = ring_end;
+    spin_unlock_irqrestore(&lock, flags);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Softirqs: see softirq.h. */
+#include <base/assert.h>
+#include <base/contract.h>
+#include <base/lock.h>
+#include <base/softirq.h>
+
+DEFINE_PER_CPU(uint32_t, softirq_bits);
+
+static void (*handlers[SOFTIRQ_COUNT])(void);
+
+void softirq_set_handler(enum softirq nr, void (*fn)(void))
+{
+    handlers[nr] = fn;
+}
+
+void softirq_raise_on(unsigned int cpu, enum softirq nr)
+{
+    uint32_t before = __atomic_fetch_or(&per_cpu(softirq_bits, cpu), 1u << nr, __ATOMIC_SEQ_CST);
+
+    if (!(before & (1u << nr)) && cpu != pcpu_id()) {
+        port_kick_cpu(cpu);
+    }
+}
+
+void softirq_run(void)
+{
+    uint32_t *pending = &this_cpu(softirq_bits);
+    uint32_t bits;
+
+    while ((bits = __atomic_load_n(pending, __ATOMIC_RELAXED)) != 0) {
+        unsigned int nr = (unsigned int)__builtin_ctz(bits);
+
+        __atomic_fetch_and(pending, ~(1u << nr), __ATOMIC_SEQ_CST);
+        ASSERT(handlers[nr]);
+        handlers[nr]();
+        ASSERT(lock_held_count() == 0);
+    }
+}
