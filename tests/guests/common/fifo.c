@@ -133,6 +133,7 @@ TEST(array_grows) {
     CHECK(evtchn_op(EVTCHNOP_expand_array, &ea) < 0);
 }
 TEST(hostile_links) { /* the guest scribbles over array and control block; sends must still end */
+    RUN(fifo_up());
     long p[4];
     u64 seed = arg_num("seed", 1);
     for (int i = 0; i < 4; i++) {

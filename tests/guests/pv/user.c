@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Guest user mode: a page table of its own, iret into it, syscall, exceptions and events out of it. */
+#include "guest.h"
+
+static u64 *user_l4;
+static u64 back[8];
+static struct regs last;
+static u8 user_stack[PAGE_SIZE] __attribute__((aligned(4096)));
+
+static bool leave(struct regs *r) {
+    last = *r;
+    ctx_jump(back, 1);
+}
+static void user_up(void) {
+    if (!user_l4) {
+        user_l4 = page_alloc();
+        user_l4[511] = ((u64 *)g.si->pt_base)[511];
+        CHECK_EQ(make_ro(user_l4), 0);
+        CHECK_EQ(mmuext1(MMUEXT_PIN_L4_TABLE, va_mfn(user_l4), 0), 0);
+        CHECK_EQ(mmuext1(MMUEXT_NEW_USER_BASEPTR, va_mfn(user_l4), 0), 0);
+        /* traps out of user mode get a stack below the one that runs now */
+        CHECK_EQ(hc2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, stacks[0] + 8192), 0);
+    }
+    for (int v = 0; v < 32; v++) {
+        trap_hook[v] = leave;
+    }
+    trap_hook[0x80] = leave;
+    trap_hook[VEC_SYSCALL] = leave;
+    memset(&last, 0, sizeof(last));
+    last.vec = 0xffff;
+}
+/* Runs code in user mode until something leads back to the kernel, which is then in `last`. */
+static void run_user(void *code, u64 rdi, u64 rflags) {
+    if (ctx_save(back)) {
+        return;
+    }
+    struct regs r = {.rip = (u64)code, .cs = FLAT_USER_CS, .ss = FLAT_USER_SS, .rflags = rflags, .rsp = (u64)user_stack + sizeof(user_stack) - 8, .rdi = rdi, .rax = 0x1234, .rcx = 5, .r11 = 6};
+    pv_load_regs(&r);
+}
+#define CODE(name, text)                                                                                           \
+    extern u8 name[];                                                                                              \
+    asm(".text\n" #name ": " text)
+CODE(do_syscall, "mov $42, %eax; syscall; after_syscall: ud2");
+extern u8 after_syscall[];
+CODE(do_int3, "int3; ud2");
+CODE(do_int80, "int $0x80; ud2");
+CODE(do_ud2, "ud2");
+CODE(do_hlt, "hlt; ud2");
+CODE(do_read, "mov (%rdi), %rax; syscall; ud2");
+CODE(do_write, "mov %rax, (%rdi); syscall; ud2");
+CODE(do_in, "mov $0x80, %dx; in %dx, %al; syscall; ud2");
+CODE(do_wait, "1: pause; cmpl $0, (%rdi); je 1b; syscall; ud2");
+CODE(do_cr, "mov %cr0, %rax; ud2");
+
+TEST(syscall) {
+    RUN(user_up());
+    run_user(do_syscall, 0, 0x202);
+    CHECK_EQ(last.vec, VEC_SYSCALL);
+    CHECK_EQ(last.rax, 42);
+    CHECK_EQ(last.cs & 3, 3);
+    CHECK_EQ(last.rip, (u64)after_syscall);
+    CHECK_EQ(last.rsp, (u64)user_stack + sizeof(user_stack) - 8);
+    CHECK(!events_enabled()); /* the callback was registered with mask_events */
+}
+TEST(int3_from_user) {
+    RUN(user_up());
+    run_user(do_int3, 0, 0x202);
+    CHECK_EQ(last.vec, 3);
+    CHECK_EQ(last.cs & 3, 3);
+    CHECK_EQ(last.rcx, 5);
+    CHECK_EQ(last.r11, 6);
+    CHECK_EQ(last.rax, 0x1234);
+    CHECK(last.rflags & 0x200);
+}
+TEST(int80_from_user) {
+    RUN(user_up());
+    run_user(do_int80, 0, 0x202);
+    CHECK_EQ(last.vec, 0x80);
+}
+TEST(faults_from_user) {
+    RUN(user_up());
+    run_user(do_ud2, 0, 0x202);
+    CHECK_EQ(last.vec, 6);
+    CHECK_EQ(last.rip, (u64)do_ud2);
+    RUN(user_up());
+    run_user(do_hlt, 0, 0x202);
+    CHECK_EQ(last.vec, 13);
+    RUN(user_up());
+    run_user(do_in, 0, 0x202);
+    CHECK_EQ(last.vec, 13);
+    RUN(user_up());
+    run_user(do_cr, 0, 0x202);
+    CHECK_EQ(last.vec, 13);
+}
+TEST(page_fault_from_user) {
+    RUN(user_up());
+    run_user(do_read, 0x00007ff000000000UL, 0x202);
+    CHECK_EQ(last.vec, 14);
+    CHECK_EQ(last.err & 7, 4);
+    CHECK_EQ(g.trap.cr2 == 0x00007ff000000000UL || vcpu_info(0)->arch.cr2 == 0x00007ff000000000UL, 1);
+    RUN(user_up());
+    run_user(do_write, 0x00007ff000000000UL, 0x202);
+    CHECK_EQ(last.vec, 14);
+    CHECK_EQ(last.err & 7, 6);
+}
+TEST(user_sees_hypervisor_as_nothing) { /* neither its memory nor the M2P (kernel only) */
+    RUN(user_up());
+    run_user(do_read, 0xffff830000000000UL, 0x202);
+    CHECK(last.vec == 14 || last.vec == 13);
+    RUN(user_up());
+    run_user(do_read, MACH2PHYS_VIRT_START, 0x202);
+    CHECK_EQ(last.vec, 14);
+}
+TEST(kernel_only_mapping) { /* an L4 entry of the kernel's table only */
+    RUN(user_up());
+    u64 *l4 = (u64 *)g.si->pt_base;
+    u64 *l3 = page_alloc();
+    CHECK_EQ(make_ro(l3), 0);
+    CHECK_EQ(mmu_update1((va_mfn(l4) << 12) + 90 * 8, va_mfn(l3) << 12 | PTE_RW), 0);
+    CHECK_EQ(user_l4[90], 0);
+    CHECK_EQ(mmu_update1((va_mfn(l4) << 12) + 90 * 8, 0), 0);
+    CHECK_EQ(make_rw(l3), 0);
+    page_free(l3);
+}
+static volatile u32 flag;
+static void raise_flag(u32 port) {
+    flag = 1;
+}
+TEST(event_in_user) { /* an event interrupts user mode and user mode goes on */
+    RUN(user_up());
+    long p = bind_virq(VIRQ_TIMER, 0);
+    CHECK(p > 0);
+    port_clear(p);
+    port_mask(p, false);
+    flag = 0;
+    hc1(__HYPERVISOR_set_timer_op, now_ns() + 5000000);
+    evt_handler = raise_flag;
+    run_user(do_wait, (u64)&flag, 0x202);
+    CHECK_EQ(last.vec, VEC_SYSCALL);
+    CHECK_EQ(evt_count[p], 1);
+    events_off();
+    CHECK_EQ(port_close(p), 0);
+}
+TEST(iret_bad_frame) { /* iret to a non-canonical address or a null selector: an exception or failsafe, not a hang */
+    RUN(user_up());
+    trap_hook[VEC_FAILSAFE] = leave;
+    run_user((void *)0x8000000000000000UL, 0, 0x202);
+    CHECK(last.vec == 13 || last.vec == 14 || last.vec == VEC_FAILSAFE);
+}
+TEST(user_gs) {
+    RUN(user_up());
+    CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, user_stack), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, stacks), 0);
+    run_user(do_syscall, 0, 0x202);
+    CHECK_EQ(last.vec, VEC_SYSCALL);
+    u64 v = 0;
+    CHECK_EQ(probe_rdmsr(0xc0000101, &v), -1); /* back in the kernel: the kernel's */
+    CHECK_EQ(v, (u64)stacks);
+    CHECK_EQ(probe_rdmsr(0xc0000102, &v), -1);
+    CHECK_EQ(v, (u64)user_stack);
+}
