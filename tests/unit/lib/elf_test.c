@@ -240,6 +240,7 @@ static void test_overlapping_notes(void **state)
     struct elf elf;
 
     make_image();
+    add_note("Big", 1, image, 200);
     for (int i = 2; i < 8; i++) {
         put_segment(i, ELF_PT_NOTE, NOTES, 0, 0, notes_size, notes_size);
     }
