@@ -13,6 +13,7 @@
 #include <core/evtchn/evtchn.h>
 #include <core/gnttab/gnttab.h>
 #include <core/memory/domain_mem.h>
+#include <base/softirq.h>
 #include <core/sched/sched.h>
 #include <lib/rangeset.h>
 
@@ -32,14 +33,11 @@ struct vcpu {
     struct timer singleshot; /* VIRQ_TIMER once */
     struct timer poll; /* SCHEDOP_poll's timeout */
     uint32_t poll_port; /* the one port polled, 0: several */
-    uint64_t periodic_ns; /* 0: off */
-    uint64_t periodic_last_ns;
 
     vaddr_t runstate_guest; /* registered area, 0 none; PV: guest virtual */
     mfn_t time_mfn; /* registered secondary time area, INVALID_MFN none */
+    uint32_t time_offset;
 
-    /* a SCHEDOP/hypercall that must finish before the guest runs on */
-    uint32_t pending_work;
 };
 
 enum domain_dying { DOMAIN_ALIVE = 0, DOMAIN_DYING = 1, DOMAIN_DEAD = 2 };
@@ -58,7 +56,8 @@ struct domain {
 
     uint32_t refs; /* atomic */
     struct spinlock lock; /* class domain: all up to the next comment */
-    uint32_t control_pauses;
+    uint32_t control_pauses; /* by XEN_DOMCTL_pausedomain; 1 at creation */
+    uint32_t pauses; /* in all: each vCPU's pause_count includes it */
     enum domain_dying dying; /* also read without the lock */
     bool is_shutting_down, is_shut_down;
     uint8_t shutdown_code;
@@ -76,7 +75,8 @@ struct domain {
     mfn_t shared_mfn;
     struct rangeset iomem; /* frames of device memory it may map */
     struct rangeset irqs; /* physical interrupts */
-    uint32_t wc_version; /* wallclock version, under lock */
+    uint64_t poll_mask[2]; /* vCPUs in SCHEDOP_poll; atomic */
+    struct tasklet destroy;
 };
 
 /* --- the table of domains ------------------------------------------------------------------------------------------------------ */
@@ -90,6 +90,8 @@ void domain_put(struct domain *d);
 struct domain *domain_next(domid_t from);
 /* The hardware domain; NULL until it exists. */
 struct domain *hardware_domain(void);
+
+extern const struct rangeset_ops domain_rangeset_ops;
 
 /* --- creation and life ----------------------------------------------------------------------------------------------------------- */
 struct domain_config {
@@ -110,6 +112,18 @@ int domain_create(const struct domain_config *c, struct domain **out);
 domid_t domain_free_id(void);
 /* vCPU @id, down. -XEN_EEXIST, -XEN_ENOMEM, -XEN_EINVAL. */
 int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out);
+/* Release a vCPU that does not run and whose domain is going. */
+void vcpu_destroy(struct vcpu *v);
+/* Drop the areas that the guest registered. */
+void vcpu_release_areas(struct vcpu *v);
+/*
+ * Move the vCPU's info to a page of the guest (VCPUOP_register_vcpu_info), pending events included. Once only; for another vCPU only while that is
+ * down. -XEN_EINVAL: the place is not the domain's, not writable, misaligned or crosses a page.
+ */
+int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
+/* An event arrived: it need not wait any longer. Any context. */
+void vcpu_unblock(struct vcpu *v);
+void vcpu_end_poll(struct vcpu *v);
 void domain_pause(struct domain *d); /* waits until no vCPU runs; not on the current domain */
 void domain_unpause(struct domain *d);
 /* Toolstack pauses: counted apart, so that they cannot undo the hypervisor's. -XEN_EINVAL: not paused so. */
@@ -133,7 +147,6 @@ void domain_send_global_virq(unsigned int virq);
 void vcpu_update_time(struct vcpu *v);
 void domain_update_wallclock(struct domain *d);
 int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags);
-int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
 
 /* --- events as seen by a vCPU ---------------------------------------------------------------------------------------------------- */
 static inline bool vcpu_event_pending(const struct vcpu *v)

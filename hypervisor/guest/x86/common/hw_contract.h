@@ -22,3 +22,46 @@ void hw_set_ldt_page(unsigned int page, mfn_t mfn);
 void hw_load_ldt(unsigned int ents);
 /* Fill the 16 hypervisor slots of an L4 table that is mapped at @l4. */
 void hw_fill_l4(uint64_t *l4);
+
+/* --- for the switch between vCPUs ---------------------------------------------------------------------------------------------------- */
+/* Traps from ring 3 push into @xv's regs from now on. */
+void hw_set_entry_vcpu(struct x86_vcpu *xv);
+/* The hypervisor's own page tables, without any guest's. */
+void hw_load_idle_tables(void);
+/* Nothing of a guest's GDT or LDT stays mapped in this pCPU's window. */
+void hw_hide_guest_descriptors(void);
+void hw_save_segments(struct pv_vcpu *p, bool kernel_mode);
+void hw_load_segments(const struct pv_vcpu *p, bool kernel_mode);
+/* 512-byte FXSAVE image, 16-byte aligned. */
+void hw_fpu_save(void *image);
+void hw_fpu_load(const void *image);
+void hw_set_ts(bool on);
+void hw_load_debug_registers(const uint64_t *dr);
+void hw_clear_dr7(void);
+uint64_t hw_read_dr6(void);
+void hw_write_dr(unsigned int n, uint64_t value);
+/* Exchange the active and the hidden GS base: the guest's kernel and user mode have one each. */
+void hw_swap_gs(void);
+void hw_load_gs_user_selector(uint32_t sel);
+void hw_set_fs_base(uint64_t base);
+void hw_set_gs_base(uint64_t base);
+void hw_set_hidden_gs_base(uint64_t base);
+
+/* --- copies through the current page tables, and MSRs, that may fault ------------------------------------------------------------------ */
+/* Bytes that could not be copied or cleared. */
+size_t hw_copy_fallible(void *dst, const void *src, size_t n);
+size_t hw_clear_fallible(void *dst, size_t n);
+/* 0, or -1 when the CPU refused. */
+int hw_rdmsr_fallible(uint32_t msr, uint64_t *value);
+int hw_wrmsr_fallible(uint32_t msr, uint64_t value);
+
+/* The time stamp counter now, and how guests turn it into nanoseconds: ns = ((tsc << shift) * mul) >> 32 (shift may be negative). */
+uint64_t hw_read_tsc(void);
+void hw_tsc_scale(uint32_t *mul, int8_t *shift);
+/* A TSC value and port_now_ns() of the same instant. */
+void hw_time_now(uint64_t *tsc, uint64_t *now_ns);
+/* Port access on behalf of a guest that may; @size 1, 2 or 4. */
+uint32_t hw_port_in(uint16_t port, unsigned int size);
+void hw_port_out(uint16_t port, unsigned int size, uint32_t value);
+/* CPUID of this CPU. */
+void hw_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);

@@ -42,7 +42,7 @@ struct pv_trap {
 #define PV_GDT_FRAMES 14
 
 struct pv_vcpu {
-    struct pv_trap traps[256];
+    struct pv_trap *traps; /* 256 of them */
     struct pv_callback callbacks[PV_CB_COUNT];
     uint64_t kernel_sp, kernel_ss;
 

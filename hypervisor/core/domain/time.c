@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What guests are told about time: vcpu_time_info, the wallclock, their timers. Protocol of the version fields: <xen/xen.h>. */
+#include <core/domain/arch.h>
+
+static void time_begin(volatile uint32_t *version)
+{
+    *version |= 1;
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with the guest's read barrier: odd before the fields change */
+}
+
+static void time_end(volatile uint32_t *version)
+{
+    __atomic_thread_fence(__ATOMIC_RELEASE); /* fields before the even version */
+    *version += 1;
+}
+
+static void fill(struct vcpu_time_info *to, const struct vcpu_time_info *from)
+{
+    to->version = (to->version + 1) | 1; /* the guest can write anything here: only the parity matters */
+    time_begin(&to->version);
+    to->tsc_timestamp = from->tsc_timestamp;
+    to->system_time = from->system_time;
+    to->tsc_to_system_mul = from->tsc_to_system_mul;
+    to->tsc_shift = from->tsc_shift;
+    to->flags = from->flags;
+    time_end(&to->version);
+}
+
+void vcpu_update_time(struct vcpu *v)
+{
+    struct vcpu_time_info t = {0};
+
+    arch_fill_time(v, &t);
+    fill(&v->info->time, &t);
+    if (!mfn_is_invalid(v->time_mfn)) {
+        fill((struct vcpu_time_info *)((uint8_t *)mfn_to_virt(v->time_mfn) + v->time_offset), &t);
+    }
+}
+
+void domain_update_wallclock(struct domain *d)
+{
+    uint64_t ns = port_wallclock_base_ns() + (uint64_t)d->time_offset_s * 1000000000ull;
+    uint64_t sec = ns / 1000000000ull;
+    struct shared_info *s = d->shared;
+
+    time_begin(&s->wc_version);
+    s->wc_sec = (uint32_t)sec;
+    s->wc_sec_hi = (uint32_t)(sec >> 32);
+    s->wc_nsec = (uint32_t)(ns % 1000000000ull);
+    time_end(&s->wc_version);
+}
+
+int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags)
+{
+    if ((flags & VCPU_SSHOTTMR_future) && timeout_abs_ns < port_now_ns()) {
+        return -XEN_ETIME;
+    }
+    timer_migrate(&v->singleshot, pcpu_id());
+    return timer_set(&v->singleshot, timeout_abs_ns);
+}

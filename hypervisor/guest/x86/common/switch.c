@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Switching a pCPU between vCPUs: core/sched/arch.h. General registers stay where they are; see docs/architecture.md. */
+#include <base/guest_access.h>
+#include <base/percpu.h>
+#include <core/domain/arch.h>
+#include <core/sched/arch.h>
+#include <guest/x86/common/hw_contract.h>
+#include <guest/x86/common/kinds.h>
+
+static void switch_from(struct x86_vcpu *xv)
+{
+    hw_set_ts(false);
+    hw_fpu_save(xv->fpu);
+    if (is_pv(xv->v.domain)) {
+        pv_switch_from(xv);
+    } else {
+        pvh_switch_from(xv);
+    }
+}
+
+static void mark_dirty(struct x86_domain *xd, unsigned int cpu)
+{
+    __atomic_fetch_or(&xd->dirty_cpus.bits, 1ull << cpu, __ATOMIC_SEQ_CST);
+}
+
+static void mark_clean(struct x86_domain *xd, unsigned int cpu)
+{
+    __atomic_fetch_and(&xd->dirty_cpus.bits, ~(1ull << cpu), __ATOMIC_SEQ_CST);
+}
+
+static void switch_to(struct x86_vcpu *xv)
+{
+    hw_fpu_load(xv->fpu);
+    if (is_pv(xv->v.domain)) {
+        pv_switch_to(xv);
+    } else {
+        pvh_switch_to(xv);
+    }
+    vcpu_update_time(&xv->v);
+}
+
+void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)
+{
+    struct vcpu *prev = vcpu_of_sched(prev_s);
+    struct vcpu *next = vcpu_of_sched(next_s);
+    unsigned int cpu = pcpu_id();
+
+    if (!prev_s->is_idle) {
+        switch_from(x86_vcpu(prev));
+    }
+    set_current_vcpu(next);
+    if (next_s->is_idle) {
+        hw_load_idle_tables();
+        hw_hide_guest_descriptors();
+    } else {
+        mark_dirty(x86_domain(next->domain), cpu); /* before its page tables are loaded */
+        switch_to(x86_vcpu(next));
+    }
+    if (!prev_s->is_idle && (next_s->is_idle || prev->domain != next->domain)) {
+        mark_clean(x86_domain(prev->domain), cpu); /* the new page-table base flushed its translations */
+    }
+}
+
+void arch_runstate_changed(struct sched_vcpu *s)
+{
+    struct vcpu *v = vcpu_of_sched(s);
+    struct vcpu_runstate_info info;
+
+    if (s->is_idle || v->runstate_guest == 0 || v != current_vcpu()) {
+        return;
+    }
+    sched_runstate(s, &info);
+    if (guest_write_obj(v->runstate_guest, &info) != 0) {
+        v->runstate_guest = 0; /* the guest unmapped it: it has no use for it */
+    }
+}

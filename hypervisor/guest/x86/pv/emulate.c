@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Privileged instructions of a PV kernel: they trap with #GP (or #UD behind the forced-emulation prefix) since it runs in ring 3. The model decodes and
+ * executes; here is what each may do to this vCPU.
+ */
+#include <base/guest_access.h>
+#include <base/log.h>
+#include <core/hypercall/handlers.h>
+#include <guest/x86/common/hw_contract.h>
+#include <guest/x86/common/platform.h>
+#include <guest/x86/common/selectors.h>
+#include <guest/x86/pv/mm.h>
+#include <guest/x86/pv/pv.h>
+#include <lib/string.h>
+#include <model/x86/insn/insn.h>
+
+#define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
+#define CR0_TS 8ull
+#define STRING_IO_LIMIT 64
+
+static struct x86_vcpu *vcpu_of(struct insn_ctx *ctx)
+{
+    return ctx->opaque;
+}
+
+/* A 64-bit guest's own addresses: below or above the hypervisor's. */
+static bool guest_range_ok(uint64_t va, unsigned int size)
+{
+    return is_canonical(va) && (va + size <= VA_HYPERVISOR_START || va >= VA_HYPERVISOR_END);
+}
+
+static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size, unsigned *got)
+{
+    unsigned int in_page = (unsigned int)(PAGE_SIZE - (linear & ~PAGE_MASK));
+    unsigned int first = MIN(size, in_page);
+
+    if (guest_read(buf, linear, first) != 0) {
+        return insn_raise_pf(ctx, 0x14, linear);
+    }
+    *got = first;
+    if (size > first && guest_read(buf + first, linear + first, size - first) == 0) {
+        *got = size;
+    }
+    return INSN_DONE;
+}
+
+static enum insn_status op_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size, enum insn_access how)
+{
+    if (!guest_range_ok(linear, size) || guest_read(buf, linear, size) != 0) {
+        return insn_raise_pf(ctx, 4, linear);
+    }
+    return INSN_DONE;
+}
+
+static enum insn_status op_write(struct insn_ctx *ctx, uint64_t linear, const void *buf, unsigned size)
+{
+    if (!guest_range_ok(linear, size) || guest_write(linear, buf, size) != 0) {
+        return insn_raise_pf(ctx, 6, linear);
+    }
+    return INSN_DONE;
+}
+
+/* Its I/O privilege level, or its I/O bitmap, lets the instruction through. */
+static enum insn_status op_io_allowed(struct insn_ctx *ctx, uint16_t port, unsigned size)
+{
+    struct x86_vcpu *xv = vcpu_of(ctx);
+    uint8_t bits[2];
+
+    if (xv->pv->iopl >= (xv->is_kernel_mode ? 1 : 3)) {
+        return INSN_DONE;
+    }
+    if (xv->pv->iobmp && port + size <= xv->pv->iobmp_limit && guest_read(bits, xv->pv->iobmp + port / 8, 2) == 0) {
+        unsigned int word = bits[0] | (unsigned int)bits[1] << 8;
+
+        if (!(word >> (port % 8) & ((1u << size) - 1))) {
+            return INSN_DONE;
+        }
+    }
+    return insn_raise(ctx, X86_VEC_GP, 0);
+}
+
+static enum insn_status op_io_read(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t *val)
+{
+    *val = platform_port_read(vcpu_of(ctx)->v.domain, port, size);
+    return INSN_DONE;
+}
+
+static enum insn_status op_io_write(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t val)
+{
+    platform_port_write(vcpu_of(ctx)->v.domain, port, size, val);
+    return INSN_DONE;
+}
+
+static enum insn_status op_read_cr(struct insn_ctx *ctx, unsigned cr, uint64_t *val)
+{
+    struct x86_vcpu *xv = vcpu_of(ctx);
+
+    switch (cr) {
+    case 0:
+        *val = CR0_GUEST | (xv->pv->cr0 & CR0_TS);
+        return INSN_DONE;
+    case 2:
+        *val = xv->v.info->arch.cr2;
+        return INSN_DONE;
+    case 3:
+        *val = mfn_to_paddr(xv->pv->guest_table);
+        return INSN_DONE;
+    case 4:
+        *val = xv->pv->cr4;
+        return INSN_DONE;
+    default:
+        return insn_raise(ctx, X86_VEC_UD, 0);
+    }
+}
+
+static enum insn_status op_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t val)
+{
+    struct x86_vcpu *xv = vcpu_of(ctx);
+    int rc;
+
+    switch (cr) {
+    case 0:
+        if ((val ^ CR0_GUEST) & ~CR0_TS & 0xffffffffull & ~0x40000ull) {
+            log_guest_warning("d%uv%u: write of %#lx to CR0 refused\n", xv->v.domain->id, xv->v.id, (unsigned long)val);
+            return insn_raise(ctx, X86_VEC_GP, 0);
+        }
+        xv->pv->cr0 = val & CR0_TS;
+        hw_set_ts(val & CR0_TS);
+        return INSN_DONE;
+    case 2:
+        xv->v.info->arch.cr2 = val;
+        return INSN_DONE;
+    case 3:
+        rc = pv_new_base_table(xv, paddr_to_mfn(val));
+        if (rc == -XEN_ERESTART) {
+            return INSN_RETRY;
+        }
+        return rc == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
+    case 4:
+        return INSN_DONE; /* the real register is ours; the guest's view of it stays */
+    default:
+        return insn_raise(ctx, X86_VEC_UD, 0);
+    }
+}
+
+static enum insn_status op_read_dr(struct insn_ctx *ctx, unsigned dr, uint64_t *val)
+{
+    struct hypercall c = {.arg = {dr}};
+
+    *val = (uint64_t)do_get_debugreg(&c);
+    return INSN_DONE;
+}
+
+static enum insn_status op_write_dr(struct insn_ctx *ctx, unsigned dr, uint64_t val)
+{
+    struct hypercall c = {.arg = {dr, val}};
+
+    return do_set_debugreg(&c) == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
+}
+
+static enum insn_status op_read_msr(struct insn_ctx *ctx, uint32_t msr, uint64_t *val)
+{
+    return x86_msr_read(vcpu_of(ctx), msr, val) == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
+}
+
+static enum insn_status op_write_msr(struct insn_ctx *ctx, uint32_t msr, uint64_t val)
+{
+    return x86_msr_write(vcpu_of(ctx), msr, val) == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
+}
+
+static enum insn_status op_cpuid(struct insn_ctx *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[4])
+{
+    x86_cpuid(vcpu_of(ctx), leaf, subleaf, out);
+    return INSN_DONE;
+}
+
+static enum insn_status op_hlt(struct insn_ctx *ctx)
+{
+    vcpu_block(&vcpu_of(ctx)->v);
+    return INSN_DONE;
+}
+
+static enum insn_status op_set_if(struct insn_ctx *ctx, bool on)
+{
+    return INSN_DONE; /* a PV kernel masks events by evtchn_upcall_mask; this flag means nothing to it */
+}
+
+static enum insn_status op_invlpg(struct insn_ctx *ctx, uint64_t linear)
+{
+    hw_invlpg_local(linear);
+    return INSN_DONE;
+}
+
+static enum insn_status op_wbinvd(struct insn_ctx *ctx)
+{
+    if (vcpu_of(ctx)->v.domain->is_hardware) {
+        hw_flush_caches();
+    }
+    return INSN_DONE;
+}
+
+static const struct insn_ops pv_insn_ops = {
+    .fetch = op_fetch,
+    .read = op_read,
+    .write = op_write,
+    .io_allowed = op_io_allowed,
+    .io_read = op_io_read,
+    .io_write = op_io_write,
+    .read_cr = op_read_cr,
+    .write_cr = op_write_cr,
+    .read_dr = op_read_dr,
+    .write_dr = op_write_dr,
+    .read_msr = op_read_msr,
+    .write_msr = op_write_msr,
+    .cpuid = op_cpuid,
+    .hlt = op_hlt,
+    .set_if = op_set_if,
+    .invlpg = op_invlpg,
+    .wbinvd = op_wbinvd,
+};
+
+void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv)
+{
+    memset(ctx, 0, sizeof(*ctx));
+    ctx->regs = &xv->regs;
+    ctx->mode = xv->regs.cs == SEL_RING3_CS32 ? INSN_MODE_32 : INSN_MODE_64;
+    ctx->protected_mode = true;
+    ctx->cpl = xv->is_kernel_mode ? 0 : 3;
+    ctx->iopl = xv->pv->iopl;
+    ctx->ops = &pv_insn_ops;
+    ctx->opaque = xv;
+    ctx->rep_limit = STRING_IO_LIMIT;
+    for (unsigned int i = 0; i < X86_SEG_COUNT; i++) {
+        ctx->seg[i] = (struct x86_seg){.sel = SEL_RING3_SS, .attr = 0xcf3, .limit = ~0u};
+    }
+}
+
+bool pv_emulate_privileged(struct x86_vcpu *xv)
+{
+    struct insn_ctx ctx;
+    struct insn insn;
+    enum insn_status st;
+    uint8_t prefix[5];
+    unsigned int forced = 0;
+    uint64_t rip = xv->regs.rip;
+
+    pv_insn_ctx_init(&ctx, xv);
+    if (xv->regs.entry_vector == X86_VEC_UD) {
+        if (guest_read(prefix, rip, sizeof(prefix)) != 0) {
+            return false;
+        }
+        forced = insn_forced_prefix(prefix, sizeof(prefix));
+        if (forced == 0) {
+            return false;
+        }
+    }
+    xv->regs.rip += forced;
+    st = insn_fetch(&ctx, &insn);
+    if (st == INSN_DONE) {
+        st = insn_execute(&ctx, &insn, INSN_SET_PRIVILEGED);
+    }
+    switch (st) {
+    case INSN_DONE:
+        return true;
+    case INSN_RETRY:
+        xv->regs.rip = rip;
+        return true;
+    case INSN_EXCEPTION:
+        xv->regs.rip = rip;
+        if (ctx.fault.vector == X86_VEC_PF) {
+            pv_inject_page_fault(xv, ctx.fault.error, ctx.fault.cr2);
+        } else {
+            pv_inject(xv, ctx.fault.vector, ctx.fault.has_error, ctx.fault.error);
+        }
+        return true;
+    default:
+        xv->regs.rip = rip;
+        return false;
+    }
+}

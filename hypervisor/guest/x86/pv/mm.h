@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PV memory management, as the rest of the PV layer uses it. */
+#pragma once
+#include <guest/x86/common/x86_domain.h>
+
+/* A page fault that is the hypervisor's to settle (a write to a page table that the guest may make, a lazily mapped LDT page). True: retry the instruction. */
+bool pv_mm_fault(struct x86_vcpu *xv, uint64_t cr2, uint32_t error);
+/* Replace the kernel's L4 table of the current vCPU (mmuext NEW_BASEPTR). -XEN_EINVAL; -XEN_ERESTART. */
+int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4);
+/* For a vCPU that never ran: reference and pin @l4, whose hypervisor slots are filled, as its kernel table. */
+int pv_adopt_base_table(struct x86_vcpu *xv, mfn_t l4);
+/* Write the hypercall page; NULL does nothing. */
+void pv_fill_hypercall_page(struct domain *d, void *page);

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* PV domains and vCPUs: creation, the switch between them, and their whole state as the toolstack or another vCPU sets it. */
+#include <base/log.h>
+#include <core/domain/arch.h>
+#include <core/memory/heap.h>
+#include <guest/x86/common/hw_contract.h>
+#include <guest/x86/common/kinds.h>
+#include <guest/x86/common/selectors.h>
+#include <guest/x86/pv/mm.h>
+#include <guest/x86/pv/pv.h>
+#include <lib/string.h>
+
+#define CR0_TS 8ull
+#define CR4_GUEST 0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
+#define DR7_ENABLED 0xffull
+#define HYPERCALL_STUB_SIZE 32
+
+int pv_domain_init(struct x86_domain *xd)
+{
+    return 0;
+}
+
+int pv_vcpu_init(struct x86_vcpu *xv)
+{
+    struct pv_vcpu *p = zalloc(sizeof(*p));
+
+    if (!p) {
+        return -XEN_ENOMEM;
+    }
+    p->traps = heap_alloc_page();
+    if (!p->traps) {
+        zfree(p);
+        return -XEN_ENOMEM;
+    }
+    p->guest_table = INVALID_MFN;
+    p->guest_table_user = INVALID_MFN;
+    for (unsigned int i = 0; i < PV_GDT_FRAMES; i++) {
+        p->gdt_frames[i] = INVALID_MFN;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(p->ldt_frames); i++) {
+        p->ldt_frames[i] = INVALID_MFN;
+    }
+    p->cr4 = CR4_GUEST;
+    p->debugreg[6] = 0xffff0ff0;
+    p->debugreg[7] = 0x400;
+    xv->pv = p;
+    xv->is_kernel_mode = 1;
+    xv->regs.entry_vector = VECTOR_NONE;
+    return 0;
+}
+
+void pv_vcpu_free(struct x86_vcpu *xv)
+{
+    heap_free_page(xv->pv->traps);
+    zfree(xv->pv);
+}
+
+void pv_switch_from(struct x86_vcpu *xv)
+{
+    hw_save_segments(xv->pv, xv->is_kernel_mode);
+    if (xv->pv->debugreg[7] & DR7_ENABLED) {
+        hw_clear_dr7();
+    }
+}
+
+void pv_switch_to(struct x86_vcpu *xv)
+{
+    struct pv_vcpu *p = xv->pv;
+
+    hw_set_entry_vcpu(xv);
+    hw_load_cr3(xv->cr3);
+    for (unsigned int i = 0; i < PV_GDT_FRAMES; i++) {
+        hw_set_gdt_page(i, p->gdt_frames[i]);
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(p->ldt_frames); i++) {
+        hw_set_ldt_page(i, p->ldt_frames[i]);
+    }
+    hw_load_ldt(p->ldt_ents);
+    hw_load_segments(p, xv->is_kernel_mode);
+    if (p->cr0 & CR0_TS) {
+        hw_set_ts(true);
+    }
+    if (p->debugreg[7] & DR7_ENABLED) {
+        hw_load_debug_registers(p->debugreg);
+    }
+}
+
+/* Stubs of 32 bytes, one a hypercall number: save what SYSCALL clobbers, load the number, go. iret needs no way back. */
+void pv_fill_hypercall_page(struct domain *d, void *page)
+{
+    static const uint8_t call[] = {0x51, 0x41, 0x53, 0xb8, 0, 0, 0, 0, 0x0f, 0x05, 0x41, 0x5b, 0x59, 0xc3};
+    static const uint8_t iret[] = {0x51, 0x41, 0x53, 0x50, 0xb8, 23, 0, 0, 0, 0x0f, 0x05};
+
+    if (!page) {
+        return;
+    }
+    memset(page, 0xcc, PAGE_SIZE);
+    for (uint32_t nr = 0; nr < PAGE_SIZE / HYPERCALL_STUB_SIZE; nr++) {
+        uint8_t *stub = (uint8_t *)page + nr * HYPERCALL_STUB_SIZE;
+
+        if (nr == __HYPERVISOR_iret) {
+            memcpy(stub, iret, sizeof(iret));
+        } else {
+            memcpy(stub, call, sizeof(call));
+            memcpy(stub + 4, &nr, sizeof(nr));
+        }
+    }
+}
+
+/* --- the whole state ---------------------------------------------------------------------------------------------------------------------- */
+
+static void regs_from_user(struct x86_regs *r, const struct cpu_user_regs *u)
+{
+    *r = (struct x86_regs){
+        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
+        .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
+        .entry_vector = VECTOR_NONE,
+        .rip = u->rip, .cs = pv_fix_selector(u->cs), .rsp = u->rsp, .ss = pv_fix_selector(u->ss),
+        .rflags = (u->rflags & ~(X86_FLAGS_IOPL | X86_FLAGS_VM)) | X86_FLAGS_IF | X86_FLAGS_FIXED,
+    };
+}
+
+static int check_context(const struct vcpu_guest_context *c)
+{
+    if (!is_canonical(c->user_regs.rip) || !is_canonical(c->event_callback_eip) || !is_canonical(c->failsafe_callback_eip) ||
+        !is_canonical(c->syscall_callback_eip) || !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
+        !is_canonical(c->gs_base_user)) {
+        return -XEN_EINVAL;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++) {
+        if (!is_canonical(c->trap_ctxt[i].address)) {
+            return -XEN_EINVAL;
+        }
+    }
+    return c->gdt_ents > PV_GDT_FRAMES * 512 || c->ldt_ents > 8192 ? -XEN_EINVAL : 0;
+}
+
+static void set_handlers(struct pv_vcpu *p, const struct vcpu_guest_context *c)
+{
+    for (unsigned int i = 0; i < 256; i++) {
+        const struct trap_info *t = &c->trap_ctxt[i];
+
+        p->traps[i] = (struct pv_trap){t->address, pv_fix_selector(t->cs), t->flags};
+    }
+    p->callbacks[PV_CB_EVENT].rip = c->event_callback_eip;
+    p->callbacks[PV_CB_FAILSAFE] = (struct pv_callback){c->failsafe_callback_eip, (c->flags & VGCF_failsafe_disables_events) != 0};
+    p->callbacks[PV_CB_SYSCALL] = (struct pv_callback){c->syscall_callback_eip, (c->flags & VGCF_syscall_disables_events) != 0};
+}
+
+static void set_segments(struct pv_vcpu *p, const struct vcpu_guest_context *c)
+{
+    p->ds = c->user_regs.ds;
+    p->es = c->user_regs.es;
+    p->fs = c->user_regs.fs;
+    p->gs = c->user_regs.gs;
+    p->fs_base = c->fs_base;
+    p->gs_base_kernel = c->gs_base_kernel;
+    p->gs_base_user = c->gs_base_user;
+    p->kernel_sp = c->kernel_sp;
+    p->kernel_ss = pv_fix_selector((uint16_t)c->kernel_ss);
+}
+
+/* Page tables first: they can fail and be resumed; after them nothing can. */
+static int set_tables(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
+{
+    int rc = 0;
+
+    if (mfn_is_invalid(xv->pv->guest_table)) {
+        rc = pv_set_base_tables(xv, MFN(xen_cr3_to_pfn(c->ctrlreg[3])),
+                                c->ctrlreg[1] & 1 ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : INVALID_MFN);
+    }
+    if (rc == 0 && c->gdt_ents != 0) {
+        rc = pv_set_gdt_frames(xv, c->gdt_frames, c->gdt_ents);
+    }
+    return rc;
+}
+
+int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
+{
+    struct pv_vcpu *p = xv->pv;
+    int rc = check_context(c);
+
+    if (rc == 0) {
+        rc = set_tables(xv, c);
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    regs_from_user(&xv->regs, &c->user_regs);
+    set_handlers(p, c);
+    set_segments(p, c);
+    if (c->flags & VGCF_i387_valid) {
+        memcpy(xv->fpu, &c->fpu_ctxt, sizeof(c->fpu_ctxt));
+    }
+    p->cr0 = c->ctrlreg[0] & CR0_TS;
+    p->ldt_base = c->ldt_base;
+    p->ldt_ents = c->ldt_ents;
+    for (unsigned int i = 0; i < 8; i++) {
+        if (i != 4 && i != 5) {
+            pv_set_debugreg(xv, i, c->debugreg[i]);
+        }
+    }
+    if (xv->v.id == 0) {
+        x86_domain(xv->v.domain)->vm_assist = c->vm_assist;
+    }
+    xv->is_kernel_mode = (c->flags & VGCF_in_kernel) != 0;
+    xv->cr3 = pv_active_table(xv);
+    xv->v.is_initialised = true;
+    return 0;
+}
+
+void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
+{
+    const struct x86_regs *r = &xv->regs;
+    const struct pv_vcpu *p = xv->pv;
+
+    memset(c, 0, sizeof(*c));
+    memcpy(&c->fpu_ctxt, xv->fpu, sizeof(c->fpu_ctxt));
+    c->flags = VGCF_i387_valid | (xv->is_kernel_mode ? VGCF_in_kernel : 0) | (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
+    c->user_regs = (struct cpu_user_regs){
+        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11, .r10 = r->r10,
+        .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi,
+        .rip = r->rip, .cs = xv->is_kernel_mode ? r->cs & ~3 : r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
+        .ds = p->ds, .es = p->es, .fs = p->fs, .gs = p->gs,
+    };
+    for (unsigned int i = 0; i < 256; i++) {
+        c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, p->traps[i].flags, p->traps[i].cs, p->traps[i].rip};
+    }
+    c->ldt_base = p->ldt_base;
+    c->ldt_ents = p->ldt_ents;
+    for (unsigned int i = 0; i < PV_GDT_FRAMES; i++) {
+        c->gdt_frames[i] = mfn_is_invalid(p->gdt_frames[i]) ? 0 : p->gdt_frames[i].n;
+    }
+    c->gdt_ents = p->gdt_ents;
+    c->kernel_ss = p->kernel_ss;
+    c->kernel_sp = p->kernel_sp;
+    c->ctrlreg[0] = 0x80050033 | p->cr0;
+    c->ctrlreg[3] = mfn_is_invalid(p->guest_table) ? 0 : xen_pfn_to_cr3(p->guest_table.n);
+    c->ctrlreg[1] = mfn_is_invalid(p->guest_table_user) ? 0 : xen_pfn_to_cr3(p->guest_table_user.n) | 1;
+    c->ctrlreg[4] = p->cr4;
+    memcpy(c->debugreg, p->debugreg, sizeof(c->debugreg));
+    c->event_callback_eip = p->callbacks[PV_CB_EVENT].rip;
+    c->failsafe_callback_eip = p->callbacks[PV_CB_FAILSAFE].rip;
+    c->syscall_callback_eip = p->callbacks[PV_CB_SYSCALL].rip;
+    c->vm_assist = x86_domain(xv->v.domain)->vm_assist;
+    c->fs_base = p->fs_base;
+    c->gs_base_kernel = p->gs_base_kernel;
+    c->gs_base_user = p->gs_base_user;
+}

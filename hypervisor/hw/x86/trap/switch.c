@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What differs between two vCPUs in the CPU's registers. General registers live in the vCPU, so a switch moves only: where traps push, page-table
+ * base, descriptor windows, data segments and their bases, FPU, debug registers.
+ */
+#include "internal.h"
+#include <guest/x86/common/selectors.h>
+#include "trap.h"
+#include <base/percpu.h>
+#include <guest/x86/common/hw_contract.h>
+#include <hw/x86/cpu/insn.h>
+#include <hw/x86/mmu/mmu.h>
+
+static DEFINE_PER_CPU(uint32_t, gdt_pages_shown); /* window pages 0..13 that show a guest's frame */
+static DEFINE_PER_CPU(uint32_t, ldt_pages_shown);
+
+static void set_window_page(unsigned int page, mfn_t mfn)
+{
+    unsigned int cpu = pcpu_id();
+    uint64_t *pte = mmu_desc_window_pte(cpu, page);
+    uint64_t want = mfn_is_invalid(mfn) ? 0 : mfn_to_paddr(mfn) | PTE_HYPERVISOR_RW;
+
+    if (*pte == want) {
+        return;
+    }
+    *pte = want;
+    invlpg(VA_DESC_WINDOWS + ((uint64_t)cpu * DESC_WINDOW_PAGES + page) * PAGE_SIZE);
+}
+
+void hw_set_gdt_page(unsigned int page, mfn_t mfn)
+{
+    set_window_page(page, mfn);
+    if (mfn_is_invalid(mfn)) {
+        this_cpu(gdt_pages_shown) &= ~(1u << page);
+    } else {
+        this_cpu(gdt_pages_shown) |= 1u << page;
+    }
+}
+
+void hw_set_ldt_page(unsigned int page, mfn_t mfn)
+{
+    set_window_page(16 + page, mfn);
+    if (mfn_is_invalid(mfn)) {
+        this_cpu(ldt_pages_shown) &= ~(1u << page);
+    } else {
+        this_cpu(ldt_pages_shown) |= 1u << page;
+    }
+}
+
+void hw_load_ldt(unsigned int ents)
+{
+    if (ents == 0) {
+        asm volatile("lldt %w0" ::"r"(0));
+        return;
+    }
+    gdt_set_system(SEL_LDT, VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE, ents * 8 - 1, 2);
+    asm volatile("lldt %w0" ::"r"(SEL_LDT));
+}
+
+void hw_load_cr3(mfn_t l4)
+{
+    write_cr3(mfn_to_paddr(l4));
+}
+
+void hw_flush_local(void)
+{
+    write_cr3(read_cr3());
+}
+
+void hw_invlpg_local(vaddr_t va)
+{
+    invlpg(va);
+}
+
+void hw_flush_caches(void)
+{
+    asm volatile("wbinvd" ::: "memory");
+}
+
+void hw_fill_l4(uint64_t *l4)
+{
+    mmu_copy_hypervisor_slots(l4);
+}
+
+void hw_load_idle_tables(void)
+{
+    write_cr3(mmu_master_l4());
+}
+
+void hw_hide_guest_descriptors(void)
+{
+    for (uint32_t shown = this_cpu(gdt_pages_shown); shown; shown &= shown - 1) {
+        set_window_page((unsigned int)__builtin_ctz(shown), INVALID_MFN);
+    }
+    this_cpu(gdt_pages_shown) = 0;
+    if (this_cpu(ldt_pages_shown)) {
+        asm volatile("lldt %w0" ::"r"(0));
+        for (uint32_t shown = this_cpu(ldt_pages_shown); shown; shown &= shown - 1) {
+            set_window_page(16 + (unsigned int)__builtin_ctz(shown), INVALID_MFN);
+        }
+        this_cpu(ldt_pages_shown) = 0;
+    }
+}
+
+void hw_set_entry_vcpu(struct x86_vcpu *xv)
+{
+    xv->pcpu_stack = (uint8_t *)cpu_info() - 16;
+    trap_set_entry_frame((uint8_t *)xv + XV_REGS_END);
+}
+
+void hw_save_segments(struct pv_vcpu *p, bool kernel_mode)
+{
+    uint64_t active, hidden;
+
+    asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3" : "=rm"(p->ds), "=rm"(p->es), "=rm"(p->fs), "=rm"(p->gs));
+    p->fs_base = rdmsr(MSR_FS_BASE);
+    active = rdmsr(MSR_GS_BASE);
+    hidden = rdmsr(MSR_KERNEL_GS_BASE);
+    p->gs_base_kernel = kernel_mode ? active : hidden;
+    p->gs_base_user = kernel_mode ? hidden : active;
+}
+
+void hw_load_segments(const struct pv_vcpu *p, bool kernel_mode)
+{
+    hw_load_ds(p->ds);
+    hw_load_es(p->es);
+    hw_load_fs(p->fs);
+    hw_load_gs(p->gs);
+    wrmsr(MSR_FS_BASE, p->fs_base);
+    wrmsr(MSR_GS_BASE, kernel_mode ? p->gs_base_kernel : p->gs_base_user);
+    wrmsr(MSR_KERNEL_GS_BASE, kernel_mode ? p->gs_base_user : p->gs_base_kernel);
+}
+
+void hw_swap_gs(void)
+{
+    asm volatile("swapgs" ::: "memory");
+}
+
+void hw_load_gs_user_selector(uint32_t sel)
+{
+    asm volatile("swapgs");
+    hw_load_gs(sel);
+    asm volatile("swapgs");
+}
+
+void hw_set_fs_base(uint64_t base)
+{
+    wrmsr(MSR_FS_BASE, base);
+}
+
+void hw_set_gs_base(uint64_t base)
+{
+    wrmsr(MSR_GS_BASE, base);
+}
+
+void hw_set_hidden_gs_base(uint64_t base)
+{
+    wrmsr(MSR_KERNEL_GS_BASE, base);
+}
+
+void hw_fpu_save(void *image)
+{
+    asm volatile("fxsave64 (%0)" ::"r"(image) : "memory");
+}
+
+void hw_fpu_load(const void *image)
+{
+    asm volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
+}
+
+void hw_set_ts(bool on)
+{
+    if (on) {
+        write_cr0(read_cr0() | CR0_TS);
+    } else {
+        asm volatile("clts");
+    }
+}
+
+void hw_load_debug_registers(const uint64_t *dr)
+{
+    asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+    asm volatile("mov %0, %%dr6; mov %1, %%dr7" ::"r"(dr[6]), "r"(dr[7]));
+}
+
+void hw_clear_dr7(void)
+{
+    asm volatile("mov %0, %%dr7" ::"r"(0x400ull));
+}
+
+uint64_t hw_read_dr6(void)
+{
+    uint64_t v;
+
+    asm volatile("mov %%dr6, %0" : "=r"(v));
+    return v;
+}
+
+void hw_write_dr(unsigned int n, uint64_t value)
+{
+    switch (n) {
+    case 0: asm volatile("mov %0, %%dr0" ::"r"(value)); break;
+    case 1: asm volatile("mov %0, %%dr1" ::"r"(value)); break;
+    case 2: asm volatile("mov %0, %%dr2" ::"r"(value)); break;
+    case 3: asm volatile("mov %0, %%dr3" ::"r"(value)); break;
+    case 6: asm volatile("mov %0, %%dr6" ::"r"(value)); break;
+    case 7: asm volatile("mov %0, %%dr7" ::"r"(value)); break;
+    default: break;
+    }
+}
