@@ -1,29 +1,34 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Timers: a callback on a pCPU at a time; a heap for each pCPU. Callbacks run in the timer softirq with interrupts on and no lock held. Lock
- * class timer; any context.
+ * class timer; any context. Room in a pCPU's heap is reserved when a timer is assigned to it, so that arming cannot fail for want of memory.
  */
 #pragma once
 #include <base/lock.h>
 #include <lib/heap.h>
+
+enum timer_state { TIMER_NEW, TIMER_READY, TIMER_DEAD };
 
 struct timer {
     struct heap_node node; /* key: deadline */
     void (*fn)(void *arg);
     void *arg;
     uint64_t deadline_ns;
-    uint16_t cpu;
-    uint8_t state; /* idle, queued, running, dead */
+    uint16_t cpu; /* under that pCPU's heap lock, which also guards all above */
+    uint16_t ran_on; /* pCPU where the callback ran last */
+    uint8_t state; /* enum timer_state */
 };
 
-void timer_init_cpu(unsigned int cpu); /* before the first timer on it */
+/* Before the first timer on @cpu, once it is online. */
+void timer_init_cpu(unsigned int cpu);
+/* Once, or again after timer_kill(). */
 void timer_init(struct timer *t, void (*fn)(void *), void *arg, unsigned int cpu);
-/* (Re)arm. A deadline in the past fires at once. Ignored on a killed timer. -XEN_ENOMEM when the heap cannot grow. */
+/* (Re)arm. A deadline in the past fires at once. Ignored on a killed timer. -XEN_ENOMEM when timer_init() had found no memory, and still there is none. */
 int timer_set(struct timer *t, uint64_t deadline_ns);
 void timer_stop(struct timer *t);
-/* Stop, and wait until a running callback is over (unless called from it); never fires again. */
+/* Stop, and wait until a running callback is over (unless called from it); never fires again. A zeroed timer may be killed. */
 void timer_kill(struct timer *t);
-/* Move to another pCPU, keeping the deadline. */
+/* Move to another pCPU, keeping the deadline; it stays where it is when there is no memory. */
 void timer_migrate(struct timer *t, unsigned int cpu);
 bool timer_is_armed(const struct timer *t);
 

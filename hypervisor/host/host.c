@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* pCPUs, time, TLB clock, console, panic: see host.h. Memory is in host_memory.c. */
+#include <base/percpu.h>
+#include <base/softirq.h>
+#include <core/timer/timer.h>
+#include <host/host.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define CONSOLE_SIZE 65536
+
+_Thread_local unsigned int host_pcpu;
+_Thread_local bool host_irqs_on = true;
+struct vcpu *host_current[HOST_MAX_PCPUS];
+cpuset_t cpus_online;
+uint64_t host_flush_count;
+void (*host_on_panic)(const char *message);
+bool host_console_to_stderr;
+
+static uint64_t now_ns;
+static uint64_t deadlines[HOST_MAX_PCPUS]; /* 0: not armed */
+static uint64_t kicks;
+static uint32_t tlb_clock = 1;
+static uint32_t tlb_flushed_at[HOST_MAX_PCPUS];
+static char console[CONSOLE_SIZE + 1];
+static size_t console_len;
+
+void host_init(unsigned int cpus, uint64_t memory_bytes)
+{
+    host_pcpu = 0;
+    host_irqs_on = true;
+    now_ns = 0;
+    kicks = 0;
+    host_flush_count = 0;
+    host_console_to_stderr = getenv("HOST_CONSOLE") != NULL;
+    memset(deadlines, 0, sizeof(deadlines));
+    host_alloc_fail_after(-1);
+    cpus_online = (cpuset_t){cpus == 64 ? ~0ull : (1ull << cpus) - 1};
+    host_memory_init(memory_bytes);
+    for (unsigned int i = 0; i < cpus; i++) {
+        per_cpu(softirq_bits, i) = 0;
+        timer_init_cpu(i);
+    }
+    timer_init_all();
+}
+
+/* --- pCPUs ------------------------------------------------------------------------------------------------------------------------------- */
+
+void host_set_pcpu(unsigned int cpu)
+{
+    host_pcpu = cpu;
+}
+
+uint64_t host_take_kicks(void)
+{
+    return __atomic_exchange_n(&kicks, 0, __ATOMIC_SEQ_CST);
+}
+
+void port_kick_cpu(unsigned int cpu)
+{
+    __atomic_fetch_or(&kicks, 1ull << cpu, __ATOMIC_SEQ_CST);
+}
+
+void port_call_on(cpuset_t cpus, void (*fn)(void *arg), void *arg, bool wait)
+{
+    unsigned int me = host_pcpu;
+    unsigned long flags;
+
+    if (wait && !irqs_enabled()) {
+        port_panic("port_call_on() waits with interrupts off");
+    }
+    flags = irq_save();
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (cpuset_has(cpuset_and(cpus, cpus_online), i)) {
+            host_pcpu = i;
+            fn(arg);
+        }
+    }
+    host_pcpu = me;
+    irq_restore(flags);
+}
+
+bool host_softirqs_pending(void)
+{
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (cpuset_has(cpus_online, i) && per_cpu(softirq_bits, i) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void host_run_softirqs(void)
+{
+    unsigned int me = host_pcpu;
+
+    while (host_softirqs_pending()) {
+        for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+            if (cpuset_has(cpus_online, i) && per_cpu(softirq_bits, i) != 0) {
+                host_pcpu = i;
+                softirq_run();
+            }
+        }
+    }
+    host_pcpu = me;
+}
+
+/* --- time -------------------------------------------------------------------------------------------------------------------------------- */
+
+uint64_t port_now_ns(void)
+{
+    return now_ns;
+}
+
+uint64_t port_wallclock_base_ns(void)
+{
+    return 1700000000ull * 1000000000ull; /* 2023-11-14 22:13:20 UTC */
+}
+
+void port_timer_arm(uint64_t deadline_ns)
+{
+    deadlines[host_pcpu] = deadline_ns;
+    if (deadline_ns != 0 && deadline_ns <= now_ns) {
+        deadlines[host_pcpu] = 0;
+        softirq_raise(SOFTIRQ_TIMER);
+    }
+}
+
+void host_set_now(uint64_t ns)
+{
+    now_ns = ns;
+}
+
+static unsigned int next_cpu(void)
+{
+    unsigned int best = HOST_MAX_PCPUS;
+
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (deadlines[i] != 0 && (best == HOST_MAX_PCPUS || deadlines[i] < deadlines[best])) {
+            best = i;
+        }
+    }
+    return best;
+}
+
+uint64_t host_next_deadline(void)
+{
+    unsigned int cpu = next_cpu();
+
+    return cpu == HOST_MAX_PCPUS ? UINT64_MAX : deadlines[cpu];
+}
+
+void host_advance_to(uint64_t ns)
+{
+    unsigned int cpu;
+
+    host_run_softirqs();
+    while ((cpu = next_cpu()) != HOST_MAX_PCPUS && deadlines[cpu] <= ns) {
+        if (deadlines[cpu] > now_ns) {
+            now_ns = deadlines[cpu];
+        }
+        deadlines[cpu] = 0;
+        softirq_raise_on(cpu, SOFTIRQ_TIMER);
+        host_run_softirqs();
+    }
+    if (ns > now_ns) {
+        now_ns = ns;
+    }
+}
+
+/* --- TLBs --------------------------------------------------------------------------------------------------------------------------------- */
+
+uint32_t port_tlb_clock(void)
+{
+    return __atomic_load_n(&tlb_clock, __ATOMIC_SEQ_CST);
+}
+
+void port_flush_tlb(cpuset_t cpus)
+{
+    uint32_t t = __atomic_fetch_add(&tlb_clock, 1, __ATOMIC_SEQ_CST) + 1;
+
+    host_flush_count++;
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (cpuset_has(cpus, i)) {
+            tlb_flushed_at[i] = t;
+        }
+    }
+}
+
+void port_flush_tlb_page(cpuset_t cpus, vaddr_t va)
+{
+    host_flush_count++;
+}
+
+cpuset_t port_tlb_stale(cpuset_t cpus, uint32_t stamp)
+{
+    cpuset_t out = CPUSET_NONE;
+
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (cpuset_has(cpus, i) && (int32_t)(tlb_flushed_at[i] - stamp) <= 0) {
+            out.bits |= 1ull << i;
+        }
+    }
+    return out;
+}
+
+/* --- console ------------------------------------------------------------------------------------------------------------------------------- */
+
+void port_console_write(const char *text, size_t len)
+{
+    if (host_console_to_stderr) {
+        fwrite(text, 1, len, stderr);
+    }
+    if (len > CONSOLE_SIZE) {
+        text += len - CONSOLE_SIZE;
+        len = CONSOLE_SIZE;
+    }
+    if (console_len + len > CONSOLE_SIZE) {
+        size_t drop = console_len + len - CONSOLE_SIZE;
+
+        memmove(console, console + drop, console_len - drop);
+        console_len -= drop;
+    }
+    memcpy(console + console_len, text, len);
+    console_len += len;
+    console[console_len] = '\0';
+}
+
+const char *host_console(void)
+{
+    return console;
+}
+
+void host_console_clear(void)
+{
+    console_len = 0;
+    console[0] = '\0';
+}
+
+/* --- the end -------------------------------------------------------------------------------------------------------------------------------- */
+
+static _Noreturn void stop(const char *message)
+{
+    if (host_on_panic) {
+        host_on_panic(message);
+    }
+    fprintf(stderr, "%s\n", message);
+    abort();
+}
+
+_Noreturn void port_assert_failed(const char *expr, const char *file, int line)
+{
+    char text[256];
+
+    snprintf(text, sizeof(text), "assertion failed: %s at %s:%d", expr, file, line);
+    stop(text);
+}
+
+_Noreturn void port_panic(const char *fmt, ...)
+{
+    char text[256];
+    va_list args;
+
+    va_start(args, fmt);
+    vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    stop(text);
+}
+
+_Noreturn void port_reboot(void)
+{
+    stop("reboot");
+}
+
+_Noreturn void port_power_off(void)
+{
+    stop("power off");
+}
