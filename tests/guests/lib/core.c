@@ -13,6 +13,7 @@ volatile u32 sipi_cpu;
 trap_hook_t trap_hook[0x103];
 volatile u32 evt_count[MAX_PORTS];
 volatile u32 upcall_count;
+volatile u64 upcall_tsc, trap_tsc;
 void (*evt_handler)(u32 port);
 bool evt_raw;
 
@@ -337,8 +338,12 @@ static u64 read_cr2(void) {
     return v;
 }
 void trap_dispatch(struct regs *r) {
+    u32 lo, hi;
+    asm volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
+    trap_tsc = lo | (u64)hi << 32;
     u64 cr2 = r->vec == 14 ? read_cr2() : 0;
     if (r->vec == VEC_UPCALL || (!g.pv && r->vec == PVH_UPCALL_VECTOR)) {
+        upcall_tsc = trap_tsc;
         evt_upcall();
         return;
     }

@@ -195,6 +195,7 @@ static inline int probe_wrmsr(u32 msr, u64 val) {
 #define MAX_PORTS 4096
 extern volatile u32 evt_count[MAX_PORTS];      /* upcalls delivered by port */
 extern volatile u32 upcall_count;
+extern volatile u64 upcall_tsc, trap_tsc;      /* the counter at the last upcall's, trap's first C instruction */
 extern void (*evt_handler)(u32 port);          /* optional */
 extern bool evt_raw;                           /* the upcall only counts and clears the pending flag (FIFO tests) */
 struct vcpu_info *vcpu_info(int cpu);
