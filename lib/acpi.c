@@ -7,7 +7,7 @@
 #include <lib/string.h>
 #include <abi/xen.h>
 
-#define TABLE_LENGTH_MAX (16u << 20)  /* larger ones are taken for garbage */
+#define TABLE_LENGTH_MAX (16u << 20) /* larger ones are taken for garbage */
 #define ROOT_ENTRIES_MAX 256
 
 static uint8_t sum_bytes(const uint8_t *bytes, size_t size)
@@ -25,7 +25,8 @@ bool acpi_rsdp_is_valid(const void *rsdp, size_t size)
     const uint8_t *bytes = rsdp;
     uint32_t length;
 
-    if (size < ACPI_RSDP_V1_SIZE || memcmp(bytes, "RSD PTR ", 8) != 0 || sum_bytes(bytes, ACPI_RSDP_V1_SIZE) != 0) {
+    if (size < ACPI_RSDP_V1_SIZE || memcmp(bytes, "RSD PTR ", 8) != 0 ||
+        sum_bytes(bytes, ACPI_RSDP_V1_SIZE) != 0) {
         return false;
     }
     if (bytes[15] < 2) {
@@ -99,11 +100,11 @@ static void decode_table(const uint8_t *table, uint64_t address, uint32_t length
         char signature[5];
         void (*decode)(const uint8_t *table, uint32_t length, struct acpi_info *info);
     } decoders[] = {
-        { "APIC", acpi_decode_madt }, { "FACP", acpi_decode_fadt }, { "HPET", acpi_decode_hpet },
-        { "MCFG", acpi_decode_mcfg }, { "SRAT", acpi_decode_srat }, { "SLIT", acpi_decode_slit },
+        {"APIC", acpi_decode_madt}, {"FACP", acpi_decode_fadt}, {"HPET", acpi_decode_hpet},
+        {"MCFG", acpi_decode_mcfg}, {"SRAT", acpi_decode_srat}, {"SLIT", acpi_decode_slit},
     };
-    static const char addresses[][5] = { "DMAR", "IVRS", "BGRT" };
-    uint64_t *const where[] = { &info->dmar_address, &info->ivrs_address, &info->bgrt_address };
+    static const char addresses[][5] = {"DMAR", "IVRS", "BGRT"};
+    uint64_t *const where[] = {&info->dmar_address, &info->ivrs_address, &info->bgrt_address};
 
     remember_table(info, table, address, length);
     for (size_t i = 0; i < ARRAY_SIZE(decoders); i++) {
@@ -118,8 +119,8 @@ static void decode_table(const uint8_t *table, uint64_t address, uint32_t length
     }
 }
 
-static void walk_root(const struct physmap *physmap, const uint8_t *root, uint32_t length, uint32_t entry_size,
-                      struct acpi_info *info)
+static void walk_root(const struct physmap *physmap, const uint8_t *root, uint32_t length,
+                      uint32_t entry_size, struct acpi_info *info)
 {
     uint32_t count = (length - ACPI_HEADER_SIZE) / entry_size;
 
@@ -219,7 +220,8 @@ static void find_s5(const struct physmap *physmap, struct acpi_info *info)
         const struct acpi_table *entry = &info->tables[i];
         const uint8_t *ssdt;
 
-        if (strcmp(entry->signature, "SSDT") == 0 && (ssdt = get_table(physmap, entry->address, &length)) != NULL) {
+        if (strcmp(entry->signature, "SSDT") == 0 &&
+            (ssdt = get_table(physmap, entry->address, &length)) != NULL) {
             acpi_scan_s5(ssdt + ACPI_HEADER_SIZE, length - ACPI_HEADER_SIZE, &info->s5);
         }
     }

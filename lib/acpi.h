@@ -23,7 +23,7 @@
 
 #define ACPI_RSDP_V1_SIZE 20
 #define ACPI_RSDP_V2_SIZE 36
-#define ACPI_UID_ALL      UINT32_MAX  /* an NMI entry for every processor */
+#define ACPI_UID_ALL      UINT32_MAX /* an NMI entry for every processor */
 
 #define ACPI_SPACE_MEMORY 0
 #define ACPI_SPACE_IO     1
@@ -48,7 +48,7 @@ struct acpi_cpu {
     uint32_t uid;
     bool is_enabled;
     bool is_online_capable;
-    bool is_x2apic;   /* described by an x2APIC entry */
+    bool is_x2apic; /* described by an x2APIC entry */
 };
 
 struct acpi_ioapic {
@@ -65,7 +65,7 @@ struct acpi_override {
 };
 
 struct acpi_nmi {
-    bool is_local;     /* a LAPIC's LINT pin of processor @uid; otherwise GSI @gsi */
+    bool is_local; /* a LAPIC's LINT pin of processor @uid; otherwise GSI @gsi */
     uint32_t uid;
     uint32_t gsi;
     uint16_t flags;
@@ -76,12 +76,12 @@ struct acpi_fadt {
     bool present;
     bool is_hardware_reduced;
     uint16_t sci_irq;
-    uint16_t boot_flags;          /* IAPC_BOOT_ARCH */
+    uint16_t boot_flags; /* IAPC_BOOT_ARCH */
     uint32_t flags;
     uint32_t smi_command;
     uint8_t acpi_enable, acpi_disable;
     struct acpi_address pm_timer;
-    uint8_t pm_timer_bits;        /* 24 or 32; 0 when there is none */
+    uint8_t pm_timer_bits; /* 24 or 32; 0 when there is none */
     struct acpi_address pm1a_event, pm1b_event;
     struct acpi_address pm1a_control, pm1b_control;
     bool has_reset_register;
@@ -122,17 +122,18 @@ struct acpi_cpu_node {
 };
 
 struct acpi_info {
-    uint8_t revision;             /* of the RSDP */
-    uint64_t root_address;        /* of the XSDT or RSDT used */
-    uint64_t dmar_address, ivrs_address, bgrt_address;  /* 0 when absent */
-    uint32_t bad_table_count;     /* wrong length or checksum, or not mappable */
-    uint32_t dropped_count;       /* entries that found no room */
-    const char *reason;           /* after an error */
+    uint8_t revision;                                  /* of the RSDP */
+    uint64_t root_address;                             /* of the XSDT or RSDT used */
+    uint64_t dmar_address, ivrs_address, bgrt_address; /* 0 when absent */
+    uint32_t bad_table_count;                          /* wrong length or checksum, or not mappable */
+    uint32_t dropped_count;                            /* entries that found no room */
+    const char *reason;                                /* after an error */
 
-    uint32_t table_count, cpu_count, ioapic_count, override_count, nmi_count, mcfg_count, memory_count, cpu_node_count;
+    uint32_t table_count, cpu_count, ioapic_count, override_count, nmi_count, mcfg_count, memory_count,
+        cpu_node_count;
     struct acpi_table tables[ACPI_TABLES_MAX];
 
-    bool has_madt, has_pic;       /* has_pic: PCAT_COMPAT */
+    bool has_madt, has_pic; /* has_pic: PCAT_COMPAT */
     uint64_t lapic_address;
     struct acpi_cpu cpus[ACPI_CPUS_MAX];
     struct acpi_ioapic ioapics[ACPI_IOAPICS_MAX];
@@ -147,8 +148,8 @@ struct acpi_info {
     bool has_srat;
     struct acpi_memory memory[ACPI_MEMORY_MAX];
     struct acpi_cpu_node cpu_nodes[ACPI_CPUS_MAX];
-    uint32_t slit_nodes;          /* 0 when there is no SLIT */
-    uint8_t slit[ACPI_NODES_MAX * ACPI_NODES_MAX];  /* distance from a to b at a * slit_nodes + b */
+    uint32_t slit_nodes;                           /* 0 when there is no SLIT */
+    uint8_t slit[ACPI_NODES_MAX * ACPI_NODES_MAX]; /* distance from a to b at a * slit_nodes + b */
 };
 
 /* Are these bytes a valid RSDP (signature and checksums of the version that it says it is)? */

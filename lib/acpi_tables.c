@@ -8,13 +8,18 @@
 #include <lib/string.h>
 
 /* The next free element of one of info's arrays, or NULL when it is full. */
-#define TAKE(info, array, count) \
-    ((info)->count < ARRAY_SIZE((info)->array) ? &(info)->array[(info)->count++] : ((info)->dropped_count++, NULL))
+#define TAKE(info, array, count)                                                 \
+    ((info)->count < ARRAY_SIZE((info)->array) ? &(info)->array[(info)->count++] \
+                                               : ((info)->dropped_count++, NULL))
 
 static struct acpi_address read_address(const uint8_t *p)
 {
     return (struct acpi_address){
-        .space = p[0], .bit_width = p[1], .bit_offset = p[2], .access_size = p[3], .address = read_le64(p + 4),
+        .space = p[0],
+        .bit_width = p[1],
+        .bit_offset = p[2],
+        .access_size = p[3],
+        .address = read_le64(p + 4),
     };
 }
 
@@ -39,7 +44,11 @@ static void add_cpu(struct acpi_info *info, uint32_t apic_id, uint32_t uid, uint
 
     if (cpu) {
         *cpu = (struct acpi_cpu){
-            .apic_id = apic_id, .uid = uid, .is_enabled = flags & 1, .is_online_capable = flags & 2, .is_x2apic = is_x2apic,
+            .apic_id = apic_id,
+            .uid = uid,
+            .is_enabled = flags & 1,
+            .is_online_capable = flags & 2,
+            .is_x2apic = is_x2apic,
         };
     }
 }
@@ -49,7 +58,7 @@ static void add_ioapic(struct acpi_info *info, const uint8_t *e)
     struct acpi_ioapic *ioapic = TAKE(info, ioapics, ioapic_count);
 
     if (ioapic) {
-        *ioapic = (struct acpi_ioapic){ .id = e[2], .address = read_le32(e + 4), .gsi_base = read_le32(e + 8) };
+        *ioapic = (struct acpi_ioapic){.id = e[2], .address = read_le32(e + 4), .gsi_base = read_le32(e + 8)};
     }
 }
 
@@ -58,7 +67,7 @@ static void add_override(struct acpi_info *info, const uint8_t *e)
     struct acpi_override *override = TAKE(info, overrides, override_count);
 
     if (override) {
-        *override = (struct acpi_override){ .irq = e[3], .gsi = read_le32(e + 4), .flags = read_le16(e + 8) };
+        *override = (struct acpi_override){.irq = e[3], .gsi = read_le32(e + 4), .flags = read_le16(e + 8)};
     }
 }
 
@@ -73,7 +82,7 @@ static void add_nmi(struct acpi_info *info, struct acpi_nmi value)
 
 static void decode_madt_entry(const uint8_t *e, struct acpi_info *info)
 {
-    static const uint8_t sizes[] = { 8, 12, 10, 8, 6, 12, 0, 0, 0, 16, 12 };
+    static const uint8_t sizes[] = {8, 12, 10, 8, 6, 12, 0, 0, 0, 16, 12};
 
     if (e[0] >= ARRAY_SIZE(sizes) || e[1] < sizes[e[0]]) {
         return;
@@ -89,11 +98,13 @@ static void decode_madt_entry(const uint8_t *e, struct acpi_info *info)
         add_override(info, e);
         break;
     case 3:
-        add_nmi(info, (struct acpi_nmi){ .flags = read_le16(e + 2), .gsi = read_le32(e + 4) });
+        add_nmi(info, (struct acpi_nmi){.flags = read_le16(e + 2), .gsi = read_le32(e + 4)});
         break;
     case 4:
-        add_nmi(info, (struct acpi_nmi){ .is_local = true, .uid = e[2] == 0xff ? ACPI_UID_ALL : e[2],
-                                         .flags = read_le16(e + 3), .lint = e[5] });
+        add_nmi(info, (struct acpi_nmi){.is_local = true,
+                                        .uid = e[2] == 0xff ? ACPI_UID_ALL : e[2],
+                                        .flags = read_le16(e + 3),
+                                        .lint = e[5]});
         break;
     case 5:
         info->lapic_address = read_le64(e + 4);
@@ -102,7 +113,9 @@ static void decode_madt_entry(const uint8_t *e, struct acpi_info *info)
         add_cpu(info, read_le32(e + 4), read_le32(e + 12), read_le32(e + 8), true);
         break;
     case 10:
-        add_nmi(info, (struct acpi_nmi){ .is_local = true, .uid = read_le32(e + 4), .flags = read_le16(e + 2), .lint = e[8] });
+        add_nmi(info,
+                (struct acpi_nmi){
+                    .is_local = true, .uid = read_le32(e + 4), .flags = read_le16(e + 2), .lint = e[8]});
         break;
     default:
         break;
@@ -129,10 +142,10 @@ void acpi_decode_madt(const uint8_t *table, uint32_t length, struct acpi_info *i
 /* --- FADT --- */
 
 /* A register block: the extended form where there is one, else the 32-bit port number. */
-static struct acpi_address fadt_block(const uint8_t *table, uint32_t length, uint32_t legacy_offset, uint32_t length_offset,
-                                      uint32_t extended_offset)
+static struct acpi_address fadt_block(const uint8_t *table, uint32_t length, uint32_t legacy_offset,
+                                      uint32_t length_offset, uint32_t extended_offset)
 {
-    struct acpi_address block = { .space = ACPI_SPACE_IO, .address = read_le32(table + legacy_offset) };
+    struct acpi_address block = {.space = ACPI_SPACE_IO, .address = read_le32(table + legacy_offset)};
 
     block.bit_width = (uint8_t)MIN(table[length_offset] * 8, 255);
     if (extended_offset + 12 <= length && read_le64(table + extended_offset + 4) != 0) {
@@ -185,7 +198,10 @@ void acpi_decode_hpet(const uint8_t *table, uint32_t length, struct acpi_info *i
         return;
     }
     info->hpet = (struct acpi_hpet){
-        .present = true, .block_id = read_le32(table + 36), .base = read_address(table + 40), .number = table[52],
+        .present = true,
+        .block_id = read_le32(table + 36),
+        .base = read_address(table + 40),
+        .number = table[52],
         .minimum_tick = read_le16(table + 53),
     };
 }
@@ -202,7 +218,10 @@ void acpi_decode_mcfg(const uint8_t *table, uint32_t length, struct acpi_info *i
         mcfg = TAKE(info, mcfg, mcfg_count);
         if (mcfg) {
             *mcfg = (struct acpi_mcfg){
-                .base = read_le64(e), .segment = read_le16(e + 8), .bus_first = e[10], .bus_last = e[11],
+                .base = read_le64(e),
+                .segment = read_le16(e + 8),
+                .bus_first = e[10],
+                .bus_last = e[11],
             };
         }
     }
@@ -215,7 +234,7 @@ static void add_cpu_node(struct acpi_info *info, uint32_t apic_id, uint32_t node
     struct acpi_cpu_node *entry = flags & 1 ? TAKE(info, cpu_nodes, cpu_node_count) : NULL;
 
     if (entry) {
-        *entry = (struct acpi_cpu_node){ .apic_id = apic_id, .node = node };
+        *entry = (struct acpi_cpu_node){.apic_id = apic_id, .node = node};
     }
 }
 
@@ -231,7 +250,11 @@ static void add_memory(struct acpi_info *info, const uint8_t *e)
     memory = TAKE(info, memory, memory_count);
     if (memory) {
         *memory = (struct acpi_memory){
-            .start = start, .size = size, .node = read_le32(e + 2), .is_hotplug = flags & 2, .is_nonvolatile = flags & 4,
+            .start = start,
+            .size = size,
+            .node = read_le32(e + 2),
+            .is_hotplug = flags & 2,
+            .is_nonvolatile = flags & 4,
         };
     }
 }

@@ -103,8 +103,8 @@ void bitmap_and(uint64_t *dst, const uint64_t *a, const uint64_t *b, size_t bit_
 void bitmap_or(uint64_t *dst, const uint64_t *a, const uint64_t *b, size_t bit_count);
 void bitmap_andnot(uint64_t *dst, const uint64_t *a, const uint64_t *b, size_t bit_count);
 
-#define bitmap_for_each(bit, map, bit_count)                                     \
-    for ((bit) = bitmap_find_first(map, bit_count); (bit) < (bit_count);         \
+#define bitmap_for_each(bit, map, bit_count)                             \
+    for ((bit) = bitmap_find_first(map, bit_count); (bit) < (bit_count); \
          (bit) = bitmap_find_next(map, bit_count, (bit) + 1))
 
 #endif

@@ -20,32 +20,53 @@
 #define __zendo_same_type(a, b) __builtin_types_compatible_p(__typeof__(a), __typeof__(b))
 
 /* Number of elements of an array; a pointer does not compile. */
-#define ARRAY_SIZE(a) \
-    (sizeof(a) / sizeof((a)[0]) + 0 * sizeof(struct { int must_be_an_array : 1 - 2 * __zendo_same_type(a, &(a)[0]); }))
+#define ARRAY_SIZE(a)             \
+    (sizeof(a) / sizeof((a)[0]) + \
+     0 * sizeof(struct { int must_be_an_array : 1 - 2 * __zendo_same_type(a, &(a)[0]); }))
 
 /* The structure of @type whose @member is at @ptr. */
 #define container_of(ptr, type, member) \
     ((type *)((char *)(1 ? (ptr) : &((type *)0)->member) - offsetof(type, member)))
 
-#define MIN(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX(a, b) ({ __typeof__(a) a_ = (a); __typeof__(b) b_ = (b); a_ > b_ ? a_ : b_; })
+#define MIN(a, b)               \
+    ({                          \
+        __typeof__(a) a_ = (a); \
+        __typeof__(b) b_ = (b); \
+        a_ < b_ ? a_ : b_;      \
+    })
+#define MAX(a, b)               \
+    ({                          \
+        __typeof__(a) a_ = (a); \
+        __typeof__(b) b_ = (b); \
+        a_ > b_ ? a_ : b_;      \
+    })
 /* The same, with both sides converted to @type first. */
-#define MIN_T(type, a, b) ({ type a_ = (a); type b_ = (b); a_ < b_ ? a_ : b_; })
-#define MAX_T(type, a, b) ({ type a_ = (a); type b_ = (b); a_ > b_ ? a_ : b_; })
+#define MIN_T(type, a, b)  \
+    ({                     \
+        type a_ = (a);     \
+        type b_ = (b);     \
+        a_ < b_ ? a_ : b_; \
+    })
+#define MAX_T(type, a, b)  \
+    ({                     \
+        type a_ = (a);     \
+        type b_ = (b);     \
+        a_ > b_ ? a_ : b_; \
+    })
 
 /* Rounding to a power of two, in the type of @x. ALIGN_UP wraps at the top of the type: check first. */
-#define ALIGN_MASK(x, a)   ((__typeof__(x))(a) - 1)
-#define ALIGN_UP(x, a)     (((x) + ALIGN_MASK(x, a)) & ~ALIGN_MASK(x, a))
-#define ALIGN_DOWN(x, a)   ((x) & ~ALIGN_MASK(x, a))
-#define IS_ALIGNED(x, a)   (((x) & ALIGN_MASK(x, a)) == 0)
-#define IS_POWER_OF_2(x)   ((x) != 0 && ((x) & ((x) - 1)) == 0)
+#define ALIGN_MASK(x, a) ((__typeof__(x))(a)-1)
+#define ALIGN_UP(x, a)   (((x) + ALIGN_MASK(x, a)) & ~ALIGN_MASK(x, a))
+#define ALIGN_DOWN(x, a) ((x) & ~ALIGN_MASK(x, a))
+#define IS_ALIGNED(x, a) (((x)&ALIGN_MASK(x, a)) == 0)
+#define IS_POWER_OF_2(x) ((x) != 0 && ((x) & ((x)-1)) == 0)
 
 /* Rounding to any multiple. */
-#define DIV_ROUND_UP(n, d) (((n) + (d) - 1) / (d))
+#define DIV_ROUND_UP(n, d) (((n) + (d)-1) / (d))
 #define ROUND_UP(n, m)     (DIV_ROUND_UP(n, m) * (m))
 #define ROUND_DOWN(n, m)   ((n) / (m) * (m))
 
-#define BIT(n)            (UINT64_C(1) << (n))
+#define BIT(n) (UINT64_C(1) << (n))
 /* Bits @high..@low, both included. */
 #define GENMASK(high, low) ((UINT64_C(2) << (high)) - (UINT64_C(1) << (low)))
 

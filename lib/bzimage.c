@@ -21,10 +21,10 @@
 #define INIT_SIZE        0x260
 #define HEADER_END       0x264
 
-#define BOOT_FLAG_VALUE  0xaa55
-#define HEADER_TEXT      0x53726448u /* "HdrS" */
-#define LOADED_HIGH      0x01
-#define SECTOR_SIZE      512
+#define BOOT_FLAG_VALUE 0xaa55
+#define HEADER_TEXT     0x53726448u /* "HdrS" */
+#define LOADED_HIGH     0x01
+#define SECTOR_SIZE     512
 
 bool bzimage_probe(const void *image, size_t size)
 {
@@ -72,7 +72,7 @@ int bzimage_parse(const void *image, size_t size, struct bzimage *bz, const char
 {
     const uint8_t *bytes = image;
 
-    *bz = (struct bzimage){ 0 };
+    *bz = (struct bzimage){0};
     *reason = "";
     if (!bzimage_probe(image, size)) {
         *reason = "bzImage: no boot flag at 0x1fe or no \"HdrS\" at 0x202";

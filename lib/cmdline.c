@@ -47,7 +47,7 @@ static void word_put(struct word *word, char c)
 
 bool cmdline_next(struct cmdline *line, struct cmdline_option *option)
 {
-    struct word word = { .to = option->name };
+    struct word word = {.to = option->name};
     char quote = '\0';
 
     skip_blanks(line);
@@ -103,7 +103,8 @@ bool cmdline_parse_i64(const char *text, int64_t *value)
     bool negative = *text == '-';
     uint64_t magnitude;
 
-    if (!str_to_u64(text + (negative || *text == '+'), &magnitude) || magnitude > (uint64_t)INT64_MAX + negative) {
+    if (!str_to_u64(text + (negative || *text == '+'), &magnitude) ||
+        magnitude > (uint64_t)INT64_MAX + negative) {
         return false;
     }
     *value = (int64_t)(negative ? -magnitude : magnitude);
@@ -154,8 +155,8 @@ bool cmdline_parse_size(const char *text, uint64_t default_unit, uint64_t *size_
 
 bool cmdline_parse_bool(const char *text, bool *value)
 {
-    static const char *const yes[] = { "yes", "on", "true", "enable", "1" };
-    static const char *const no[] = { "no", "off", "false", "disable", "0" };
+    static const char *const yes[] = {"yes", "on", "true", "enable", "1"};
+    static const char *const no[] = {"no", "off", "false", "disable", "0"};
 
     for (size_t i = 0; i < ARRAY_SIZE(yes); i++) {
         if (strcmp(text, yes[i]) == 0 || strcmp(text, no[i]) == 0) {

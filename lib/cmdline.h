@@ -11,18 +11,18 @@
 
 #include <lib/bits.h>
 
-#define CMDLINE_WORD_MAX 256  /* longest option, terminator included */
+#define CMDLINE_WORD_MAX 256 /* longest option, terminator included */
 
 struct cmdline {
-    const char *rest;     /* what is not read yet; after "--": the words behind it */
+    const char *rest; /* what is not read yet; after "--": the words behind it */
     bool ended_by_dashes;
 };
 
 struct cmdline_option {
     char name[CMDLINE_WORD_MAX];
     char value_storage[CMDLINE_WORD_MAX];
-    const char *value;    /* NULL when the word has no '=' */
-    bool is_cut;          /* the word was longer than fits: name and value are incomplete */
+    const char *value; /* NULL when the word has no '=' */
+    bool is_cut;       /* the word was longer than fits: name and value are incomplete */
 };
 
 /* Start reading @text, a terminated string that outlives the reader. */

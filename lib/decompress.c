@@ -6,9 +6,9 @@
 #include <lib/string.h>
 #include <abi/xen.h>
 
-#define GZIP_SCRATCH (128u << 10)   /* inflate's state and window */
-#define XZ_SCRATCH   (512u << 10)   /* liblzma's coders, beside the dictionary */
-#define ZSTD_SCRATCH (256u << 10)   /* one decompression context */
+#define GZIP_SCRATCH (128u << 10) /* inflate's state and window */
+#define XZ_SCRATCH   (512u << 10) /* liblzma's coders, beside the dictionary */
+#define ZSTD_SCRATCH (256u << 10) /* one decompression context */
 
 struct format {
     const char *name;
@@ -18,20 +18,21 @@ struct format {
 };
 
 static const struct format formats[] = {
-    [DECOMPRESS_NONE] = { "unknown", { 0 }, 0, NULL },
-    [DECOMPRESS_GZIP] = { "gzip", { 0x1f, 0x8b }, 2, decompress_gzip },
-    [DECOMPRESS_XZ] = { "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, 6, decompress_xz },
-    [DECOMPRESS_ZSTD] = { "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, decompress_zstd },
-    [DECOMPRESS_LZ4] = { "lz4", { 0x02, 0x21, 0x4c, 0x18 }, 4, decompress_lz4 },
-    [DECOMPRESS_BZIP2] = { "bzip2", { 'B', 'Z', 'h' }, 3, NULL },
-    [DECOMPRESS_LZMA] = { "lzma", { 0x5d, 0, 0 }, 3, NULL },
-    [DECOMPRESS_LZO] = { "lzo", { 0x89, 'L', 'Z', 'O', 0, 0x0d }, 6, NULL },
+    [DECOMPRESS_NONE] = {"unknown", {0}, 0, NULL},
+    [DECOMPRESS_GZIP] = {"gzip", {0x1f, 0x8b}, 2, decompress_gzip},
+    [DECOMPRESS_XZ] = {"xz", {0xfd, '7', 'z', 'X', 'Z', 0}, 6, decompress_xz},
+    [DECOMPRESS_ZSTD] = {"zstd", {0x28, 0xb5, 0x2f, 0xfd}, 4, decompress_zstd},
+    [DECOMPRESS_LZ4] = {"lz4", {0x02, 0x21, 0x4c, 0x18}, 4, decompress_lz4},
+    [DECOMPRESS_BZIP2] = {"bzip2", {'B', 'Z', 'h'}, 3, NULL},
+    [DECOMPRESS_LZMA] = {"lzma", {0x5d, 0, 0}, 3, NULL},
+    [DECOMPRESS_LZO] = {"lzo", {0x89, 'L', 'Z', 'O', 0, 0x0d}, 6, NULL},
 };
 
 enum decompress_format decompress_identify(const void *in, size_t in_size)
 {
     for (size_t i = DECOMPRESS_GZIP; i < ARRAY_SIZE(formats); i++) {
-        if (in_size >= formats[i].magic_length && memcmp(in, formats[i].magic, formats[i].magic_length) == 0) {
+        if (in_size >= formats[i].magic_length &&
+            memcmp(in, formats[i].magic, formats[i].magic_length) == 0) {
             return (enum decompress_format)i;
         }
     }
@@ -70,7 +71,8 @@ void *arena_alloc(struct arena *arena, size_t size)
     size_t padding = ALIGN_UP(here, 64) - here;
     void *memory;
 
-    if (!range_fits(arena->used, padding, arena->size) || !range_fits(arena->used + padding, size, arena->size)) {
+    if (!range_fits(arena->used, padding, arena->size) ||
+        !range_fits(arena->used + padding, size, arena->size)) {
         return NULL;
     }
     memory = arena->base + arena->used + padding;
@@ -92,7 +94,7 @@ int decompress(const void *in, size_t in_size, void *out, size_t out_size, void 
         .in_size = in_size,
         .out = out,
         .out_size = out_size,
-        .arena = { .base = scratch, .size = scratch_size },
+        .arena = {.base = scratch, .size = scratch_size},
         .reason = "",
     };
     enum decompress_format format = decompress_identify(in, in_size);

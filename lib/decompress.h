@@ -18,12 +18,12 @@
 #include <lib/bits.h>
 
 enum decompress_format {
-    DECOMPRESS_NONE,   /* no known magic */
+    DECOMPRESS_NONE, /* no known magic */
     DECOMPRESS_GZIP,
     DECOMPRESS_XZ,
     DECOMPRESS_ZSTD,
-    DECOMPRESS_LZ4,    /* the legacy framing that Linux uses */
-    DECOMPRESS_BZIP2,  /* from here on: recognised, to be named, not supported */
+    DECOMPRESS_LZ4,   /* the legacy framing that Linux uses */
+    DECOMPRESS_BZIP2, /* from here on: recognised, to be named, not supported */
     DECOMPRESS_LZMA,
     DECOMPRESS_LZO,
 };

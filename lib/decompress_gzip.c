@@ -7,7 +7,7 @@
 #include <abi/xen.h>
 #include <zlib.h>
 
-#define GZIP_WINDOW_BITS (15 + 16)  /* zlib's way to ask for a gzip header */
+#define GZIP_WINDOW_BITS (15 + 16) /* zlib's way to ask for a gzip header */
 #define CHUNK            (1u << 30)
 
 static voidpf gzip_alloc(voidpf opaque, uInt items, uInt size)
@@ -23,7 +23,7 @@ static void gzip_free(voidpf opaque, voidpf memory)
 
 int decompress_gzip(struct decompress_job *job)
 {
-    z_stream stream = { .zalloc = gzip_alloc, .zfree = gzip_free, .opaque = &job->arena };
+    z_stream stream = {.zalloc = gzip_alloc, .zfree = gzip_free, .opaque = &job->arena};
     size_t in_done = 0, out_done = 0;
     int status;
 
@@ -52,7 +52,8 @@ int decompress_gzip(struct decompress_job *job)
         return 0;
     case Z_BUF_ERROR:
         return out_done == job->out_size
-                   ? decompress_fail(job, -XEN_ENOSPC, "gzip: output larger than its buffer, or input truncated")
+                   ? decompress_fail(job, -XEN_ENOSPC,
+                                     "gzip: output larger than its buffer, or input truncated")
                    : decompress_fail(job, -XEN_EINVAL, "gzip: input truncated");
     case Z_MEM_ERROR:
         return decompress_fail(job, -XEN_ENOMEM, "gzip: scratch memory too small");

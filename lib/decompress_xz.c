@@ -10,7 +10,7 @@
 #include <abi/xen.h>
 #include <lzma.h>
 
-#define INDEX_INDICATOR  0u
+#define INDEX_INDICATOR 0u
 
 static void *xz_alloc(void *opaque, size_t items, size_t size)
 {
@@ -57,11 +57,13 @@ uint64_t decompress_xz_dictionary_bytes(const unsigned char *in, size_t in_size)
     end = in + MIN_T(size_t, in_size, LZMA_STREAM_HEADER_SIZE + 4 * (in[LZMA_STREAM_HEADER_SIZE] + 1u));
     flags = in[LZMA_STREAM_HEADER_SIZE + 1];
     filter_count = (flags & 3) + 1;
-    if (((flags & 0x40) && !read_vli(&at, end, &ignored)) || ((flags & 0x80) && !read_vli(&at, end, &ignored))) {
+    if (((flags & 0x40) && !read_vli(&at, end, &ignored)) ||
+        ((flags & 0x80) && !read_vli(&at, end, &ignored))) {
         return 0;
     }
     for (unsigned int i = 0; i < filter_count; i++) {
-        if (!read_vli(&at, end, &id) || !read_vli(&at, end, &property_size) || property_size > (size_t)(end - at)) {
+        if (!read_vli(&at, end, &id) || !read_vli(&at, end, &property_size) ||
+            property_size > (size_t)(end - at)) {
             return 0;
         }
         if (id == LZMA_FILTER_LZMA2 && property_size == 1) {
@@ -79,7 +81,8 @@ static void bound_dictionaries(lzma_filter *filters, size_t out_size)
         if (filters->id == LZMA_FILTER_LZMA2) {
             lzma_options_lzma *options = filters->options;
 
-            options->dict_size = MIN_T(uint64_t, options->dict_size, MAX_T(size_t, out_size, LZMA_DICT_SIZE_MIN));
+            options->dict_size =
+                MIN_T(uint64_t, options->dict_size, MAX_T(size_t, out_size, LZMA_DICT_SIZE_MIN));
         }
     }
 }
@@ -104,9 +107,9 @@ static int xz_fail(struct decompress_job *job, lzma_ret status)
 /* Decode the block at *@in_pos; moves it past the block. */
 static int xz_decode_block(struct decompress_job *job, lzma_check check, size_t *in_pos)
 {
-    lzma_allocator allocator = { .alloc = xz_alloc, .free = xz_free, .opaque = &job->arena };
+    lzma_allocator allocator = {.alloc = xz_alloc, .free = xz_free, .opaque = &job->arena};
     lzma_filter filters[LZMA_FILTERS_MAX + 1];
-    lzma_block block = { .version = 1, .check = check, .filters = filters };
+    lzma_block block = {.version = 1, .check = check, .filters = filters};
     lzma_ret status;
 
     block.header_size = lzma_block_header_size_decode(job->in[*in_pos]);
@@ -119,8 +122,8 @@ static int xz_decode_block(struct decompress_job *job, lzma_check check, size_t 
     }
     bound_dictionaries(filters, job->out_size);
     *in_pos += block.header_size;
-    status = lzma_block_buffer_decode(&block, &allocator, job->in, in_pos, job->in_size, job->out, &job->produced,
-                                      job->out_size);
+    status = lzma_block_buffer_decode(&block, &allocator, job->in, in_pos, job->in_size, job->out,
+                                      &job->produced, job->out_size);
     return status == LZMA_OK ? 0 : xz_fail(job, status);
 }
 

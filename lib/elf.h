@@ -29,7 +29,7 @@ struct elf {
     size_t size;
     bool is_64;
     uint16_t machine;
-    uint64_t entry;            /* e_entry: virtual for a kernel */
+    uint64_t entry; /* e_entry: virtual for a kernel */
     uint64_t segments_offset;
     uint64_t sections_offset;
     uint32_t segment_count;
@@ -39,7 +39,7 @@ struct elf {
     /* Where the PT_LOAD segments lie, last byte excluded. */
     uint64_t load_paddr_start, load_paddr_end;
     uint64_t load_vaddr_start, load_vaddr_end;
-    char reason[ELF_REASON_MAX];  /* after an error: which header, where, what was wrong with it */
+    char reason[ELF_REASON_MAX]; /* after an error: which header, where, what was wrong with it */
 };
 
 struct elf_segment {
@@ -49,7 +49,7 @@ struct elf_segment {
     uint64_t vaddr;
     uint64_t paddr;
     uint64_t file_size;
-    uint64_t mem_size;   /* what is beyond file_size is zero */
+    uint64_t mem_size; /* what is beyond file_size is zero */
     uint64_t align;
 };
 
@@ -77,10 +77,10 @@ struct elf_xen_info {
     char loader[ELF_TEXT_MAX];
     char pae_mode[ELF_TEXT_MAX];
     char bsd_symtab[ELF_TEXT_MAX];
-    char features[4 * ELF_TEXT_MAX];   /* the string as it stands; cut if longer */
-    uint64_t features_supported;       /* XENFEAT_ bits from the string (required ones too) and the numeric note */
-    uint64_t features_required;        /* those with a ! */
-    uint64_t entry;                    /* virtual; elf->entry when absent */
+    char features[4 * ELF_TEXT_MAX]; /* the string as it stands; cut if longer */
+    uint64_t features_supported; /* XENFEAT_ bits from the string (required ones too) and the numeric note */
+    uint64_t features_required;  /* those with a ! */
+    uint64_t entry;              /* virtual; elf->entry when absent */
     uint64_t hypercall_page;
     uint64_t virt_base;
     uint64_t paddr_offset;
@@ -88,7 +88,7 @@ struct elf_xen_info {
     uint64_t init_p2m;
     uint64_t suspend_cancel;
     uint64_t mod_start_pfn;
-    uint64_t supported_features;       /* the numeric note alone */
+    uint64_t supported_features; /* the numeric note alone */
     uint64_t phys32_entry;
     uint64_t l1_mfn_valid_mask, l1_mfn_valid_value;
 };

@@ -10,14 +10,14 @@
 #include <abi/elfnote.h>
 #include <abi/features.h>
 
-#define SHT_NOTE     7u
-#define NOTE_HEADER  12u
+#define SHT_NOTE    7u
+#define NOTE_HEADER 12u
 
 struct note {
     uint32_t type;
     const uint8_t *desc;
     uint32_t desc_size;
-    uint64_t offset;      /* of the note in the image, for messages */
+    uint64_t offset; /* of the note in the image, for messages */
 };
 
 struct feature_name {
@@ -25,13 +25,25 @@ struct feature_name {
     unsigned int bit;
 };
 
-#define FEATURE(name) { #name, XENFEAT_##name }
+#define FEATURE(name)         \
+    {                         \
+#name, XENFEAT_##name \
+    }
 static const struct feature_name feature_names[] = {
-    FEATURE(writable_page_tables),   FEATURE(writable_descriptor_tables), FEATURE(auto_translated_physmap),
-    FEATURE(supervisor_mode_kernel), FEATURE(pae_pgdir_above_4gb),        FEATURE(mmu_pt_update_preserve_ad),
-    FEATURE(highmem_assist),         FEATURE(gnttab_map_avail_bits),      FEATURE(hvm_callback_vector),
-    FEATURE(hvm_safe_pvclock),       FEATURE(hvm_pirqs),                  FEATURE(dom0),
-    FEATURE(memory_op_vnode_supported), FEATURE(linux_rsdp_unrestricted),
+    FEATURE(writable_page_tables),
+    FEATURE(writable_descriptor_tables),
+    FEATURE(auto_translated_physmap),
+    FEATURE(supervisor_mode_kernel),
+    FEATURE(pae_pgdir_above_4gb),
+    FEATURE(mmu_pt_update_preserve_ad),
+    FEATURE(highmem_assist),
+    FEATURE(gnttab_map_avail_bits),
+    FEATURE(hvm_callback_vector),
+    FEATURE(hvm_safe_pvclock),
+    FEATURE(hvm_pirqs),
+    FEATURE(dom0),
+    FEATURE(memory_op_vnode_supported),
+    FEATURE(linux_rsdp_unrestricted),
 };
 
 static bool find_feature(const char *text, size_t length, unsigned int *bit)
@@ -62,8 +74,10 @@ static int read_features(struct elf *elf, const struct note *note, struct elf_xe
             info->features_supported |= BIT(bit);
             info->features_required |= required ? BIT(bit) : 0;
         } else if (required) {
-            return elf_fail(elf, -XEN_EOPNOTSUPP, "Xen note 10 (features, at 0x%llx): requires \"%.*s\", which is not known",
-                            (unsigned long long)note->offset, (int)MIN_T(size_t, end - start, ELF_TEXT_MAX), text + start);
+            return elf_fail(elf, -XEN_EOPNOTSUPP,
+                            "Xen note 10 (features, at 0x%llx): requires \"%.*s\", which is not known",
+                            (unsigned long long)note->offset, (int)MIN_T(size_t, end - start, ELF_TEXT_MAX),
+                            text + start);
         }
     }
     str_copy_bytes(info->features, sizeof(info->features), text, length);
@@ -122,8 +136,8 @@ static char *text_field(struct elf_xen_info *info, uint32_t type)
 static int read_numeric(struct elf *elf, const struct note *note, uint64_t *field)
 {
     if (note->desc_size != 4 && note->desc_size != 8) {
-        return elf_fail(elf, -XEN_EINVAL, "Xen note %u (at 0x%llx): a number of %u bytes, want 4 or 8", note->type,
-                        (unsigned long long)note->offset, note->desc_size);
+        return elf_fail(elf, -XEN_EINVAL, "Xen note %u (at 0x%llx): a number of %u bytes, want 4 or 8",
+                        note->type, (unsigned long long)note->offset, note->desc_size);
     }
     *field = note->desc_size == 8 ? read_le64(note->desc) : read_le32(note->desc);
     return 0;
@@ -142,7 +156,8 @@ static int read_l1_mfn_valid(struct elf *elf, const struct note *note, struct el
         info->l1_mfn_valid_value = read_le32(note->desc + 4);
         return 0;
     }
-    return elf_fail(elf, -XEN_EINVAL, "Xen note 13 (L1 MFN valid, at 0x%llx): %u bytes hold no pair of numbers",
+    return elf_fail(elf, -XEN_EINVAL,
+                    "Xen note 13 (L1 MFN valid, at 0x%llx): %u bytes hold no pair of numbers",
                     (unsigned long long)note->offset, note->desc_size);
 }
 
@@ -169,7 +184,8 @@ static int read_xen_note(struct elf *elf, const struct note *note, struct elf_xe
 
 /* Read the notes in [@offset, @offset + @size), which lies inside the image. *@budget, bytes that may still be read,
  * keeps headers that all point at the same notes from costing more than one walk over the image. */
-static int read_notes(struct elf *elf, uint64_t offset, uint64_t size, uint64_t *budget, struct elf_xen_info *info)
+static int read_notes(struct elf *elf, uint64_t offset, uint64_t size, uint64_t *budget,
+                      struct elf_xen_info *info)
 {
     uint64_t end = offset + size;
 
@@ -182,13 +198,16 @@ static int read_notes(struct elf *elf, uint64_t offset, uint64_t size, uint64_t 
         const uint8_t *header = elf->bytes + offset;
         uint64_t name_size = read_le32(header), desc_size = read_le32(header + 4);
         uint64_t name_padded = ALIGN_UP(name_size, 4), desc_padded = ALIGN_UP(desc_size, 4);
-        struct note note = { .type = read_le32(header + 8), .desc_size = (uint32_t)desc_size, .offset = offset };
+        struct note note = {
+            .type = read_le32(header + 8), .desc_size = (uint32_t)desc_size, .offset = offset};
         int rc;
 
         if (!range_fits(offset + NOTE_HEADER, name_padded + desc_size, end)) {
-            return elf_fail(elf, -XEN_EINVAL, "note (at 0x%llx): name of %llu and descriptor of %llu bytes leave the notes' end 0x%llx",
-                            (unsigned long long)offset, (unsigned long long)name_size, (unsigned long long)desc_size,
-                            (unsigned long long)end);
+            return elf_fail(
+                elf, -XEN_EINVAL,
+                "note (at 0x%llx): name of %llu and descriptor of %llu bytes leave the notes' end 0x%llx",
+                (unsigned long long)offset, (unsigned long long)name_size, (unsigned long long)desc_size,
+                (unsigned long long)end);
         }
         note.desc = header + NOTE_HEADER + name_padded;
         if (name_size == 4 && memcmp(header + NOTE_HEADER, "Xen", 4) == 0) {
@@ -221,7 +240,8 @@ static int read_section_notes(struct elf *elf, struct elf_xen_info *info)
             continue;
         }
         if (!range_fits(offset, size, elf->size)) {
-            return elf_fail(elf, -XEN_EINVAL, "section header %u: notes 0x%llx + 0x%llx leave the image of 0x%zx bytes", i,
+            return elf_fail(elf, -XEN_EINVAL,
+                            "section header %u: notes 0x%llx + 0x%llx leave the image of 0x%zx bytes", i,
                             (unsigned long long)offset, (unsigned long long)size, elf->size);
         }
         rc = read_notes(elf, offset, size, &budget, info);
@@ -237,7 +257,7 @@ int elf_read_xen_notes(struct elf *elf, struct elf_xen_info *info)
     uint64_t budget = elf->size;
     int rc = 0;
 
-    *info = (struct elf_xen_info){ 0 };
+    *info = (struct elf_xen_info){0};
     for (uint32_t i = 0; rc == 0 && i < elf->segment_count; i++) {
         struct elf_segment s = elf_segment(elf, i);
 
@@ -252,7 +272,8 @@ int elf_read_xen_notes(struct elf *elf, struct elf_xen_info *info)
         return rc;
     }
     if (info->present == 0) {
-        return elf_fail(elf, -XEN_ENOENT, "ELF image: no PT_NOTE segment or SHT_NOTE section holds a Xen note");
+        return elf_fail(elf, -XEN_ENOENT,
+                        "ELF image: no PT_NOTE segment or SHT_NOTE section holds a Xen note");
     }
     if (!elf_xen_has(info, XEN_ELFNOTE_ENTRY)) {
         info->entry = elf->entry;

@@ -15,7 +15,7 @@
 
 struct heap_node {
     uint64_t key;
-    uint32_t index;  /* place in the array, or HEAP_NOT_QUEUED */
+    uint32_t index; /* place in the array, or HEAP_NOT_QUEUED */
 };
 
 struct heap {

@@ -17,8 +17,11 @@ struct list_head {
     struct list_head *next;
 };
 
-#define LIST_HEAD_INIT(name) { &(name), &(name) }
-#define LIST_HEAD(name)      struct list_head name = LIST_HEAD_INIT(name)
+#define LIST_HEAD_INIT(name) \
+    {                        \
+        &(name), &(name)     \
+    }
+#define LIST_HEAD(name) struct list_head name = LIST_HEAD_INIT(name)
 
 /* Make @head an empty list, or @head an element that is on no list. */
 static inline void list_init(struct list_head *head)
@@ -100,17 +103,18 @@ static inline void list_splice_tail(struct list_head *from, struct list_head *to
 /* Walk the links, or the elements; the body must not unlink the current one. */
 #define list_for_each(node, head) for ((node) = (head)->next; (node) != (head); (node) = (node)->next)
 
-#define list_for_each_entry(pos, head, member)                                          \
+#define list_for_each_entry(pos, head, member)                                                   \
     for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member); &(pos)->member != (head); \
          (pos) = list_next_entry(pos, member))
 
-#define list_for_each_entry_reverse(pos, head, member)                                  \
+#define list_for_each_entry_reverse(pos, head, member)                                           \
     for ((pos) = list_entry((head)->prev, __typeof__(*(pos)), member); &(pos)->member != (head); \
          (pos) = list_prev_entry(pos, member))
 
 /* Walk the elements; the body may unlink or free @pos, but not @next. */
-#define list_for_each_entry_safe(pos, next_pos, head, member)                                \
-    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member), (next_pos) = list_next_entry(pos, member); \
+#define list_for_each_entry_safe(pos, next_pos, head, member)          \
+    for ((pos) = list_entry((head)->next, __typeof__(*(pos)), member), \
+        (next_pos) = list_next_entry(pos, member);                     \
          &(pos)->member != (head); (pos) = (next_pos), (next_pos) = list_next_entry(pos, member))
 
 #endif

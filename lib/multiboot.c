@@ -8,9 +8,9 @@
 #include <lib/string.h>
 #include <abi/xen.h>
 
-#define INFO_SIZE        120u      /* up to and including the framebuffer's colours */
-#define INFO_SIZE_SHORT  88u       /* of loaders that know of no framebuffer */
-#define MAP_LENGTH_MAX   (64u << 10)
+#define INFO_SIZE         120u /* up to and including the framebuffer's colours */
+#define INFO_SIZE_SHORT   88u  /* of loaders that know of no framebuffer */
+#define MAP_LENGTH_MAX    (64u << 10)
 #define MODULES_LOOKED_AT 64u
 
 #define HAS_MEMORY      BIT(0)
@@ -40,7 +40,8 @@ bool loader_info_add_memory(struct loader_info *info, uint64_t start, uint64_t s
     info->memory[info->memory_count++] = (struct loader_memory){
         .start = start,
         .end = end,
-        .type = type >= LOADER_MEMORY_RAM && type <= LOADER_MEMORY_UNUSABLE ? (enum loader_memory_type)type : LOADER_MEMORY_RESERVED,
+        .type = type >= LOADER_MEMORY_RAM && type <= LOADER_MEMORY_UNUSABLE ? (enum loader_memory_type)type
+                                                                            : LOADER_MEMORY_RESERVED,
     };
     return true;
 }
@@ -60,7 +61,8 @@ struct loader_module *loader_info_add_module(struct loader_info *info, uint64_t 
     return module;
 }
 
-void loader_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size, struct loader_info *info)
+void loader_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size,
+                           struct loader_info *info)
 {
     size_t used = 0;
 
@@ -98,7 +100,8 @@ static void read_modules(const struct physmap *physmap, const uint8_t *mbi, stru
             info->dropped_count++;
         }
         if (module && read_le32(entry + 8)) {
-            loader_info_copy_text(physmap, read_le32(entry + 8), module->cmdline, sizeof(module->cmdline), info);
+            loader_info_copy_text(physmap, read_le32(entry + 8), module->cmdline, sizeof(module->cmdline),
+                                  info);
         }
     }
 }
@@ -148,7 +151,8 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
     uint32_t flags;
 
     if (!mbi) {
-        return multiboot_fail(info, -XEN_EFAULT, "multiboot: the information structure (address in EBX) is not mappable");
+        return multiboot_fail(info, -XEN_EFAULT,
+                              "multiboot: the information structure (address in EBX) is not mappable");
     }
     flags = read_le32(mbi);
     info->info_start = address;
@@ -157,7 +161,8 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
         loader_info_copy_text(physmap, read_le32(mbi + 16), info->cmdline, sizeof(info->cmdline), info);
     }
     if (flags & HAS_LOADER_NAME) {
-        loader_info_copy_text(physmap, read_le32(mbi + 64), info->loader_name, sizeof(info->loader_name), info);
+        loader_info_copy_text(physmap, read_le32(mbi + 64), info->loader_name, sizeof(info->loader_name),
+                              info);
     }
     if (flags & HAS_MODULES) {
         read_modules(physmap, mbi, info);
@@ -173,12 +178,14 @@ static int parse_version_1(const struct physmap *physmap, uint64_t address, stru
         loader_info_add_memory(info, 1u << 20, (uint64_t)read_le32(mbi + 8) << 10, LOADER_MEMORY_RAM);
     }
     if (info->memory_count == 0) {
-        return multiboot_fail(info, -XEN_ENOENT, "multiboot: no memory map (flag 6) and no memory sizes (flag 0)");
+        return multiboot_fail(info, -XEN_ENOENT,
+                              "multiboot: no memory map (flag 6) and no memory sizes (flag 0)");
     }
     return 0;
 }
 
-int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address, struct loader_info *info)
+int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address,
+                    struct loader_info *info)
 {
     memset(info, 0, sizeof(*info));
     info->reason = "";
@@ -188,6 +195,7 @@ int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info
     case MULTIBOOT2_LOADER_MAGIC:
         return multiboot2_parse(physmap, info_address, info);
     default:
-        return multiboot_fail(info, -XEN_EINVAL, "the loader's magic (in EAX) is neither multiboot 1's nor 2's");
+        return multiboot_fail(info, -XEN_EINVAL,
+                              "the loader's magic (in EAX) is neither multiboot 1's nor 2's");
     }
 }

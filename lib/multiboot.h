@@ -11,10 +11,10 @@
 
 #include <lib/physmap.h>
 
-#define MULTIBOOT1_LOADER_MAGIC 0x2badb002u  /* in EAX at the entry point */
+#define MULTIBOOT1_LOADER_MAGIC 0x2badb002u /* in EAX at the entry point */
 #define MULTIBOOT2_LOADER_MAGIC 0x36d76289u
 
-#define LOADER_CMDLINE_MAX        2048  /* terminators included */
+#define LOADER_CMDLINE_MAX        2048 /* terminators included */
 #define LOADER_MODULE_CMDLINE_MAX 1024
 #define LOADER_NAME_MAX           64
 #define LOADER_MODULES_MAX        16
@@ -25,7 +25,7 @@
 enum loader_memory_type {
     LOADER_MEMORY_RAM = 1,
     LOADER_MEMORY_RESERVED = 2,
-    LOADER_MEMORY_ACPI = 3,       /* may be used once the tables have been read */
+    LOADER_MEMORY_ACPI = 3, /* may be used once the tables have been read */
     LOADER_MEMORY_ACPI_NVS = 4,
     LOADER_MEMORY_UNUSABLE = 5,
 };
@@ -44,7 +44,7 @@ struct loader_module {
 enum loader_framebuffer_type {
     LOADER_FRAMEBUFFER_INDEXED = 0,
     LOADER_FRAMEBUFFER_RGB = 1,
-    LOADER_FRAMEBUFFER_TEXT = 2,   /* EGA text: width and height in characters */
+    LOADER_FRAMEBUFFER_TEXT = 2, /* EGA text: width and height in characters */
 };
 
 struct loader_framebuffer {
@@ -60,30 +60,32 @@ struct loader_info {
     char cmdline[LOADER_CMDLINE_MAX];
     char loader_name[LOADER_NAME_MAX];
     uint32_t module_count, memory_count;
-    uint32_t dropped_count;              /* modules and regions that found no room or made no sense */
-    bool text_was_cut;                   /* a command line was longer than its array, or not mappable to its end */
+    uint32_t dropped_count; /* modules and regions that found no room or made no sense */
+    bool text_was_cut;      /* a command line was longer than its array, or not mappable to its end */
     struct loader_module modules[LOADER_MODULES_MAX];
-    struct loader_memory memory[LOADER_MEMORY_MAX];  /* as the loader gave it: not sorted, may overlap */
-    uint32_t rsdp_size;                  /* 0: the loader gave none */
+    struct loader_memory memory[LOADER_MEMORY_MAX]; /* as the loader gave it: not sorted, may overlap */
+    uint32_t rsdp_size;                             /* 0: the loader gave none */
     uint8_t rsdp[LOADER_RSDP_MAX];
     struct loader_framebuffer framebuffer;
-    uint64_t efi_system_table;           /* 0: not booted by EFI */
+    uint64_t efi_system_table; /* 0: not booted by EFI */
     bool efi_is_64;
     bool efi_boot_services_active;
-    uint64_t info_start, info_end;       /* the loader's structure itself; of multiboot 1 the fixed part only */
-    const char *reason;                  /* after an error */
+    uint64_t info_start, info_end; /* the loader's structure itself; of multiboot 1 the fixed part only */
+    const char *reason;            /* after an error */
 };
 
 /* Fill @info from what the loader left at @info_address, by the @magic from EAX.
  * -XEN_EINVAL: neither magic. -XEN_EFAULT: the structure is not mappable. -XEN_ENOENT: it holds no memory map.
  * info->reason says more. */
-int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address, struct loader_info *info);
+int multiboot_parse(const struct physmap *physmap, uint32_t magic, uint64_t info_address,
+                    struct loader_info *info);
 
 /* For other loaders: add to a loader_info with the same bounds. False when there was no room or the range is empty. */
 bool loader_info_add_memory(struct loader_info *info, uint64_t start, uint64_t size, uint32_t type);
 struct loader_module *loader_info_add_module(struct loader_info *info, uint64_t start, uint64_t end);
 
 /* Copy the terminated text at @address into @text of @size bytes; sets info->text_was_cut when it did not fit. */
-void loader_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size, struct loader_info *info);
+void loader_info_copy_text(const struct physmap *physmap, uint64_t address, char *text, size_t size,
+                           struct loader_info *info);
 
 #endif

@@ -24,7 +24,8 @@ enum tag_type {
     TAG_EFI_BOOT_SERVICES = 18,
 };
 
-static void copy_text(char *to, size_t to_size, const uint8_t *tag, uint32_t size, uint32_t offset, struct loader_info *info)
+static void copy_text(char *to, size_t to_size, const uint8_t *tag, uint32_t size, uint32_t offset,
+                      struct loader_info *info)
 {
     if (!str_copy_bytes(to, to_size, (const char *)tag + offset, size - offset)) {
         info->text_was_cut = true;
@@ -133,7 +134,8 @@ int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct loa
     uint32_t total = start ? read_le32(start) : 0;
 
     if (total < 16 || total > TOTAL_MAX || !(start = physmap_get(physmap, address, total))) {
-        return multiboot_fail(info, -XEN_EFAULT, "multiboot2: the information (address in EBX) is not mappable or has no size");
+        return multiboot_fail(info, -XEN_EFAULT,
+                              "multiboot2: the information (address in EBX) is not mappable or has no size");
     }
     info->info_start = address;
     info->info_end = address + total;
@@ -156,7 +158,8 @@ int multiboot2_parse(const struct physmap *physmap, uint64_t address, struct loa
         read_basic_memory(basic_memory, info);
     }
     if (info->memory_count == 0) {
-        return multiboot_fail(info, -XEN_ENOENT, "multiboot2: no memory map (tag 6) and no memory sizes (tag 4)");
+        return multiboot_fail(info, -XEN_ENOENT,
+                              "multiboot2: no memory map (tag 6) and no memory sizes (tag 4)");
     }
     return 0;
 }

@@ -10,7 +10,7 @@
 struct out {
     char *buf;
     size_t size;
-    size_t length;  /* of the whole text; may pass size */
+    size_t length; /* of the whole text; may pass size */
 };
 
 struct spec {
@@ -18,7 +18,7 @@ struct spec {
     bool has_precision;
     unsigned int width;
     unsigned int precision;
-    unsigned int size_bytes;  /* of an integer argument */
+    unsigned int size_bytes; /* of an integer argument */
 };
 
 /* A field is never padded beyond this, so that a hostile width costs little and a length fits an int. */
@@ -55,7 +55,8 @@ static void put_text(struct out *out, const struct spec *spec, const char *s, si
     put_repeated(out, ' ', spec->left ? pad : 0);
 }
 
-static void put_number(struct out *out, const struct spec *spec, uint64_t value, unsigned int base, const char *prefix)
+static void put_number(struct out *out, const struct spec *spec, uint64_t value, unsigned int base,
+                       const char *prefix)
 {
     const char *digits = spec->upper ? "0123456789ABCDEF" : "0123456789abcdef";
     char text[24];
@@ -144,7 +145,8 @@ static uint64_t narrow(uint64_t raw, unsigned int size_bytes, bool is_signed)
 {
     unsigned int unused_bits = 64 - 8 * size_bytes;
 
-    return is_signed ? (uint64_t)((int64_t)(raw << unused_bits) >> unused_bits) : raw << unused_bits >> unused_bits;
+    return is_signed ? (uint64_t)((int64_t)(raw << unused_bits) >> unused_bits)
+                     : raw << unused_bits >> unused_bits;
 }
 
 static void put_signed(struct out *out, const struct spec *spec, uint64_t raw)
@@ -192,7 +194,7 @@ struct arguments {
 
 static const char *parse_spec(const char *f, struct spec *spec, struct arguments *args)
 {
-    *spec = (struct spec){ 0 };
+    *spec = (struct spec){0};
     f = parse_flags(f, spec);
     if (*f == '*') {
         int width = va_arg(args->list, int);
@@ -259,7 +261,7 @@ static bool convert(struct out *out, struct spec *spec, char letter, struct argu
 
 int zvsnprintf(char *buf, size_t size, const char *format, va_list list)
 {
-    struct out out = { .buf = buf, .size = size };
+    struct out out = {.buf = buf, .size = size};
     struct arguments args;
 
     va_copy(args.list, list);

@@ -14,11 +14,13 @@
 
 /* Write at most @size bytes, terminator included (always there when @size > 0).
  * Returns the length that the whole text would have: a value >= @size says that it was cut. */
-int zvsnprintf(char *buf, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+int zvsnprintf(char *buf, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 int zsnprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The same, but returns the length that was stored: what fits appending in a row. */
-int zvscnprintf(char *buf, size_t size, const char *format, va_list args) __attribute__((format(printf, 3, 0)));
+int zvscnprintf(char *buf, size_t size, const char *format, va_list args)
+    __attribute__((format(printf, 3, 0)));
 int zscnprintf(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

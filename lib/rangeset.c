@@ -10,7 +10,7 @@
 
 void rangeset_init(struct rangeset *set, const struct rangeset_ops *ops, void *opaque, size_t limit)
 {
-    *set = (struct rangeset){ .ops = ops, .opaque = opaque, .limit = limit };
+    *set = (struct rangeset){.ops = ops, .opaque = opaque, .limit = limit};
 }
 
 void rangeset_destroy(struct rangeset *set)
@@ -66,7 +66,8 @@ static int reserve(struct rangeset *set, size_t wanted)
 }
 
 /* Replace ranges [@from, @to) by the @new_count ones at @new_ranges. */
-static int splice(struct rangeset *set, size_t from, size_t to, const struct range *new_ranges, size_t new_count)
+static int splice(struct rangeset *set, size_t from, size_t to, const struct range *new_ranges,
+                  size_t new_count)
 {
     size_t count = set->count - (to - from) + new_count;
     int rc = count > set->count ? reserve(set, count) : 0;
@@ -86,7 +87,7 @@ static int splice(struct rangeset *set, size_t from, size_t to, const struct ran
 
 int rangeset_add(struct rangeset *set, uint64_t first, uint64_t last)
 {
-    struct range merged = { first, last };
+    struct range merged = {first, last};
     size_t from, to;
 
     if (first > last) {
@@ -118,10 +119,10 @@ int rangeset_remove(struct rangeset *set, uint64_t first, uint64_t last)
         const struct range *range = &set->ranges[to];
 
         if (range->first < first) {
-            rest[rest_count++] = (struct range){ range->first, first - 1 };
+            rest[rest_count++] = (struct range){range->first, first - 1};
         }
         if (range->last > last) {
-            rest[rest_count++] = (struct range){ last + 1, range->last };
+            rest[rest_count++] = (struct range){last + 1, range->last};
         }
     }
     return from == to ? 0 : splice(set, from, to, rest, rest_count);
@@ -131,7 +132,8 @@ int rangeset_add_all(struct rangeset *set, const struct rangeset *other)
 {
     const struct range *range;
 
-    rangeset_for_each(range, other) {
+    rangeset_for_each(range, other)
+    {
         int rc = rangeset_add(set, range->first, range->last);
 
         if (rc) {

@@ -24,11 +24,11 @@ struct rangeset_ops {
 
 struct rangeset {
     const struct rangeset_ops *ops;
-    void *opaque;          /* handed to the callbacks */
+    void *opaque; /* handed to the callbacks */
     struct range *ranges;
     size_t count;
     size_t capacity;
-    size_t limit;          /* most ranges it may hold */
+    size_t limit; /* most ranges it may hold */
 };
 
 /* An empty set of at most @limit ranges; allocates nothing yet. */

@@ -72,54 +72,54 @@ uint64_t lzma_crc64(const uint8_t *data, size_t size, uint64_t crc)
  * looked at are not declared: they arrive in registers. */
 #define ZSTD_ERROR_PREFIX_UNKNOWN ((size_t)-10)
 
-#define LEGACY_ZSTD(v)                                                                              \
-    void *ZSTDv##v##_createDCtx(void);                                                              \
-    void *ZSTDv##v##_createDCtx(void)                                                               \
-    {                                                                                               \
-        return NULL;                                                                                \
-    }                                                                                               \
-    void *ZBUFFv##v##_createDCtx(void);                                                             \
-    void *ZBUFFv##v##_createDCtx(void)                                                              \
-    {                                                                                               \
-        return NULL;                                                                                \
-    }                                                                                               \
-    size_t ZSTDv##v##_freeDCtx(void *context);                                                      \
-    size_t ZSTDv##v##_freeDCtx(void *context)                                                       \
-    {                                                                                               \
-        return 0;                                                                                   \
-    }                                                                                               \
-    size_t ZBUFFv##v##_freeDCtx(void *context);                                                     \
-    size_t ZBUFFv##v##_freeDCtx(void *context)                                                      \
-    {                                                                                               \
-        return 0;                                                                                   \
-    }                                                                                               \
-    size_t ZSTDv##v##_decompress_usingDict(void);                                                   \
-    size_t ZSTDv##v##_decompress_usingDict(void)                                                    \
-    {                                                                                               \
-        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                           \
-    }                                                                                               \
-    size_t ZSTDv##v##_getFrameParams(void);                                                         \
-    size_t ZSTDv##v##_getFrameParams(void)                                                          \
-    {                                                                                               \
-        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                           \
-    }                                                                                               \
-    size_t ZBUFFv##v##_decompressInitDictionary(void);                                              \
-    size_t ZBUFFv##v##_decompressInitDictionary(void)                                               \
-    {                                                                                               \
-        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                           \
-    }                                                                                               \
-    size_t ZBUFFv##v##_decompressContinue(void);                                                    \
-    size_t ZBUFFv##v##_decompressContinue(void)                                                     \
-    {                                                                                               \
-        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                           \
-    }                                                                                               \
-    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *in, size_t size, size_t *compressed_size,   \
-                                            unsigned long long *bound);                             \
-    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *in, size_t size, size_t *compressed_size,   \
-                                            unsigned long long *bound)                              \
-    {                                                                                               \
-        *compressed_size = ZSTD_ERROR_PREFIX_UNKNOWN;                                               \
-        *bound = ~0ull;                                                                             \
+#define LEGACY_ZSTD(v)                                                                            \
+    void *ZSTDv##v##_createDCtx(void);                                                            \
+    void *ZSTDv##v##_createDCtx(void)                                                             \
+    {                                                                                             \
+        return NULL;                                                                              \
+    }                                                                                             \
+    void *ZBUFFv##v##_createDCtx(void);                                                           \
+    void *ZBUFFv##v##_createDCtx(void)                                                            \
+    {                                                                                             \
+        return NULL;                                                                              \
+    }                                                                                             \
+    size_t ZSTDv##v##_freeDCtx(void *context);                                                    \
+    size_t ZSTDv##v##_freeDCtx(void *context)                                                     \
+    {                                                                                             \
+        return 0;                                                                                 \
+    }                                                                                             \
+    size_t ZBUFFv##v##_freeDCtx(void *context);                                                   \
+    size_t ZBUFFv##v##_freeDCtx(void *context)                                                    \
+    {                                                                                             \
+        return 0;                                                                                 \
+    }                                                                                             \
+    size_t ZSTDv##v##_decompress_usingDict(void);                                                 \
+    size_t ZSTDv##v##_decompress_usingDict(void)                                                  \
+    {                                                                                             \
+        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                         \
+    }                                                                                             \
+    size_t ZSTDv##v##_getFrameParams(void);                                                       \
+    size_t ZSTDv##v##_getFrameParams(void)                                                        \
+    {                                                                                             \
+        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                         \
+    }                                                                                             \
+    size_t ZBUFFv##v##_decompressInitDictionary(void);                                            \
+    size_t ZBUFFv##v##_decompressInitDictionary(void)                                             \
+    {                                                                                             \
+        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                         \
+    }                                                                                             \
+    size_t ZBUFFv##v##_decompressContinue(void);                                                  \
+    size_t ZBUFFv##v##_decompressContinue(void)                                                   \
+    {                                                                                             \
+        return ZSTD_ERROR_PREFIX_UNKNOWN;                                                         \
+    }                                                                                             \
+    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *in, size_t size, size_t *compressed_size, \
+                                            unsigned long long *bound);                           \
+    void ZSTDv##v##_findFrameSizeInfoLegacy(const void *in, size_t size, size_t *compressed_size, \
+                                            unsigned long long *bound)                            \
+    {                                                                                             \
+        *compressed_size = ZSTD_ERROR_PREFIX_UNKNOWN;                                             \
+        *bound = ~0ull;                                                                           \
     }
 
 LEGACY_ZSTD(05)

@@ -64,9 +64,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct physmap physmap = { .map = map };
+    static const struct physmap physmap = {.map = map};
     static struct acpi_info info;
-    struct acpi_s5 s5 = { 0 };
+    struct acpi_s5 s5 = {0};
     uint64_t rsdp;
 
     acpi_scan_s5(data, size, &s5);

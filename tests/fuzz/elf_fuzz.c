@@ -22,8 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     }
     while (elf_next_load(&elf, &i, &s)) {
-        if (!range_fits(s.offset, s.file_size, size) || s.file_size > s.mem_size || s.paddr + s.mem_size < s.paddr ||
-            s.paddr < elf.load_paddr_start || s.paddr + s.mem_size > elf.load_paddr_end) {
+        if (!range_fits(s.offset, s.file_size, size) || s.file_size > s.mem_size ||
+            s.paddr + s.mem_size < s.paddr || s.paddr < elf.load_paddr_start ||
+            s.paddr + s.mem_size > elf.load_paddr_end) {
             __builtin_trap();
         }
     }

@@ -20,7 +20,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct physmap physmap = { .map = map };
+    static const struct physmap physmap = {.map = map};
     static struct loader_info info;
 
     if (size < 2) {

@@ -9,17 +9,17 @@
 #include <abi/xen.h>
 
 #define MEMORY_SIZE 0x8000
-#define RSDP 0x100
-#define RSDT 0x400
-#define XSDT 0x800
-#define MADT 0x1000
-#define FADT 0x2000
-#define DSDT 0x2400
-#define HPET 0x2800
-#define MCFG 0x2a00
-#define SRAT 0x3000
-#define SLIT 0x3400
-#define DMAR 0x3600
+#define RSDP        0x100
+#define RSDT        0x400
+#define XSDT        0x800
+#define MADT        0x1000
+#define FADT        0x2000
+#define DSDT        0x2400
+#define HPET        0x2800
+#define MCFG        0x2a00
+#define SRAT        0x3000
+#define SLIT        0x3400
+#define DMAR        0x3600
 
 static uint8_t memory[MEMORY_SIZE];
 static uint8_t *copies[4096];
@@ -35,7 +35,7 @@ static const void *map(void *opaque, uint64_t paddr, size_t size)
     return copies[copy_count++] = exact_copy(memory + paddr, size);
 }
 
-static const struct physmap physmap = { .map = map };
+static const struct physmap physmap = {.map = map};
 
 static void drop_copies(void)
 {
@@ -65,18 +65,18 @@ static void put_table(uint32_t at, const char *signature, uint32_t length)
 static void make_madt(void)
 {
     static const uint8_t entries[] = {
-        0, 8, 0, 0, 1, 0, 0, 0,                                  /* CPU 0, APIC 0, enabled */
-        0, 8, 1, 2, 2, 0, 0, 0,                                  /* CPU 1, APIC 2, online capable */
-        9, 16, 0, 0, 0, 1, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0,         /* x2APIC 256, uid 7 */
-        1, 12, 5, 0, 0, 0, 0xc0, 0xfe, 24, 0, 0, 0,              /* I/O APIC 5 at fec00000, GSI 24 */
-        2, 10, 0, 9, 9, 0, 0, 0, 0xf, 0,                         /* IRQ 9: level, low */
-        2, 10, 0, 0, 2, 0, 0, 0, 0, 0,                           /* IRQ 0 at GSI 2 */
-        3, 8, 1, 0, 30, 0, 0, 0,                                 /* NMI at GSI 30 */
-        4, 6, 0xff, 5, 0, 1,                                     /* LINT1 of everyone */
-        10, 12, 5, 0, 7, 0, 0, 0, 1, 0, 0, 0,                    /* LINT1 of uid 7 */
-        5, 12, 0, 0, 0, 0, 0xe0, 0xfe, 1, 0, 0, 0,               /* LAPIC at 0x1fee00000 */
-        0x80, 4, 0, 0,                                           /* somebody's own */
-        0, 4, 9, 9,                                              /* too short for what it is */
+        0,    8,  0,    0, 1,  0, 0,    0,                              /* CPU 0, APIC 0, enabled */
+        0,    8,  1,    2, 2,  0, 0,    0,                              /* CPU 1, APIC 2, online capable */
+        9,    16, 0,    0, 0,  1, 0,    0,    1,   0, 0, 0, 7, 0, 0, 0, /* x2APIC 256, uid 7 */
+        1,    12, 5,    0, 0,  0, 0xc0, 0xfe, 24,  0, 0, 0,             /* I/O APIC 5 at fec00000, GSI 24 */
+        2,    10, 0,    9, 9,  0, 0,    0,    0xf, 0,                   /* IRQ 9: level, low */
+        2,    10, 0,    0, 2,  0, 0,    0,    0,   0,                   /* IRQ 0 at GSI 2 */
+        3,    8,  1,    0, 30, 0, 0,    0,                              /* NMI at GSI 30 */
+        4,    6,  0xff, 5, 0,  1,                                       /* LINT1 of everyone */
+        10,   12, 5,    0, 7,  0, 0,    0,    1,   0, 0, 0,             /* LINT1 of uid 7 */
+        5,    12, 0,    0, 0,  0, 0xe0, 0xfe, 1,   0, 0, 0,             /* LAPIC at 0x1fee00000 */
+        0x80, 4,  0,    0,                                              /* somebody's own */
+        0,    4,  9,    9,                                              /* too short for what it is */
     };
 
     put_le32(memory + MADT + 36, 0xfee00000);
@@ -102,17 +102,17 @@ static void make_fadt(void)
     t[91] = 4;
     put_le16(t + 109, 3);
     put_le32(t + 112, BIT(8) | BIT(10));
-    memcpy(t + 116, (uint8_t[]){ 1, 8, 0, 1, 0xf9, 0x0c, 0, 0, 0, 0, 0, 0 }, 12);
+    memcpy(t + 116, (uint8_t[]){1, 8, 0, 1, 0xf9, 0x0c, 0, 0, 0, 0, 0, 0}, 12);
     t[128] = 6;
     put_le64(t + 140, DSDT);
-    memcpy(t + 208, (uint8_t[]){ 1, 32, 0, 3, 0x08, 0xb0, 0, 0, 0, 0, 0, 0 }, 12);
+    memcpy(t + 208, (uint8_t[]){1, 32, 0, 3, 0x08, 0xb0, 0, 0, 0, 0, 0, 0}, 12);
     put_table(FADT, "FACP", 268);
 }
 
 static void make_dsdt(void)
 {
-    static const uint8_t aml[] = { 0x14, 0x22, '_', 'S', '5', '_', 0, 0x08, '_', 'S', '5', '_', 0x12, 0x07, 0x04,
-                                   0x0a, 0x05, 0x01, 0x00, 0x00 };
+    static const uint8_t aml[] = {0x14, 0x22, '_',  'S',  '5',  '_',  0,    0x08, '_',  'S',
+                                  '5',  '_',  0x12, 0x07, 0x04, 0x0a, 0x05, 0x01, 0x00, 0x00};
 
     memcpy(memory + DSDT + 36, aml, sizeof(aml));
     put_table(DSDT, "DSDT", 36 + sizeof(aml) + 8);
@@ -132,13 +132,13 @@ static void make_numa(void)
     put_le32(e + 8, 256);
     put_table(SRAT, "SRAT", 48 + 16 + 40 + 24);
     put_le64(memory + SLIT + 36, 2);
-    memcpy(memory + SLIT + 44, (uint8_t[]){ 10, 20, 21, 10 }, 4);
+    memcpy(memory + SLIT + 44, (uint8_t[]){10, 20, 21, 10}, 4);
     put_table(SLIT, "SLIT", 48);
 }
 
 static void make_machine(void)
 {
-    static const uint32_t tables[] = { MADT, FADT, HPET, MCFG, SRAT, SLIT, DMAR };
+    static const uint32_t tables[] = {MADT, FADT, HPET, MCFG, SRAT, SLIT, DMAR};
 
     memset(memory, 0, sizeof(memory));
     make_madt();
@@ -205,7 +205,8 @@ static void check_fadt(void)
     assert_int_equal(info.fadt.pm1a_control.address, 0x604);
     assert_int_equal(info.fadt.pm1a_control.bit_width, 16);
     assert_int_equal(info.fadt.pm1b_control.address, 0);
-    assert_true(info.fadt.has_reset_register && info.fadt.reset_register.address == 0xcf9 && info.fadt.reset_value == 6);
+    assert_true(info.fadt.has_reset_register && info.fadt.reset_register.address == 0xcf9 &&
+                info.fadt.reset_value == 6);
     assert_true(info.s5.present && info.s5.sleep_type_a == 5 && info.s5.sleep_type_b == 1);
 }
 
@@ -286,7 +287,7 @@ static const void *map_low(void *opaque, uint64_t paddr, size_t size)
 
 static void test_find_rsdp(void **state)
 {
-    const struct physmap low_map = { .map = map_low };
+    const struct physmap low_map = {.map = map_low};
     uint64_t where;
 
     make_machine();
@@ -312,8 +313,8 @@ static void test_every_length(void **state)
         const char *signature;
         uint32_t length;
     } tables[] = {
-        { MADT, "APIC", 180 }, { FADT, "FACP", 268 }, { DSDT, "DSDT", 64 }, { HPET, "HPET", 56 },
-        { MCFG, "MCFG", 92 },  { SRAT, "SRAT", 128 }, { SLIT, "SLIT", 60 }, { XSDT, "XSDT", 92 },
+        {MADT, "APIC", 180}, {FADT, "FACP", 268}, {DSDT, "DSDT", 64}, {HPET, "HPET", 56},
+        {MCFG, "MCFG", 92},  {SRAT, "SRAT", 128}, {SLIT, "SLIT", 60}, {XSDT, "XSDT", 92},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
@@ -344,10 +345,10 @@ static void test_slit_too_large(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole_machine),       cmocka_unit_test(test_version_1),
-        cmocka_unit_test(test_falls_back_to_rsdt),  cmocka_unit_test(test_bad_rsdp),
+        cmocka_unit_test(test_whole_machine),        cmocka_unit_test(test_version_1),
+        cmocka_unit_test(test_falls_back_to_rsdt),   cmocka_unit_test(test_bad_rsdp),
         cmocka_unit_test(test_bad_table_is_skipped), cmocka_unit_test(test_find_rsdp),
-        cmocka_unit_test(test_every_length),        cmocka_unit_test(test_slit_too_large),
+        cmocka_unit_test(test_every_length),         cmocka_unit_test(test_slit_too_large),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

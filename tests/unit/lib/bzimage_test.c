@@ -72,9 +72,9 @@ static void test_errors(void **state)
         uint32_t value;
         int rc;
     } cases[] = {
-        { 0x202, 0, -XEN_EINVAL },          { 0x206, 0x0207, -XEN_EOPNOTSUPP }, { 0x210, 0, -XEN_EOPNOTSUPP },
-        { 0x248, IMAGE_SIZE, -XEN_EINVAL }, { 0x248, 0xffffffff, -XEN_EINVAL }, { 0x24c, 0xffffffff, -XEN_EINVAL },
-        { 0x24c, 3, -XEN_EINVAL },          { 0x1ee, 0xff000000, -XEN_EINVAL },
+        {0x202, 0, -XEN_EINVAL},          {0x206, 0x0207, -XEN_EOPNOTSUPP}, {0x210, 0, -XEN_EOPNOTSUPP},
+        {0x248, IMAGE_SIZE, -XEN_EINVAL}, {0x248, 0xffffffff, -XEN_EINVAL}, {0x24c, 0xffffffff, -XEN_EINVAL},
+        {0x24c, 3, -XEN_EINVAL},          {0x1ee, 0xff000000, -XEN_EINVAL},
     };
     static uint8_t image[IMAGE_SIZE];
     struct bzimage bz;
@@ -155,11 +155,12 @@ static void test_real_kernel(void **state)
     out = malloc(bz.decompressed_size);
     scratch_size = decompress_scratch_bytes(bz.payload, bz.payload_size, bz.decompressed_size);
     scratch = malloc(scratch_size);
-    assert_int_equal(decompress(bz.payload, bz.payload_size, out, bz.decompressed_size, scratch, scratch_size, &produced,
-                                &reason), 0);
+    assert_int_equal(decompress(bz.payload, bz.payload_size, out, bz.decompressed_size, scratch, scratch_size,
+                                &produced, &reason),
+                     0);
     assert_int_equal(produced, bz.decompressed_size);
-    print_message("kernel %s: %s, %zu -> %zu bytes, scratch %zu\n", bz.version, decompress_format_name(bz.format),
-                  bz.payload_size, produced, scratch_size);
+    print_message("kernel %s: %s, %zu -> %zu bytes, scratch %zu\n", bz.version,
+                  decompress_format_name(bz.format), bz.payload_size, produced, scratch_size);
     check_vmlinux(out, produced);
     free(scratch);
     free(out);

@@ -33,23 +33,23 @@ static void check(const char *text, const struct expected *expected, const char 
 
 static void test_words(void **state)
 {
-    check("", (struct expected[]){ { NULL } }, "");
-    check("   \t\n", (struct expected[]){ { NULL } }, "");
-    check("a", (struct expected[]){ { "a" }, { NULL } }, "");
-    check(" a=b  c= =d ", (struct expected[]){ { "a", "b" }, { "c", "" }, { "", "d" }, { NULL } }, "");
-    check("a=b=c", (struct expected[]){ { "a", "b=c" }, { NULL } }, "");
-    check("a -- b c", (struct expected[]){ { "a" }, { NULL } }, "b c");
-    check("a --", (struct expected[]){ { "a" }, { NULL } }, "");
-    check("--b --=1", (struct expected[]){ { "--b" }, { "--", "1" }, { NULL } }, "");
-    check("\"--\" x", (struct expected[]){ { "--" }, { "x" }, { NULL } }, "");
+    check("", (struct expected[]){{NULL}}, "");
+    check("   \t\n", (struct expected[]){{NULL}}, "");
+    check("a", (struct expected[]){{"a"}, {NULL}}, "");
+    check(" a=b  c= =d ", (struct expected[]){{"a", "b"}, {"c", ""}, {"", "d"}, {NULL}}, "");
+    check("a=b=c", (struct expected[]){{"a", "b=c"}, {NULL}}, "");
+    check("a -- b c", (struct expected[]){{"a"}, {NULL}}, "b c");
+    check("a --", (struct expected[]){{"a"}, {NULL}}, "");
+    check("--b --=1", (struct expected[]){{"--b"}, {"--", "1"}, {NULL}}, "");
+    check("\"--\" x", (struct expected[]){{"--"}, {"x"}, {NULL}}, "");
 }
 
 static void test_quotes(void **state)
 {
-    check("a=\"b c\" d", (struct expected[]){ { "a", "b c" }, { "d" }, { NULL } }, "");
-    check("'a b=c d'", (struct expected[]){ { "a b", "c d" }, { NULL } }, "");
-    check("a='\"'", (struct expected[]){ { "a", "\"" }, { NULL } }, "");
-    check("a=\"b -- c", (struct expected[]){ { "a", "b -- c" }, { NULL } }, "");
+    check("a=\"b c\" d", (struct expected[]){{"a", "b c"}, {"d"}, {NULL}}, "");
+    check("'a b=c d'", (struct expected[]){{"a b", "c d"}, {NULL}}, "");
+    check("a='\"'", (struct expected[]){{"a", "\""}, {NULL}}, "");
+    check("a=\"b -- c", (struct expected[]){{"a", "b -- c"}, {NULL}}, "");
 }
 
 static void test_long_words(void **state)
@@ -77,10 +77,21 @@ static void test_sizes(void **state)
         bool good;
         uint64_t size;
     } cases[] = {
-        { "1", true, 1024 },      { "512M", true, 512u << 20 }, { "2g", true, UINT64_C(2) << 30 }, { "1T", true, BIT(40) },
-        { "0x10k", true, 16384 }, { "7b", true, 7 },            { "0x7b", true, 0x7b * 1024 },     { "", false, 0 },
-        { "M", false, 0 },        { "1MB", false, 0 },          { "-1", false, 0 },                { "1 M", false, 0 },
-        { "16777216T", false, 0 }, { "18446744073709551616", false, 0 }, { "18446744073709551615b", true, UINT64_MAX },
+        {"1", true, 1024},
+        {"512M", true, 512u << 20},
+        {"2g", true, UINT64_C(2) << 30},
+        {"1T", true, BIT(40)},
+        {"0x10k", true, 16384},
+        {"7b", true, 7},
+        {"0x7b", true, 0x7b * 1024},
+        {"", false, 0},
+        {"M", false, 0},
+        {"1MB", false, 0},
+        {"-1", false, 0},
+        {"1 M", false, 0},
+        {"16777216T", false, 0},
+        {"18446744073709551616", false, 0},
+        {"18446744073709551615b", true, UINT64_MAX},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -156,8 +167,8 @@ static void test_parts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_words),    cmocka_unit_test(test_quotes),   cmocka_unit_test(test_long_words),
-        cmocka_unit_test(test_sizes),    cmocka_unit_test(test_integers), cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_words), cmocka_unit_test(test_quotes),   cmocka_unit_test(test_long_words),
+        cmocka_unit_test(test_sizes), cmocka_unit_test(test_integers), cmocka_unit_test(test_booleans),
         cmocka_unit_test(test_parts),
     };
 

@@ -21,20 +21,22 @@ static void expect_list(struct list_head *head, const int *numbers, int count)
     struct item *item;
     int i = 0;
 
-    list_for_each_entry(item, head, link) {
+    list_for_each_entry(item, head, link)
+    {
         assert_true(i < count);
         assert_int_equal(item->number, numbers[i++]);
         assert_ptr_equal(item->link.next->prev, &item->link);
     }
     assert_int_equal(i, count);
-    list_for_each_entry_reverse(item, head, link) {
+    list_for_each_entry_reverse(item, head, link)
+    {
         assert_int_equal(item->number, numbers[--i]);
     }
 }
 
 static void test_list(void **state)
 {
-    struct item items[4] = { { 0 }, { 1 }, { 2 }, { 3 } }, *item, *next;
+    struct item items[4] = {{0}, {1}, {2}, {3}}, *item, *next;
     struct list_head other;
     LIST_HEAD(head);
 
@@ -43,24 +45,25 @@ static void test_list(void **state)
     list_add_tail(&items[1].link, &head);
     list_add_tail(&items[2].link, &head);
     list_add(&items[0].link, &head);
-    expect_list(&head, (int[]){ 0, 1, 2 }, 3);
+    expect_list(&head, (int[]){0, 1, 2}, 3);
     assert_int_equal(list_first_entry(&head, struct item, link)->number, 0);
     assert_int_equal(list_last_entry(&head, struct item, link)->number, 2);
     list_move_tail(&items[0].link, &head);
-    expect_list(&head, (int[]){ 1, 2, 0 }, 3);
+    expect_list(&head, (int[]){1, 2, 0}, 3);
     list_init(&other);
     list_add(&items[3].link, &other);
     list_splice_tail(&head, &other);
     assert_true(list_is_empty(&head));
-    expect_list(&other, (int[]){ 3, 1, 2, 0 }, 4);
-    list_for_each_entry_safe(item, next, &other, link) {
+    expect_list(&other, (int[]){3, 1, 2, 0}, 4);
+    list_for_each_entry_safe(item, next, &other, link)
+    {
         if (item->number % 2) {
             list_del(&item->link);
             list_del(&item->link);
             assert_true(list_is_empty(&item->link));
         }
     }
-    expect_list(&other, (int[]){ 2, 0 }, 2);
+    expect_list(&other, (int[]){2, 0}, 2);
 }
 
 /* --- bits --- */
@@ -88,7 +91,8 @@ static void test_bits(void **state)
     assert_int_equal(ROUND_UP(10, 3), 12);
     assert_true(IS_POWER_OF_2(64u) && !IS_POWER_OF_2(0u) && !IS_POWER_OF_2(12u));
     assert_true(add_overflows(UINT64_MAX, 1, &sum) && !add_overflows(1, 2, &sum) && sum == 3);
-    assert_true(range_fits(10, 0, 10) && range_fits(0, 10, 10) && !range_fits(11, 0, 10) && !range_fits(1, UINT64_MAX, 10));
+    assert_true(range_fits(10, 0, 10) && range_fits(0, 10, 10) && !range_fits(11, 0, 10) &&
+                !range_fits(1, UINT64_MAX, 10));
 }
 
 /* --- bitmap --- */
@@ -105,9 +109,9 @@ static size_t model_next(const bool *model, size_t from, bool value)
 
 static void test_bitmap(void **state)
 {
-    DECLARE_BITMAP(map, BITS) = { 0 };
+    DECLARE_BITMAP(map, BITS) = {0};
     DECLARE_BITMAP(other, BITS);
-    bool model[BITS] = { false };
+    bool model[BITS] = {false};
 
     for (int round = 0; round < 3000; round++) {
         size_t bit = random_u64() % BITS, count = random_u64() % (BITS - bit + 1), weight = 0, seen = 0, at;
@@ -149,7 +153,8 @@ static void test_bitmap(void **state)
         assert_int_equal(bitmap_weight(map, BITS), weight);
         assert_int_equal(bitmap_find_next(map, BITS, bit), model_next(model, bit, true));
         assert_int_equal(bitmap_find_next_zero(map, BITS, bit), model_next(model, bit, false));
-        bitmap_for_each(at, map, BITS) {
+        bitmap_for_each(at, map, BITS)
+        {
             assert_true(model[at]);
             seen++;
         }
@@ -247,7 +252,7 @@ static void give_back(void *opaque, void *memory, size_t size)
     free(memory);
 }
 
-static const struct rangeset_ops ops = { take, give_back };
+static const struct rangeset_ops ops = {take, give_back};
 
 #define VALUES 128
 
@@ -270,13 +275,14 @@ static void check_rangeset(const struct rangeset *set, const bool *model)
 
 static void test_rangeset(void **state)
 {
-    bool model[VALUES] = { false };
+    bool model[VALUES] = {false};
     struct rangeset set;
 
     rangeset_init(&set, &ops, NULL, 1000);
     for (int round = 0; round < 5000; round++) {
         size_t half = random_u64() % 2 * (VALUES / 2);
-        size_t first = half + random_u64() % (VALUES / 2), last = first + random_u64() % (half + VALUES / 2 - first);
+        size_t first = half + random_u64() % (VALUES / 2),
+               last = first + random_u64() % (half + VALUES / 2 - first);
         bool add = random_u64() % 2, all = true, any = false;
 
         for (size_t i = first; i <= last; i++) {

@@ -28,7 +28,7 @@ static int make_plain(void **state)
 
 static size_t pack_gzip(uint8_t *out, size_t size)
 {
-    z_stream s = { .next_in = plain, .avail_in = PLAIN_SIZE, .next_out = out, .avail_out = size };
+    z_stream s = {.next_in = plain, .avail_in = PLAIN_SIZE, .next_out = out, .avail_out = size};
 
     assert_int_equal(deflateInit2(&s, 9, Z_DEFLATED, 15 + 16, 8, 0), Z_OK);
     assert_int_equal(deflate(&s, Z_FINISH), Z_STREAM_END);
@@ -39,13 +39,15 @@ static size_t pack_gzip(uint8_t *out, size_t size)
 static size_t pack_xz_check(uint8_t *out, size_t size, lzma_check check, bool with_bcj)
 {
     lzma_options_lzma options;
-    lzma_filter filters[] = { { LZMA_FILTER_X86, NULL }, { LZMA_FILTER_LZMA2, &options }, { LZMA_VLI_UNKNOWN, NULL } };
+    lzma_filter filters[] = {
+        {LZMA_FILTER_X86, NULL}, {LZMA_FILTER_LZMA2, &options}, {LZMA_VLI_UNKNOWN, NULL}};
     size_t produced = 0;
 
     lzma_lzma_preset(&options, 6);
     options.dict_size = 32u << 20;
-    assert_int_equal(lzma_stream_buffer_encode(with_bcj ? filters : filters + 1, check, NULL, plain, PLAIN_SIZE, out, &produced,
-                                               size), LZMA_OK);
+    assert_int_equal(lzma_stream_buffer_encode(with_bcj ? filters : filters + 1, check, NULL, plain,
+                                               PLAIN_SIZE, out, &produced, size),
+                     LZMA_OK);
     return produced;
 }
 
@@ -85,16 +87,18 @@ struct packer {
 };
 
 static const struct packer packers[] = {
-    { DECOMPRESS_GZIP, "gzip", pack_gzip },
-    { DECOMPRESS_XZ, "xz", pack_xz },
-    { DECOMPRESS_ZSTD, "zstd", pack_zstd },
-    { DECOMPRESS_LZ4, "lz4", pack_lz4 },
+    {DECOMPRESS_GZIP, "gzip", pack_gzip},
+    {DECOMPRESS_XZ, "xz", pack_xz},
+    {DECOMPRESS_ZSTD, "zstd", pack_zstd},
+    {DECOMPRESS_LZ4, "lz4", pack_lz4},
 };
 
 /* Unpack exact copies, so that ASan sees a step outside. */
-static int unpack(const uint8_t *in, size_t in_size, size_t out_size, size_t scratch_size, size_t *produced, bool compare)
+static int unpack(const uint8_t *in, size_t in_size, size_t out_size, size_t scratch_size, size_t *produced,
+                  bool compare)
 {
-    uint8_t *in_copy = exact_copy(in, in_size), *out = malloc(out_size ? out_size : 1), *scratch = malloc(scratch_size + 1);
+    uint8_t *in_copy = exact_copy(in, in_size), *out = malloc(out_size ? out_size : 1),
+            *scratch = malloc(scratch_size + 1);
     const char *reason = NULL;
     int rc = decompress(in_copy, in_size, out, out_size, scratch, scratch_size, produced, &reason);
 
@@ -148,7 +152,8 @@ static void test_truncated(void **state)
 
             /* xz ends well with only its index missing; lz4 with a whole number of chunks. */
             if (rc == 0) {
-                assert_true(packers[i].format == DECOMPRESS_LZ4 || (packers[i].format == DECOMPRESS_XZ && cut > n - 40));
+                assert_true(packers[i].format == DECOMPRESS_LZ4 ||
+                            (packers[i].format == DECOMPRESS_XZ && cut > n - 40));
             }
         }
     }
@@ -174,7 +179,8 @@ static void test_damaged(void **state)
 
 static void test_xz_checks(void **state)
 {
-    static const lzma_check checks[] = { LZMA_CHECK_NONE, LZMA_CHECK_CRC32, LZMA_CHECK_CRC64, LZMA_CHECK_SHA256 };
+    static const lzma_check checks[] = {LZMA_CHECK_NONE, LZMA_CHECK_CRC32, LZMA_CHECK_CRC64,
+                                        LZMA_CHECK_SHA256};
     static uint8_t packed[2 * PLAIN_SIZE];
 
     for (size_t i = 0; i < ARRAY_SIZE(checks); i++) {
@@ -204,7 +210,8 @@ static void test_lz4_like_the_library(void **state)
         int rc, expected;
 
         packed[at] = (uint8_t)random_u64();
-        rc = decompress(packed, 8 + packed_size, ours, sizeof(ours), scratch, sizeof(scratch), &produced, &reason);
+        rc = decompress(packed, 8 + packed_size, ours, sizeof(ours), scratch, sizeof(scratch), &produced,
+                        &reason);
         expected = LZ4_decompress_safe((char *)packed + 8, (char *)theirs, packed_size, sizeof(theirs));
         /* The library refuses some ends of block that are only bad style, and lets a distance of 0, which the format
          * forbids, read what the buffer held before. Otherwise what it accepts we accept. */
@@ -226,10 +233,16 @@ static void test_identify(void **state)
         size_t size;
         enum decompress_format format;
     } cases[] = {
-        { "", 0, DECOMPRESS_NONE },           { "\x1f", 1, DECOMPRESS_NONE },
-        { "\x1f\x8b", 2, DECOMPRESS_GZIP },   { "BZh9", 4, DECOMPRESS_BZIP2 },
-        { "\x5d\0\0\0", 4, DECOMPRESS_LZMA }, { "\x89LZO\0\r\n", 7, DECOMPRESS_LZO },
-        { "\xfd" "7zXZ", 5, DECOMPRESS_NONE }, { "\177ELF", 4, DECOMPRESS_NONE },
+        {"", 0, DECOMPRESS_NONE},
+        {"\x1f", 1, DECOMPRESS_NONE},
+        {"\x1f\x8b", 2, DECOMPRESS_GZIP},
+        {"BZh9", 4, DECOMPRESS_BZIP2},
+        {"\x5d\0\0\0", 4, DECOMPRESS_LZMA},
+        {"\x89LZO\0\r\n", 7, DECOMPRESS_LZO},
+        {"\xfd"
+         "7zXZ",
+         5, DECOMPRESS_NONE},
+        {"\177ELF", 4, DECOMPRESS_NONE},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -255,9 +268,9 @@ static void test_unsupported(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_truncated),
-        cmocka_unit_test(test_damaged),      cmocka_unit_test(test_xz_checks),
-        cmocka_unit_test(test_identify),     cmocka_unit_test(test_lz4_like_the_library),
+        cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_truncated),
+        cmocka_unit_test(test_damaged),     cmocka_unit_test(test_xz_checks),
+        cmocka_unit_test(test_identify),    cmocka_unit_test(test_lz4_like_the_library),
         cmocka_unit_test(test_unsupported),
     };
 

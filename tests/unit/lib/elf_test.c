@@ -38,7 +38,8 @@ static void add_text(uint32_t type, const char *text)
     add_note("Xen", type, text, strlen(text) + 1);
 }
 
-static void put_segment(int i, uint32_t type, uint64_t offset, uint64_t vaddr, uint64_t paddr, uint64_t file, uint64_t mem)
+static void put_segment(int i, uint32_t type, uint64_t offset, uint64_t vaddr, uint64_t paddr, uint64_t file,
+                        uint64_t mem)
 {
     uint8_t *p = image + SEGMENT(i);
 
@@ -85,7 +86,7 @@ static void make_image(void)
     put_le64(image + NOTES + notes_size - 8, 1);
     put_le64(image + NOTES + notes_size, 3);
     notes_size += 8;
-    add_note("Xen", XEN_ELFNOTE_PHYS32_ENTRY, (uint32_t[]){ 0x1000850 }, 4);
+    add_note("Xen", XEN_ELFNOTE_PHYS32_ENTRY, (uint32_t[]){0x1000850}, 4);
     finish_notes();
 }
 
@@ -128,8 +129,8 @@ static void test_notes(void **state)
     assert_int_equal(info.entry, 0xffffffff81200010);
     assert_int_equal(info.phys32_entry, 0x1000850);
     assert_int_equal(info.features_required, BIT(XENFEAT_writable_page_tables));
-    assert_int_equal(info.features_supported,
-                     BIT(XENFEAT_writable_page_tables) | BIT(XENFEAT_pae_pgdir_above_4gb) | BIT(XENFEAT_dom0));
+    assert_int_equal(info.features_supported, BIT(XENFEAT_writable_page_tables) |
+                                                  BIT(XENFEAT_pae_pgdir_above_4gb) | BIT(XENFEAT_dom0));
     assert_true(info.l1_mfn_valid_mask == 1 && info.l1_mfn_valid_value == 3);
     assert_true(elf_xen_has(&info, XEN_ELFNOTE_ENTRY));
     assert_false(elf_xen_has(&info, XEN_ELFNOTE_INIT_P2M));
@@ -168,22 +169,22 @@ static void test_header_errors(void **state)
         int rc;
         const char *reason;
     } cases[] = {
-        { 0, 1, 0, -XEN_EINVAL, "magic" },
-        { 4, 1, 3, -XEN_EINVAL, "class (at 0x4) is 3" },
-        { 5, 1, 2, -XEN_EOPNOTSUPP, "little-endian" },
-        { 16, 2, 1, -XEN_EOPNOTSUPP, "type (at 0x10) is 1" },
-        { 18, 2, 8, -XEN_EOPNOTSUPP, "machine (at 0x12) is 8" },
-        { 32, 8, UINT64_MAX, -XEN_EINVAL, "3 program headers at 0xffffffffffffffff" },
-        { 54, 2, 40, -XEN_EINVAL, "size (at 0x36) is 40" },
-        { 56, 2, 0, -XEN_EINVAL, "count (at 0x38) is 0" },
-        { 56, 2, 0xffff, -XEN_EINVAL, "count (at 0x38)" },
-        { 56, 2, 500, -XEN_EINVAL, "leave the image of 0x800 bytes" },
-        { SEGMENT(1) + 8, 8, UINT64_MAX, -XEN_EINVAL, "program header 1 (at 0x78): file range" },
-        { SEGMENT(1) + 32, 8, IMAGE_SIZE, -XEN_EINVAL, "program header 1 (at 0x78): file range 0x100 + 0x800" },
-        { SEGMENT(1) + 40, 8, 0xff, -XEN_EINVAL, "file size 0x100 is above memory size 0xff" },
-        { SEGMENT(1) + 40, 8, UINT64_MAX, -XEN_EINVAL, "wraps" },
-        { SEGMENT(0) + 24, 8, UINT64_MAX - 4, -XEN_EINVAL, "wraps" },
-        { SEGMENT(2) + 8, 8, IMAGE_SIZE, -XEN_EINVAL, "program header 2" },
+        {0, 1, 0, -XEN_EINVAL, "magic"},
+        {4, 1, 3, -XEN_EINVAL, "class (at 0x4) is 3"},
+        {5, 1, 2, -XEN_EOPNOTSUPP, "little-endian"},
+        {16, 2, 1, -XEN_EOPNOTSUPP, "type (at 0x10) is 1"},
+        {18, 2, 8, -XEN_EOPNOTSUPP, "machine (at 0x12) is 8"},
+        {32, 8, UINT64_MAX, -XEN_EINVAL, "3 program headers at 0xffffffffffffffff"},
+        {54, 2, 40, -XEN_EINVAL, "size (at 0x36) is 40"},
+        {56, 2, 0, -XEN_EINVAL, "count (at 0x38) is 0"},
+        {56, 2, 0xffff, -XEN_EINVAL, "count (at 0x38)"},
+        {56, 2, 500, -XEN_EINVAL, "leave the image of 0x800 bytes"},
+        {SEGMENT(1) + 8, 8, UINT64_MAX, -XEN_EINVAL, "program header 1 (at 0x78): file range"},
+        {SEGMENT(1) + 32, 8, IMAGE_SIZE, -XEN_EINVAL, "program header 1 (at 0x78): file range 0x100 + 0x800"},
+        {SEGMENT(1) + 40, 8, 0xff, -XEN_EINVAL, "file size 0x100 is above memory size 0xff"},
+        {SEGMENT(1) + 40, 8, UINT64_MAX, -XEN_EINVAL, "wraps"},
+        {SEGMENT(0) + 24, 8, UINT64_MAX - 4, -XEN_EINVAL, "wraps"},
+        {SEGMENT(2) + 8, 8, IMAGE_SIZE, -XEN_EINVAL, "program header 2"},
     };
 
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -307,7 +308,8 @@ static void test_32_bit(void **state)
     put_le32(image + 72, 0x1000);
     assert_int_equal(init(&elf), 0);
     assert_true(!elf.is_64 && elf.entry == 0x100000);
-    assert_true(elf_next_load(&elf, &i, &s) && s.paddr == 0x100000 && s.mem_size == 0x1000 && s.offset == 0x80);
+    assert_true(elf_next_load(&elf, &i, &s) && s.paddr == 0x100000 && s.mem_size == 0x1000 &&
+                s.offset == 0x80);
     /* Addresses that leave 32 bits. */
     put_le32(image + 64, 0xfffff001);
     assert_int_equal(init(&elf), -XEN_EINVAL);

@@ -26,7 +26,7 @@ static const void *map(void *opaque, uint64_t paddr, size_t size)
 
 static int parse(uint32_t magic)
 {
-    const struct physmap physmap = { .map = map };
+    const struct physmap physmap = {.map = map};
     int rc = multiboot_parse(&physmap, magic, INFO, &info);
 
     while (copy_count > 0) {
@@ -91,7 +91,8 @@ static void test_version_1(void **state)
     assert_int_equal(info.memory[0].end, 0x9fc00);
     assert_int_equal(info.memory[0].type, LOADER_MEMORY_RAM);
     assert_int_equal(info.memory[1].type, LOADER_MEMORY_RESERVED);
-    assert_true(info.framebuffer.present && info.framebuffer.type == LOADER_FRAMEBUFFER_TEXT && info.framebuffer.width == 80);
+    assert_true(info.framebuffer.present && info.framebuffer.type == LOADER_FRAMEBUFFER_TEXT &&
+                info.framebuffer.width == 80);
     assert_false(info.text_was_cut);
     assert_int_equal(info.dropped_count, 0);
 }
@@ -167,7 +168,7 @@ static void make_version_2(void)
     put_le32(tag + 20, 1024);
     tag[28] = 32;
     tag[29] = 1;
-    memcpy(tag + 32, (uint8_t[]){ 16, 8, 8, 8, 0, 8 }, 6);
+    memcpy(tag + 32, (uint8_t[]){16, 8, 8, 8, 0, 8}, 6);
     put_le64(put_tag(12, 16) + 8, 0x7f000000);
     memset(put_tag(15, 8 + 36) + 8, 0xaa, 36);
     memset(put_tag(14, 8 + 20) + 8, 0xbb, 20);
@@ -186,7 +187,8 @@ static void test_version_2(void **state)
     assert_string_equal(info.modules[0].cmdline, "initrd!");
     assert_int_equal(info.memory_count, 2);
     assert_int_equal(info.memory[1].end, UINT64_MAX);
-    assert_true(info.framebuffer.present && info.framebuffer.width == 1024 && info.framebuffer.red_position == 16);
+    assert_true(info.framebuffer.present && info.framebuffer.width == 1024 &&
+                info.framebuffer.red_position == 16);
     assert_true(info.efi_is_64 && info.efi_system_table == 0x7f000000);
     assert_int_equal(info.rsdp_size, 36);
     assert_int_equal(info.rsdp[35], 0xaa);
@@ -240,9 +242,9 @@ static void test_damaged(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_version_1),    cmocka_unit_test(test_version_1_without_map),
-        cmocka_unit_test(test_bounds),       cmocka_unit_test(test_version_2),
-        cmocka_unit_test(test_errors),       cmocka_unit_test(test_every_length),
+        cmocka_unit_test(test_version_1), cmocka_unit_test(test_version_1_without_map),
+        cmocka_unit_test(test_bounds),    cmocka_unit_test(test_version_2),
+        cmocka_unit_test(test_errors),    cmocka_unit_test(test_every_length),
         cmocka_unit_test(test_damaged),
     };
 

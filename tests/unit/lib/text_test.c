@@ -40,26 +40,28 @@
 #undef strrchr
 #undef strstr
 
-#define SAME(...)                                                                        \
-    do {                                                                                 \
-        char ours[128], theirs[128];                                                     \
-        int our_length = zsnprintf(ours, sizeof(ours), __VA_ARGS__);                     \
-        int their_length = snprintf(theirs, sizeof(theirs), __VA_ARGS__);                \
-        assert_string_equal(ours, theirs);                                               \
-        assert_int_equal(our_length, their_length);                                      \
+#define SAME(...)                                                         \
+    do {                                                                  \
+        char ours[128], theirs[128];                                      \
+        int our_length = zsnprintf(ours, sizeof(ours), __VA_ARGS__);      \
+        int their_length = snprintf(theirs, sizeof(theirs), __VA_ARGS__); \
+        assert_string_equal(ours, theirs);                                \
+        assert_int_equal(our_length, their_length);                       \
     } while (0)
 
 static void test_printf_like_libc(void **state)
 {
     SAME("plain %% text");
     SAME("%d %i %u %x %X %o", -5, 7, 4000000000u, 0xbeef, 0xBEEF, 8);
-    SAME("%ld %lu %lx %lld %llx %zu %zx", -5L, ~0ul, 0x123456789abcdefl, INT64_MIN, ~0ull, (size_t)9, (size_t)0xff);
+    SAME("%ld %lu %lx %lld %llx %zu %zx", -5L, ~0ul, 0x123456789abcdefl, INT64_MIN, ~0ull, (size_t)9,
+         (size_t)0xff);
     SAME("%hhd %hd %hhu %hx %jd %td", 300, 70000, 257, 0x12345, (intmax_t)-1, (ptrdiff_t)5);
     SAME("[%5d] [%-5d] [%05d] [%+d] [% d] [%+5d]", 42, 42, 42, 42, 42, -42);
     SAME("[%#x] [%#X] [%#o] [%#x] [%#10x] [%#010x] [%-#10x]", 255, 255, 8, 0, 255, 255, 255);
     SAME("[%02x] [%08lx] [%016llx]", 5, 0xabcdl, 0x1234ull);
     SAME("[%.3d] [%8.3d] [%-8.3d] [%.0d] [%08.3d]", 5, 5, 5, 0, 5);
-    SAME("[%s] [%10s] [%-10s] [%.2s] [%.*s] [%*s] [%-*s]", "abc", "abc", "abc", "abc", 1, "abc", 6, "abc", 6, "abc");
+    SAME("[%s] [%10s] [%-10s] [%.2s] [%.*s] [%*s] [%-*s]", "abc", "abc", "abc", "abc", 1, "abc", 6, "abc", 6,
+         "abc");
     SAME("[%c] [%3c] [%-3c]", 'x', 'y', 'z');
     SAME("%p", (void *)0x1234);
     SAME("[%*d] [%.*d]", -6, 3, -1, 3);
@@ -69,7 +71,7 @@ static void test_printf_like_libc(void **state)
 static void test_printf_random_numbers(void **state)
 {
     static const char flags[] = "-0+ #";
-    static const char *const conversions[] = { "lld", "llu", "llx", "llX", "llo", "d", "u", "x", "hd", "hhx" };
+    static const char *const conversions[] = {"lld", "llu", "llx", "llX", "llo", "d", "u", "x", "hd", "hhx"};
 
     for (int round = 0; round < 20000; round++) {
         const char *conversion = conversions[random_u64() % ARRAY_SIZE(conversions)];
@@ -172,7 +174,7 @@ static void test_image_memory(void **state)
 static void test_image_string(void **state)
 {
     for (int round = 0; round < 20000; round++) {
-        char a[20] = { 0 }, b[6] = { 0 };
+        char a[20] = {0}, b[6] = {0};
 
         for (size_t i = 0, n = random_u64() % sizeof(a); i < n; i++) {
             a[i] = 'a' + random_u64() % 2 - 100 * (random_u64() % 8 == 0);
