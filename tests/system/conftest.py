@@ -103,7 +103,7 @@ class Pool:
     def __init__(self, hv):
         self.hv = hv if hv == 'xen' else os.path.join(ROOT, hv)
         self.machine, self.broken, self.number = None, None, 0
-        self.no_guest = {}
+        self.no_guest, self.no_tools = {}, None
 
     def get(self):
         if self.machine and self.machine.alive:
@@ -124,9 +124,20 @@ class Pool:
         self.machine.guests = set()
         return self.machine
 
+    def tools(self):
+        """The machine with the stock daemons running."""
+        if self.no_tools:
+            raise AssertionError('the daemons did not start earlier in this run: ' + self.no_tools)
+        m = self.get()
+        try:
+            return m.start_tools()
+        except AssertionError as e:
+            self.no_tools = str(e).split('\n')[0]
+            raise
+
     def guest(self, kind):
         """The shared guest of this kind, running and answering; its name."""
-        m, name = self.get().start_tools(), 'shared-' + kind
+        m, name = self.tools(), 'shared-' + kind
         if name in m.guests and m.run(f'in_guest {name} true', 40).status == 0:
             return name
         if kind in self.no_guest:
@@ -177,9 +188,9 @@ def bare(pool, request):
 
 
 @pytest.fixture
-def dom0(bare):
+def dom0(bare, pool):
     """dom0 with the stock daemons running; guests that a test leaves behind are destroyed."""
-    return bare.start_tools()
+    return pool.tools()
 
 
 @pytest.fixture(params=[pytest.param('pvh', marks=pytest.mark.pvh), pytest.param('pv', marks=pytest.mark.pv)])

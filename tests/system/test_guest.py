@@ -53,9 +53,13 @@ def test_listed(dom0, guest):
 
 
 def test_console(dom0, guest):
-    """xl console shows what the guest writes, and what is typed there reaches it."""
-    out = dom0.ok(f'(printf "run k1 echo from-\\$((6*7))\\n"; usleep 3000000) | timeout 8 xl console {guest}', 30)
-    assert 'from-42' in out
+    """xl console on a terminal: what is typed reaches the guest, what it writes is shown, Ctrl-] leaves."""
+    number = dom0.send_command(f'xl console {guest} < /dev/hvc0 > /dev/hvc0', 60)
+    dom0.expect('GUEST READY|@end', 20)  # what the guest wrote before
+    dom0.send('run k1 echo from-$((6*7))\n')
+    dom0.expect('from-42', 20)
+    dom0.send('\x1d')
+    assert dom0.finish(number, 20).status == 0
 
 
 def test_pause_and_unpause(dom0, guest):
@@ -115,27 +119,21 @@ def test_sysrq(dom0, guest):
 
 
 def test_trigger_nmi(dom0, guest):
-    count = "awk '/NMI:/{print \\$2+\\$3}' /proc/interrupts"
     dom0.ok(f'in_guest {guest} "dmesg -c > /dev/null"')
     dom0.ok(f'xl trigger {guest} nmi 0')
     dom0.ok(f'within 20 sh -c ". /lib/zendo.sh; in_guest {guest} \'dmesg | grep -qi nmi\'"', 40)
-    assert count
 
 
 def test_xentop_shows_it(dom0, guest):
-    assert re.search(rf'^ *{guest} .* 131072 ', dom0.ok('xentop -b -i 1'), re.M)
+    assert re.search(rf'^ *{guest} .* 13[12]\d\d\d ', dom0.ok('xentop -b -i 1'), re.M)
 
 
 def test_clock_agrees_with_dom0(dom0, guest):
-    """Over 10 s the guest's clock advances as dom0's does, also across a pause."""
-    def pair():
-        a = float(dom0.ok('uptime_s'))
-        g = float(dom0.ok(f"in_guest {guest} 'cut -d\" \" -f1 /proc/uptime'"))
-        return (a + float(dom0.ok('uptime_s'))) / 2, g
-    d0, g0 = pair()
+    """Over more than 10 s the guest's clock advances as dom0's does to 1 %, also across a pause."""
+    d0, g0, window0 = map(float, dom0.ok(f'clock_pair {guest}', 40).split())
     dom0.ok(f'usleep 4000000; xl pause {guest}; usleep 2000000; xl unpause {guest}; usleep 6000000', 40)
-    d1, g1 = pair()
-    assert abs((g1 - g0) / (d1 - d0) - 1) < 0.06, f'guest {g1 - g0:.2f} s, dom0 {d1 - d0:.2f} s'
+    d1, g1, window1 = map(float, dom0.ok(f'clock_pair {guest}', 40).split())
+    assert abs((g1 - g0) - (d1 - d0)) <= 0.01 * (d1 - d0) + window0 + window1, f'guest {g1 - g0:.2f} s, dom0 {d1 - d0:.2f} s'
 
 
 # --- lives and deaths: each with a guest of its own -------------------------------------------------------------------------------
@@ -162,11 +160,11 @@ def test_power_off_from_inside(dom0, kind):
 
 
 def test_reboot_from_inside(dom0, kind):
-    create(dom0, 'again', kind, 128, 1, 'end=reboot')
-    await_line(dom0, 'again', 'GUEST UP')
-    first = dom0.ok('xl domid again')
-    dom0.ok('within 90 sh -c ". /lib/zendo.sh; [ $(glog again | grep -c GUEST.UP) -ge 2 ]"', 100)
-    assert dom0.ok('xl domid again') != first
+    """The same name comes back as a new domain."""
+    create(dom0, 'again', kind, 128, 1, 'end=reboot', flags='-q -p')
+    first = dom0.ok('xl domid again; xl unpause again')
+    dom0.ok('within 100 sh -c ". /lib/zendo.sh; [ \\$(glog again | grep -c GUEST.UP) -ge 2 ]"', 110)
+    assert int(dom0.ok('within 20 xl domid again')) > int(first)
     dom0.ok('within 20 xl destroy again')
 
 

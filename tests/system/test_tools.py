@@ -46,17 +46,22 @@ def test_uptime(dom0):
     assert re.search(r'^Domain-0 +0 +0:\d\d:\d\d', dom0.ok('xl uptime'), re.M)
 
 
+def ring_of(dom0, flags=''):
+    """The hypervisor's log as xl shows it; its tags are changed so that machine.py does not take the lines for the console's own."""
+    return dom0.ok(f"xl dmesg {flags} | sed 's/^(\\([A-Za-z]*\\)) /\\1: /'")
+
+
 def test_dmesg(dom0):
-    ring = dom0.ok('xl dmesg')
+    ring = ring_of(dom0)
     assert len(ring.splitlines()) > 10
-    assert any(line and line in ring for line in dom0.console.hv_lines[:40])
+    assert sum(line.strip() in ring for line in dom0.console.hv_lines[:40] if line.strip()) > 10
 
 
 def test_dmesg_clear(dom0):
-    dom0.ok('xl dmesg -c > /tmp/ring; test -s /tmp/ring')
-    assert len(dom0.ok('xl dmesg')) < 500
+    assert ring_of(dom0, '-c')
+    assert len(ring_of(dom0)) < 500
     dom0.ok('xl debug-keys h')
-    assert dom0.ok('xl dmesg')
+    assert len(ring_of(dom0)) > 20
 
 
 @pytest.mark.parametrize('key', ['h', 'q', 'e', 'r', 'm'])

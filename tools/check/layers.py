@@ -9,7 +9,7 @@
  2. The declared graph has no cycle, no unknown folder and no entry that nothing uses.
  3. core, model and guest hold no assembly, no architecture macro and no #if on a build kind.
  4. With --objects: an undefined symbol of DIR/<folder>/**.o must be defined in that folder or in one that it reaches, or be declared in
-    a contract: a header of hypervisor/base (whose calls hw and host supply), or an arch.h of the folder itself or of one that it
+    a contract: a header of hypervisor/base (whose calls hw and host supply), or an arch.h or *contract.h of the folder or of one that it
     reaches (whose calls a higher folder supplies).  This catches a hand-written `extern`.
 """
 import argparse
@@ -26,6 +26,7 @@ FREESTANDING = {f'std{x}.h' for x in ('arg', 'atomic', 'bool', 'def', 'int', 'al
 COMPRESSION = {'lzma.h', 'zlib.h', 'zconf.h', 'zstd.h', 'zstd_errors.h', 'lz4.h', 'lz4frame.h'}
 COMPRESSION_SYMBOLS = re.compile(r'^(lzma_|inflate|zlib|adler32|crc32|ZSTD_|LZ4)')
 COMPILER = {'memcpy', 'memset', 'memmove', 'memcmp', '_GLOBAL_OFFSET_TABLE_'}  # calls that a compiler makes by itself
+CONTRACT = re.compile(r'(^|_)(arch|contract)\.h$')
 MADE = re.compile(r'^symtab_')  # tools/symtab.py
 PURE = ('hypervisor/core/', 'hypervisor/model/', 'hypervisor/guest/')
 PURE_IF = re.compile(r'^\s*#\s*(?:el)?if(?:n?def)?\b.*\b(CONFIG_\w+|ZENDO_HOST|ZENDO_DEBUG|__x86_64__|__aarch64__|__i386__|NDEBUG)\b')
@@ -170,11 +171,11 @@ def symbols(objects):
     return out
 
 
-def words_of(root, folder, ends):
+def words_of(root, folder, file_name):
     out = set()
     for path, _, files in os.walk(os.path.join(root, folder)):
         for name in files:
-            if ('/' + name).endswith(ends):
+            if file_name.search(name):
                 with open(os.path.join(path, name), errors='replace') as f:
                     out.update(re.findall(r'\b[A-Za-z_]\w+', f.read()))
     return out
@@ -189,8 +190,8 @@ def reach(layers, folder, seen):
 
 
 def object_errors(root, layers, objects):
-    contract = words_of(root, BASE, '.h')
-    linker = words_of(root, 'hypervisor', '.lds')
+    contract = words_of(root, BASE, re.compile(r'\.h$'))
+    linker = words_of(root, 'hypervisor', re.compile(r'\.lds$'))
     per_folder = {f: (set(), set()) for f in layers}
     # an object whose source has gone stays in the build folder: it is no part of the tree
     for path, (undefined, defined) in symbols(objects).items():
@@ -204,7 +205,7 @@ def object_errors(root, layers, objects):
             continue
         known = set(defined) | COMPILER | contract
         for used in reach(layers, folder, {folder}):
-            known |= per_folder[used][1] | words_of(root, used, '/arch.h')
+            known |= per_folder[used][1] | words_of(root, used, CONTRACT)
         for symbol in sorted(undefined - known):
             if MADE.match(symbol) or symbol in linker or \
                     (folder.split('/')[0] == 'lib' and COMPRESSION_SYMBOLS.match(symbol)):
