@@ -4,7 +4,8 @@
  * takes from AML, the sleep type of S5, comes from a scan of the DSDT's bytes.
  *
  * Every table is checked (signature, length, checksum) before it is used; one that fails is counted and skipped. Arrays
- * are bounded: what does not fit is counted in dropped_count. Needs no lock; used once at start.
+ * are bounded: what does not fit is counted in dropped_count. Needs no lock; used once at start. The struct is large
+ * (some 20 KiB): static, not on a stack.
  * ACPI 6.4, chapter 5.2; HPET specification 1.0a; PCI firmware specification 3.0 for MCFG.
  */
 #ifndef LIB_ACPI_H

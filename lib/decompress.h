@@ -8,7 +8,7 @@
  * In the hypervisor image the libraries are ordinary user-space code. While decompress() runs the CPU must have
  *  - SSE usable (CR0.EM = 0, CR0.TS = 0, CR4.OSFXSR = 1), with no guest's XMM registers live in it;
  *  - the FS base at a readable area of at least 64 bytes (stack protector canaries are read at %fs:0x28);
- *  - about 16 KiB of stack left.
+ *  - 4 KiB of stack left (3 KiB measured).
  * That is start-up code's business; nothing else may call it. The input may be hostile: the output never leaves
  * its buffer, and the time taken is linear in the sizes of input and output.
  */

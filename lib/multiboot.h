@@ -3,7 +3,8 @@
  * What a boot loader says, whatever the loader: multiboot 1 and 2 read into one `struct loader_info`.
  *
  * Texts are copied, so that the loader's memory may be reused; module contents stay where they are. Arrays are
- * bounded: what does not fit is counted or flagged. Used once at start; needs no lock.
+ * bounded: what does not fit is counted or flagged. Used once at start; needs no lock. The struct is large (some
+ * 26 KiB): static, not on a stack.
  * Multiboot specification 0.6.96, section 3.3; Multiboot2 specification 2.0, section 3.6.
  */
 #ifndef LIB_MULTIBOOT_H
