@@ -11,22 +11,22 @@
 #include <abi/event_channel.h>
 #include <base/lock.h>
 
-#define EVTCHN_2L_PORTS 4096u
+#define EVTCHN_2L_PORTS    4096u
 #define EVTCHN_2L_PORTS_32 1024u /* 32-bit layout of the shared page */
-#define EVTCHN_FIFO_PORTS (1u << 17)
+#define EVTCHN_FIFO_PORTS  (1u << 17)
 
 enum evtchn_kind { EC_FREE, EC_RESERVED, EC_UNBOUND, EC_INTERDOMAIN, EC_PIRQ, EC_VIRQ, EC_IPI };
 
 struct evtchn_table;
 
 struct evtchn {
-    uint8_t kind; /* enum evtchn_kind */
-    uint8_t priority; /* FIFO */
+    uint8_t kind;          /* enum evtchn_kind */
+    uint8_t priority;      /* FIFO */
     uint8_t last_priority; /* FIFO, fifo_lock: the queue it was last linked on */
-    bool is_consumer_xen; /* the hypervisor's own end: a guest may not close it */
+    bool is_consumer_xen;  /* the hypervisor's own end: a guest may not close it */
     uint16_t notify_vcpu;
     uint16_t last_vcpu; /* FIFO, fifo_lock */
-    bool pending; /* FIFO, fifo_lock: sent while the guest had given no event word for it */
+    bool pending;       /* FIFO, fifo_lock: sent while the guest had given no event word for it */
     union {
         domid_t unbound_remote; /* who may bind */
         struct {
@@ -43,30 +43,32 @@ BUILD_ASSERT(sizeof(struct evtchn) == 32, "a bucket holds a power of two of them
 
 /* A vCPU's share of delivery. Words shared with the guest are volatile memory that it may change at any time. */
 struct evtchn_vcpu {
-    struct vcpu_info *info; /* in the domain's shared page, or where the guest registered it */
-    uint32_t virq_port[NR_VIRQS]; /* table lock; 0: none. Global VIRQs are kept in vCPU 0's */
+    struct vcpu_info *info;        /* in the domain's shared page, or where the guest registered it */
+    uint32_t virq_port[NR_VIRQS];  /* table lock; 0: none. Global VIRQs are kept in vCPU 0's */
     struct evtchn_fifo_vcpu *fifo; /* fifo_lock; NULL: no control block */
 };
 
 struct evtchn_table {
-    struct spinlock lock; /* class evtchn; guards all that does not say otherwise */
-    domid_t domid; /* constant */
-    uint32_t max_port; /* constant: highest port that may be allocated */
-    uint32_t max_vcpus; /* constant: size of vcpus[] */
+    struct spinlock lock;    /* class evtchn; guards all that does not say otherwise */
+    domid_t domid;           /* constant */
+    uint32_t max_port;       /* constant: highest port that may be allocated */
+    uint32_t max_vcpus;      /* constant: size of vcpus[] */
     struct evtchn **buckets; /* pages of struct evtchn, by port; a page stays until the table is destroyed */
-    uint8_t *bucket_used; /* ports of each bucket that are not EC_FREE */
-    uint32_t valid_ports; /* ports below have a struct */
-    uint32_t used_ports; /* not counting port 0, which is reserved */
+    uint8_t *bucket_used;    /* ports of each bucket that are not EC_FREE */
+    uint32_t valid_ports;    /* ports below have a struct */
+    uint32_t used_ports;     /* not counting port 0, which is reserved */
     uint32_t next_free_hint; /* every port below is in use */
-    uint32_t close_next, reset_next; /* progress of closing all ports; 0: from the start. The caller of either is alone */
+    uint32_t close_next,
+        reset_next; /* progress of closing all ports; 0: from the start. The caller of either is alone */
     struct evtchn_vcpu **vcpus; /* by vCPU id; an entry is NULL until the vCPU exists, then constant */
-    bool dying; /* nothing more is bound */
+    bool dying;                 /* nothing more is bound */
 
     /* 2-level delivery: constant after creation, but for evtchn_use_32bit_layout() */
     struct shared_info *shared;
-    uint32_t *pending_words; /* bit `port`, in 32-bit words: on a little-endian machine the same bits for both word sizes */
+    uint32_t *
+        pending_words; /* bit `port`, in 32-bit words: on a little-endian machine the same bits for both word sizes */
     uint32_t *mask_words;
-    uint8_t sel_shift; /* ports for each bit of the selector: 6 or 5 */
+    uint8_t sel_shift;  /* ports for each bit of the selector: 6 or 5 */
     uint8_t sel_offset; /* of the selector in struct vcpu_info */
     uint16_t two_level_ports;
 
@@ -74,5 +76,5 @@ struct evtchn_table {
     void (*xen_consumer)(struct evtchn_table *t, uint32_t port, unsigned int vcpu);
 
     struct spinlock fifo_lock; /* class evtchn_fifo */
-    struct evtchn_fifo *fifo; /* event array; NULL: 2-level. Changed under both locks */
+    struct evtchn_fifo *fifo;  /* event array; NULL: 2-level. Changed under both locks */
 };

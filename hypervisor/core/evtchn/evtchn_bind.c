@@ -17,7 +17,8 @@ int evtchn_alloc_unbound(struct evtchn_table *t, domid_t remote, uint32_t *port)
 }
 
 /* Both tables' locks held. */
-static int bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port, uint32_t *port)
+static int bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port,
+                            uint32_t *port)
 {
     struct evtchn *there = evtchn_lookup(remote, remote_port), *here;
     int rc;
@@ -40,7 +41,8 @@ static int bind_interdomain(struct evtchn_table *local, struct evtchn_table *rem
     return 0;
 }
 
-int evtchn_bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port, uint32_t *port)
+int evtchn_bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port,
+                            uint32_t *port)
 {
     unsigned long flags = irq_save();
     int rc;
@@ -140,7 +142,8 @@ int evtchn_bind_vcpu(struct evtchn_table *t, uint32_t port, uint32_t vcpu)
 
     if (!evtchn_vcpu_of(t, vcpu)) {
         rc = -XEN_ENOENT;
-    } else if (!e || e->is_consumer_xen || e->kind == EC_IPI || (e->kind == EC_VIRQ && !evtchn_virq_is_global(e->u.virq))) {
+    } else if (!e || e->is_consumer_xen || e->kind == EC_IPI ||
+               (e->kind == EC_VIRQ && !evtchn_virq_is_global(e->u.virq))) {
         rc = -XEN_EINVAL;
     } else {
         /* a sender that read the old one tells the old vCPU: the guest cannot tell which came first */

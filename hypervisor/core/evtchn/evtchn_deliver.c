@@ -118,7 +118,8 @@ static void unmask(struct evtchn_table *t, struct evtchn *e, uint32_t port)
         }
         return;
     }
-    if (port < t->two_level_ports && word_test_and_clear(t->mask_words, port) && word_test(t->pending_words, port)) {
+    if (port < t->two_level_ports && word_test_and_clear(t->mask_words, port) &&
+        word_test(t->pending_words, port)) {
         select_and_notify(t, port, e->notify_vcpu);
     }
 }

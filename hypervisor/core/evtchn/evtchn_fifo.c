@@ -9,10 +9,10 @@
 #include <base/frame.h>
 #include <core/evtchn/evtchn_internal.h>
 
-#define W_PENDING (1u << EVTCHN_FIFO_PENDING)
-#define W_MASKED (1u << EVTCHN_FIFO_MASKED)
-#define W_LINKED (1u << EVTCHN_FIFO_LINKED)
-#define W_BUSY (1u << EVTCHN_FIFO_BUSY)
+#define W_PENDING  (1u << EVTCHN_FIFO_PENDING)
+#define W_MASKED   (1u << EVTCHN_FIFO_MASKED)
+#define W_LINKED   (1u << EVTCHN_FIFO_LINKED)
+#define W_BUSY     (1u << EVTCHN_FIFO_BUSY)
 #define LINK_TRIES 4 /* without, and again with, the bit that asks the guest to keep off */
 
 /* fifo_lock held. The port's word in the guest's page; NULL while the guest has given none. */
@@ -39,8 +39,8 @@ static bool set_link(event_word_t *w, uint32_t port)
                 break;
             }
         }
-        if (__atomic_compare_exchange_n(w, &old, (old & ~(W_BUSY | EVTCHN_FIFO_LINK_MASK)) | port, false, __ATOMIC_SEQ_CST,
-                                        __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(w, &old, (old & ~(W_BUSY | EVTCHN_FIFO_LINK_MASK)) | port, false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
             linked = true;
             break;
         }
@@ -51,7 +51,8 @@ static bool set_link(event_word_t *w, uint32_t port)
     return linked;
 }
 
-static struct evtchn_fifo_queue *queue_of(const struct evtchn_table *t, unsigned int vcpu, unsigned int priority)
+static struct evtchn_fifo_queue *queue_of(const struct evtchn_table *t, unsigned int vcpu,
+                                          unsigned int priority)
 {
     struct evtchn_vcpu *v = evtchn_vcpu_of(t, vcpu);
 
@@ -59,10 +60,12 @@ static struct evtchn_fifo_queue *queue_of(const struct evtchn_table *t, unsigned
 }
 
 /* fifo_lock held; @w is @port's word, pending, neither masked nor linked. True when the vCPU must be told. */
-static bool enqueue(struct evtchn_table *t, struct evtchn *e, uint32_t port, event_word_t *w, unsigned int vcpu)
+static bool enqueue(struct evtchn_table *t, struct evtchn *e, uint32_t port, event_word_t *w,
+                    unsigned int vcpu)
 {
     unsigned int priority = __atomic_load_n(&e->priority, __ATOMIC_RELAXED);
-    struct evtchn_fifo_queue *q = queue_of(t, vcpu, priority), *last = queue_of(t, e->last_vcpu, e->last_priority);
+    struct evtchn_fifo_queue *q = queue_of(t, vcpu, priority),
+                             *last = queue_of(t, e->last_vcpu, e->last_priority);
     struct evtchn_fifo_control_block *control;
     event_word_t *tail;
 
@@ -73,7 +76,8 @@ static bool enqueue(struct evtchn_table *t, struct evtchn *e, uint32_t port, eve
         return false;
     }
     if (last && last->tail == port) {
-        last->tail = 0; /* it was taken off there, so that queue is empty; appending to it must not go through this word */
+        last->tail =
+            0; /* it was taken off there, so that queue is empty; appending to it must not go through this word */
     }
     e->last_vcpu = vcpu;
     e->last_priority = priority;
@@ -175,7 +179,8 @@ static void carry_over(struct evtchn_table *t)
 }
 
 /* Both locks held. */
-static int set_control(struct evtchn_table *t, struct evtchn_fifo **spare, struct evtchn_fifo_vcpu *q, uint32_t vcpu)
+static int set_control(struct evtchn_table *t, struct evtchn_fifo **spare, struct evtchn_fifo_vcpu *q,
+                       uint32_t vcpu)
 {
     struct evtchn_vcpu *v = evtchn_vcpu_of(t, vcpu);
 
@@ -197,7 +202,8 @@ static int set_control(struct evtchn_table *t, struct evtchn_fifo **spare, struc
     return 0;
 }
 
-int evtchn_fifo_init_control(struct evtchn_table *t, uint64_t gfn, uint32_t offset, uint32_t vcpu, uint8_t *link_bits)
+int evtchn_fifo_init_control(struct evtchn_table *t, uint64_t gfn, uint32_t offset, uint32_t vcpu,
+                             uint8_t *link_bits)
 {
     struct evtchn_fifo_vcpu *q;
     struct evtchn_fifo *spare;

@@ -9,14 +9,14 @@ struct evtchn_fifo_queue {
 };
 
 struct evtchn_fifo_vcpu {
-    struct evtchn_fifo_vcpu *next; /* all of one struct evtchn_fifo */
+    struct evtchn_fifo_vcpu *next;             /* all of one struct evtchn_fifo */
     struct evtchn_fifo_control_block *control; /* in the guest's page */
     mfn_t mfn;
     struct evtchn_fifo_queue queue[EVTCHN_FIFO_MAX_QUEUES];
 };
 
 #define FIFO_WORDS_PER_PAGE ((uint32_t)(PAGE_SIZE / sizeof(event_word_t)))
-#define FIFO_MAX_PAGES (EVTCHN_FIFO_PORTS / FIFO_WORDS_PER_PAGE)
+#define FIFO_MAX_PAGES      (EVTCHN_FIFO_PORTS / FIFO_WORDS_PER_PAGE)
 
 struct evtchn_fifo {
     struct evtchn_fifo_vcpu *vcpus;

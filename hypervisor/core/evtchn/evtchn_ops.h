@@ -13,7 +13,8 @@
 
 /* --- life ------------------------------------------------------------------------------------------------------------------------ */
 /* @t is zeroed memory. @max_port: highest port that may be allocated (~0u: as many as the layout has). -XEN_ENOMEM. */
-int evtchn_table_init(struct evtchn_table *t, domid_t domid, struct shared_info *shared, unsigned int max_vcpus, uint32_t max_port);
+int evtchn_table_init(struct evtchn_table *t, domid_t domid, struct shared_info *shared,
+                      unsigned int max_vcpus, uint32_t max_port);
 /* A vCPU exists from now on; @v->info is set, the rest zero. @id < max_vcpus. */
 void evtchn_vcpu_attach(struct evtchn_table *t, unsigned int id, struct evtchn_vcpu *v);
 /*
@@ -34,7 +35,8 @@ void evtchn_table_destroy(struct evtchn_table *t);
 /* --- the guest's operations -------------------------------------------------------------------------------------------------------- */
 int evtchn_alloc_unbound(struct evtchn_table *t, domid_t remote, uint32_t *port);
 /* Bind a new port of @local to @remote's unbound @remote_port, and make it pending. The tables may be the same. */
-int evtchn_bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port, uint32_t *port);
+int evtchn_bind_interdomain(struct evtchn_table *local, struct evtchn_table *remote, uint32_t remote_port,
+                            uint32_t *port);
 /* -XEN_EEXIST: bound already. Who may bind which VIRQ is the caller's to check. */
 int evtchn_bind_virq(struct evtchn_table *t, uint32_t virq, uint32_t vcpu, uint32_t *port);
 int evtchn_bind_ipi(struct evtchn_table *t, uint32_t vcpu, uint32_t *port);
@@ -48,7 +50,8 @@ int evtchn_unmask(struct evtchn_table *t, uint32_t port);
 /* Close every port that a guest may close and return to the 2-level layout. -XEN_ERESTART as evtchn_table_close_all(). */
 int evtchn_reset(struct evtchn_table *t);
 /* Set the vCPU's control block at @offset of @gfn; the first one changes the domain to the FIFO layout. May sleep no more than a lock does. */
-int evtchn_fifo_init_control(struct evtchn_table *t, uint64_t gfn, uint32_t offset, uint32_t vcpu, uint8_t *link_bits);
+int evtchn_fifo_init_control(struct evtchn_table *t, uint64_t gfn, uint32_t offset, uint32_t vcpu,
+                             uint8_t *link_bits);
 /* Give the next page of the event array. -XEN_EOPNOTSUPP: 2-level. -XEN_ENOSPC: the array is complete. */
 int evtchn_fifo_expand_array(struct evtchn_table *t, uint64_t gfn);
 /* -XEN_ENOSYS: 2-level. */

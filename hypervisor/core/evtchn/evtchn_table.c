@@ -10,7 +10,8 @@
 #include <lib/string.h>
 
 #define CLOSES_BETWEEN_CHECKS 32u /* ports closed between two looks at preemption */
-#define BUSY_PORTS_LOOKED_AT 512u /* free ports still on the guest's FIFO queues that one allocation passes over */
+#define BUSY_PORTS_LOOKED_AT \
+    512u /* free ports still on the guest's FIFO queues that one allocation passes over */
 
 static uint32_t bucket_count(const struct evtchn_table *t)
 {
@@ -32,7 +33,8 @@ static void set_layout(struct evtchn_table *t, bool is_32bit)
     t->two_level_ports = is_32bit ? EVTCHN_2L_PORTS_32 : EVTCHN_2L_PORTS;
 }
 
-int evtchn_table_init(struct evtchn_table *t, domid_t domid, struct shared_info *shared, unsigned int max_vcpus, uint32_t max_port)
+int evtchn_table_init(struct evtchn_table *t, domid_t domid, struct shared_info *shared,
+                      unsigned int max_vcpus, uint32_t max_port)
 {
     mfn_t dir;
 
@@ -249,7 +251,8 @@ static void unbind(struct evtchn_table *t, struct evtchn *e, uint32_t port)
     switch (e->kind) {
     case EC_INTERDOMAIN:
         other = evtchn_lookup(e->u.remote.table, e->u.remote.port);
-        BUG_ON(!other || other->kind != EC_INTERDOMAIN || other->u.remote.table != t || other->u.remote.port != port);
+        BUG_ON(!other || other->kind != EC_INTERDOMAIN || other->u.remote.table != t ||
+               other->u.remote.port != port);
         other->kind = EC_UNBOUND;
         other->u.unbound_remote = t->domid;
         break;
@@ -312,7 +315,8 @@ static int close_ports(struct evtchn_table *t, bool by_guest, uint32_t *next)
             port = (port / EVTCHN_BUCKET + 1) * EVTCHN_BUCKET;
             continue;
         }
-        if (evtchn_port_close(t, port, by_guest) == 0 && ++done % CLOSES_BETWEEN_CHECKS == 0 && hypercall_preempt_check()) {
+        if (evtchn_port_close(t, port, by_guest) == 0 && ++done % CLOSES_BETWEEN_CHECKS == 0 &&
+            hypercall_preempt_check()) {
             *next = port + 1;
             return -XEN_ERESTART;
         }

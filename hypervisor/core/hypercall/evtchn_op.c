@@ -12,7 +12,8 @@
 /* A VIRQ that is about the whole machine, or about other domains. */
 static bool may_bind_virq(const struct domain *d, uint32_t virq)
 {
-    if (virq >= NR_VIRQS || !evtchn_virq_is_global(virq) || virq == VIRQ_ARGO || d->is_control || d->is_hardware) {
+    if (virq >= NR_VIRQS || !evtchn_virq_is_global(virq) || virq == VIRQ_ARGO || d->is_control ||
+        d->is_hardware) {
         return true; /* a number out of range is refused by core/evtchn */
     }
     return d->is_xenstore && virq == VIRQ_DOM_EXC;
@@ -180,7 +181,8 @@ static long op_init_control(vaddr_t gva)
     if (guest_read_obj(&op, gva) != 0) {
         return -XEN_EFAULT;
     }
-    rc = evtchn_fifo_init_control(&current_domain()->evtchn, op.control_gfn, op.offset, op.vcpu, &op.link_bits);
+    rc = evtchn_fifo_init_control(&current_domain()->evtchn, op.control_gfn, op.offset, op.vcpu,
+                                  &op.link_bits);
     if (rc == 0 && guest_write_obj(gva, &op) != 0) {
         rc = -XEN_EFAULT; /* the layout has changed: there is no way back but a reset */
     }
@@ -204,12 +206,17 @@ static long op_simple(struct evtchn_table *t, uint32_t cmd, vaddr_t gva)
     case EVTCHNOP_unmask:
         return guest_read_obj(&op.unmask, gva) != 0 ? -XEN_EFAULT : evtchn_unmask(t, op.unmask.port);
     case EVTCHNOP_bind_vcpu:
-        return guest_read_obj(&op.bind_vcpu, gva) != 0 ? -XEN_EFAULT : evtchn_bind_vcpu(t, op.bind_vcpu.port, op.bind_vcpu.vcpu);
+        return guest_read_obj(&op.bind_vcpu, gva) != 0
+                   ? -XEN_EFAULT
+                   : evtchn_bind_vcpu(t, op.bind_vcpu.port, op.bind_vcpu.vcpu);
     case EVTCHNOP_expand_array:
-        return guest_read_obj(&op.expand_array, gva) != 0 ? -XEN_EFAULT : evtchn_fifo_expand_array(t, op.expand_array.array_gfn);
+        return guest_read_obj(&op.expand_array, gva) != 0
+                   ? -XEN_EFAULT
+                   : evtchn_fifo_expand_array(t, op.expand_array.array_gfn);
     case EVTCHNOP_set_priority:
-        return guest_read_obj(&op.set_priority, gva) != 0 ? -XEN_EFAULT
-                                                          : evtchn_set_priority(t, op.set_priority.port, op.set_priority.priority);
+        return guest_read_obj(&op.set_priority, gva) != 0
+                   ? -XEN_EFAULT
+                   : evtchn_set_priority(t, op.set_priority.port, op.set_priority.priority);
     default:
         return -XEN_ENOSYS;
     }
