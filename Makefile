@@ -35,7 +35,7 @@ INC        := -I. -Ihypervisor
 WARN       := -std=gnu11 -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wundef -Wvla \
               -Wno-unused-parameter -Wno-sign-compare -Wno-missing-field-initializers
 CONFIG     := $(if $(filter y,$(DEBUG)),-DZENDO_DEBUG) $(if $(filter y,$(CONFIG_PV)),-DCONFIG_PV) $(if $(filter y,$(CONFIG_PVH)),-DCONFIG_PVH)
-HV_CFLAGS  := $(WARN) $(INC) -Ihypervisor/hw/x86/port $(CONFIG) -O2 -g -ffreestanding -fpie -fvisibility=hidden -mcmodel=small \
+HV_CFLAGS  := $(WARN) $(INC) -Ihypervisor/hw/x86/port -include hypervisor/hw/x86/port/hidden.h $(CONFIG) -O2 -g -ffreestanding -fpie -fvisibility=hidden -mcmodel=small \
               -mno-red-zone -mgeneral-regs-only -fno-stack-protector -fno-asynchronous-unwind-tables -fno-strict-aliasing \
               -fno-omit-frame-pointer -fcf-protection=none -fno-common -fwrapv -ffunction-sections -fdata-sections -MMD -MP
 HV_LIBS    := -l:liblzma.a -l:libz.a -l:libzstd.a -l:liblz4.a
@@ -58,7 +58,7 @@ $(B)/obj/%.o: %.S
 
 # Linked twice: the first pass has an empty symbol table, the second the one made from the first.
 LD_SCRIPT := hypervisor/hw/x86/boot/zendo.lds
-LINK       = ld -nostdlib -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --gc-sections -T $(LD_SCRIPT) -o $(1) $(HV_OBJS) $(2) --start-group $(patsubst -l:%,$$($(CC) -print-file-name=%),$(HV_LIBS)) $$($(CC) -print-libgcc-file-name) --end-group
+LINK       = ld -nostdlib --no-relax -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --gc-sections -T $(LD_SCRIPT) -o $(1) $(HV_OBJS) $(2) --start-group $(patsubst -l:%,$$($(CC) -print-file-name=%),$(HV_LIBS)) $$($(CC) -print-libgcc-file-name) --end-group
 $(B)/zendo.elf: $(HV_OBJS) $(LD_SCRIPT) tools/symtab.py
 	@echo "  LD      $@"
 	@$(PYTHON) tools/symtab.py > $(B)/sym0.S && $(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c $(B)/sym0.S -o $(B)/sym0.o

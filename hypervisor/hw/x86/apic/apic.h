@@ -16,6 +16,8 @@ uint32_t apic_id(void);
 extern uint32_t apic_id_of_cpu[];
 
 void apic_eoi(void);
+/* Log what the error register says. */
+void apic_report_error(void);
 /* Is an interrupt of @vector being served on this CPU (set in the in-service register)? */
 bool apic_in_service(unsigned int vector);
 /* Fixed interrupt with @vector to one CPU. Any context. */
@@ -26,6 +28,8 @@ void apic_send_startup(uint32_t id, unsigned int page);
 /* Panic: stop every other CPU; safe before apic_init_bsp(). */
 void apic_stop_others(void);
 
+/* Unmask this CPU's timer: one shot by ticks, or by the deadline MSR. */
+void apic_timer_set_mode(bool tsc_deadline);
 /* One shot on this CPU's timer, or off with 0 ticks; ticks per second are measured by time_init(). */
 void apic_timer_start(uint32_t ticks);
 uint32_t apic_timer_remaining(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Device interrupts: one struct irq_desc for each line of an IO-APIC (GSI) and each MSI in use, with a vector of its own that is the same on
- * every CPU. Handlers run in interrupt context, with interrupts off, after the local APIC's EOI.
+ * every CPU. Handlers run in interrupt context, with interrupts off and no lock held, after the local APIC's EOI.
  *
  * A level-triggered line is masked while its handler's owner works on it: hw_interrupt() masks it, irq_eoi() opens it again.
  * Lock class irq_desc guards binding and the IO-APIC's registers.
@@ -21,6 +21,9 @@ struct msi_message {
     uint64_t address;
     uint32_t data;
 };
+
+/* Boot CPU, after apic_init_bsp(). */
+void irq_init(void);
 
 /* Every vector from 32 up, from the entry code, with interrupts off. */
 void hw_interrupt(unsigned int vector);
@@ -43,7 +46,7 @@ struct irq_desc *irq_of_gsi(unsigned int gsi);
  * Make an MSI: *@msg is what the device must write. It cannot be masked here, only in the device. -XEN_ENOSPC: no vector or descriptor.
  */
 int irq_bind_msi(irq_handler_t handler, void *arg, struct irq_desc **desc, struct msi_message *msg);
-/* Undo either; returns when no handler of it runs any more. */
+/* Undo either; returns when no handler of it runs any more: hold no lock that the handler takes. */
 void irq_unbind(struct irq_desc *desc);
 
 /* Any context. An MSI ignores mask, unmask and eoi. */

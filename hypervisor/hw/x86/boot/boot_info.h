@@ -1,50 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the loader told us, copied out of its memory, whatever the loader. Filled once by boot_info_read(); constant afterwards.
- * The memory map is sorted, without overlaps, with E820's types (1 RAM, 2 reserved, 3 ACPI tables, 4 ACPI NVS, 5 unusable).
+ * What the loader told us, copied out of its memory, whatever the loader. Filled once by boot_info_read(); constant afterwards. The memory
+ * map here is sorted, without overlaps, neighbours of one type joined (loader.memory is raw).
  */
 #pragma once
 #include <base/types.h>
+#include <lib/multiboot.h>
 
-#define BOOT_MAP_MAX 128
-#define BOOT_MODULES_MAX 8
-#define BOOT_STRINGS_SIZE 4096
-#define E820_RAM 1u
-#define E820_RESERVED 2u
-#define E820_ACPI 3u
-#define E820_NVS 4u
-#define E820_UNUSABLE 5u
-
-struct boot_range {
-    paddr_t start, end;
-    uint32_t type;
-};
-
-/* A file that the loader put in memory; its frames are not in the heap. boot_module_release() gives them to it. */
-struct boot_module {
-    paddr_t start;
-    uint64_t size_bytes;
-    const char *cmdline; /* name and arguments, as the loader gives them */
-};
+#define BOOT_MAP_MAX (2 * LOADER_MEMORY_MAX)
 
 struct boot_info {
-    const char *loader; /* its name, or "" */
+    struct loader_info loader;
     const char *cmdline; /* our options, without the image's name */
-    struct boot_range map[BOOT_MAP_MAX];
+    struct loader_memory map[BOOT_MAP_MAX];
     unsigned int map_count;
-    struct boot_module modules[BOOT_MODULES_MAX];
-    unsigned int module_count;
-    uint8_t rsdp[64]; /* copy, when the loader gave one */
-    unsigned int rsdp_size;
+    paddr_t rsdp_address; /* where the EFI system table says it is; 0: not known */
     bool is_efi;
     bool has_text_screen;
-    char strings[BOOT_STRINGS_SIZE]; /* what the pointers above point into */
-    unsigned int strings_used;
 };
 
 extern struct boot_info boot_info;
 
-/* @magic and @info_pa as the loader left them in eax and ebx. Panics when neither multiboot protocol was used. */
+/* @magic and @info_pa as the loader left them in eax and ebx, with the boot page tables. Panics when neither multiboot protocol was used. */
 void boot_info_read(uint32_t magic, paddr_t info_pa);
-/* The module's memory goes to the heap; its contents are lost. */
+
+/* Module @index (kernel, initial RAM disk, ...), in the direct map, and its arguments; NULL when there are fewer. Its frames are not in the heap. */
+const void *boot_module(unsigned int index, uint64_t *size_bytes, const char **cmdline);
+/* Its memory goes to the heap; its contents are lost. Once. */
 void boot_module_release(unsigned int index);

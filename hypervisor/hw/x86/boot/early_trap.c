@@ -3,9 +3,11 @@
 #include <hw/x86/boot/panic.h>
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/cpu/insn.h>
+#include <hw/x86/trap/trap.h>
 
 #define GATE_INTERRUPT 0x8e00u
 #define FIRST_INTERRUPT 32
+#define VECTOR_NMI 2
 
 struct gate {
     uint16_t offset_low;
@@ -26,6 +28,9 @@ void early_trap(struct panic_regs *r)
     if (r->vector >= FIRST_INTERRUPT) {
         hw_interrupt((unsigned int)r->vector);
         return;
+    }
+    if (r->vector == VECTOR_NMI && panic_in_progress()) {
+        halt_cpu();
     }
     panic_with_regs(r, "Exception %lu, error code %#lx, cr2 %016lx", r->vector, r->error_code, read_cr2());
 }
@@ -51,4 +56,14 @@ void early_trap_init(void)
         };
     }
     asm volatile("lidt %0" ::"m"(pointer));
+}
+
+/* Until trap/ is linked. */
+__attribute__((weak)) void trap_init_bsp(void)
+{
+}
+
+__attribute__((weak)) void trap_init_ap(void)
+{
+    early_trap_init();
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Exceptions and interrupts before trap_init_bsp(): see early_trap.S. */
+/* Exceptions and interrupts before trap_init_bsp(): see early_entry.S. */
 #pragma once
 
 /* Load the table on this CPU. */

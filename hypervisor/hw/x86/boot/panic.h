@@ -6,7 +6,7 @@
 #pragma once
 #include <base/contract.h>
 
-/* General registers at the fault; fields in the order that early_trap.S pushes them. */
+/* General registers at the fault; fields in the order that early_entry.S pushes them. */
 struct panic_regs {
     uint64_t r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
     uint64_t vector, error_code, rip, cs, rflags, rsp, ss;

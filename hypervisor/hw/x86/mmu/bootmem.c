@@ -84,16 +84,16 @@ static void add_ram(paddr_t start, paddr_t end)
 void bootmem_init(void)
 {
     for (unsigned int i = 0; i < boot_info.map_count; i++) {
-        if (boot_info.map[i].type == E820_RAM) {
+        if (boot_info.map[i].type == LOADER_MEMORY_RAM) {
             add_ram(boot_info.map[i].start, boot_info.map[i].end);
         }
     }
     take(image_pa(_start_image), image_pa(_end_image));
-    for (unsigned int i = 0; i < boot_info.module_count; i++) {
-        const struct boot_module *m = &boot_info.modules[i];
+    for (unsigned int i = 0; i < boot_info.loader.module_count; i++) {
+        const struct loader_module *m = &boot_info.loader.modules[i];
 
-        take(m->start, m->start + m->size_bytes);
-        module_frames += DIV_ROUND_UP((m->start & ~PAGE_MASK) + m->size_bytes, PAGE_SIZE);
+        take(m->start, m->end);
+        module_frames += (ALIGN_UP(m->end, PAGE_SIZE) - ALIGN_DOWN(m->start, PAGE_SIZE)) >> PAGE_SHIFT;
     }
 }
 

@@ -7,6 +7,7 @@
  * Tables below level 3 are added under the lock class heap's rules (no lock here: start-up, or the caller's own); they are never freed.
  */
 #pragma once
+#include <base/layout.h>
 #include <base/types.h>
 
 #define MMU_P BIT(0)
@@ -61,13 +62,10 @@ static inline vaddr_t mmu_desc_window_va(unsigned int cpu, unsigned int page)
 }
 
 /*
- * A pCPU's stack block (base/layout.h): pages 0-2 are the interrupt stack table's stacks (STACK_IST_*), page 3 is an unmapped guard, the rest is
- * the main stack, with struct cpu_info at its top. Returns the block's base, or 0 when memory is out.
+ * A pCPU's stack block (base/layout.h): pages 0-3 are the interrupt stack table's stacks, page 4 is an unmapped guard, the rest is the main
+ * stack, with struct cpu_info at its top. Returns the block's base, or 0 when memory is out.
  */
-#define STACK_IST_DF 0
-#define STACK_IST_NMI 1
-#define STACK_IST_MC 2
-#define STACK_GUARD_PAGE 3
+#define STACK_GUARD_PAGE 4
 vaddr_t mmu_alloc_stack(void);
 
 /* RAM above 1 MiB that has frame words, sorted: what the page heap covers. */

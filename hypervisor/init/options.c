@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <init/options.h>
+#include <hw/drivers/console.h>
+#include <hw/x86/apic/apic.h>
+#include <hw/x86/boot/panic.h>
+#include <hw/x86/boot/platform.h>
+#include <base/log.h>
+#include <lib/cmdline.h>
+#include <lib/string.h>
+
+#define BAD_MAX 16u
+
+enum option_type { OPT_BOOL, OPT_NUMBER, OPT_TEXT, OPT_CUSTOM };
+
+struct option_row {
+    const char *name;
+    enum option_type type;
+    void *target; /* bool, uint64_t, or char[] of `size` bytes */
+    size_t size;
+    bool (*parse)(const char *value); /* OPT_CUSTOM: false refuses the value; "" when there is none */
+    const char *doc;
+};
+
+struct dom0_mem_option opt_dom0_mem;
+struct dom0_vcpus_option opt_dom0_max_vcpus;
+char opt_sched[OPTION_TEXT_MAX];
+char opt_iommu[OPTION_TEXT_MAX];
+bool opt_watchdog;
+bool opt_vga_keep;
+
+static char bad[BAD_MAX][OPTION_TEXT_MAX];
+static unsigned int bad_count;
+
+static bool parse_size_part(const char *text, struct dom0_mem_option *o)
+{
+    if (str_starts_with(text, "min:")) {
+        return cmdline_parse_size(text + 4, 1024, &o->min_bytes);
+    }
+    if (str_starts_with(text, "max:")) {
+        return cmdline_parse_size(text + 4, 1024, &o->max_bytes);
+    }
+    o->is_negative = *text == '-';
+    return cmdline_parse_size(text + o->is_negative, 1024, &o->size_bytes);
+}
+
+/* "[<size>][,min:<size>][,max:<size>]" */
+static bool parse_dom0_mem(const char *value)
+{
+    struct dom0_mem_option o = {0};
+    char part[32];
+
+    while (cmdline_next_part(&value, part, sizeof(part))) {
+        if (!parse_size_part(part, &o)) {
+            return false;
+        }
+    }
+    opt_dom0_mem = o;
+    return true;
+}
+
+static bool parse_dom0_max_vcpus(const char *value)
+{
+    struct dom0_vcpus_option o = {0};
+    const char *dash = strchr(value, '-');
+    bool ok;
+
+    if (dash) {
+        ok = (dash == value || str_to_u64_n(value, (size_t)(dash - value), &o.min)) &&
+             (dash[1] == 0 || str_to_u64(dash + 1, &o.max));
+    } else {
+        ok = str_to_u64(value, &o.max);
+        o.min = o.max;
+    }
+    if (!ok || (o.max && o.max < o.min)) {
+        return false;
+    }
+    opt_dom0_max_vcpus = o;
+    return true;
+}
+
+/* "<level>[/<level of rate-limited lines>]"; the second is accepted and not used. */
+static bool parse_level(const char *value, int *threshold)
+{
+    static const struct {
+        const char *name;
+        int level;
+    } levels[] = {{"none", LOG_ERROR - 1}, {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO},
+                  {"debug", LOG_DEBUG},    {"all", LOG_DEBUG}};
+    const char *slash = strchr(value, '/');
+    size_t length = slash ? (size_t)(slash - value) : strlen(value);
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(levels); i++) {
+        if (str_is(value, length, levels[i].name)) {
+            *threshold = levels[i].level;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_loglvl(const char *value)
+{
+    return parse_level(value, &log_threshold);
+}
+
+static bool parse_guest_loglvl(const char *value)
+{
+    return parse_level(value, &log_guest_threshold);
+}
+
+static bool parse_timestamps(const char *value)
+{
+    static const char *const names[] = {"none", "date", "datems", "boot", "raw"};
+    bool on;
+
+    if (*value == 0 || (cmdline_parse_bool(value, &on) && on)) {
+        log_timestamps = LOG_TS_DATE;
+        return true;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(value, names[i]) || (i == 0 && cmdline_parse_bool(value, &on))) {
+            log_timestamps = (enum log_timestamps)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool parse_vga(const char *value)
+{
+    opt_vga_keep = strstr(value, "keep") != NULL;
+    return true;
+}
+
+#define TEXT(array) OPT_TEXT, (array), sizeof(array), NULL
+#define BOOL(variable) OPT_BOOL, &(variable), 0, NULL
+#define NUMBER(variable) OPT_NUMBER, &(variable), 0, NULL
+#define CUSTOM(function) OPT_CUSTOM, NULL, 0, (function)
+
+static const struct option_row rows[] = {
+    {"com1", TEXT(console_com_option[0]), "serial port 1: <baud>[,<format>[,<io>[,<irq>]]]"},
+    {"com2", TEXT(console_com_option[1]), "serial port 2"},
+    {"console", TEXT(console_option), "devices for output: com1, com2, vga, none"},
+    {"console_timestamps", CUSTOM(parse_timestamps), "none, date, datems, boot or raw before each line"},
+    {"dom0_max_vcpus", CUSTOM(parse_dom0_max_vcpus), "virtual CPUs of the first domain: <n> or <min>-<max>"},
+    {"dom0_mem", CUSTOM(parse_dom0_mem), "memory of the first domain: <size>[,min:<size>][,max:<size>]"},
+    {"guest_loglvl", CUSTOM(parse_guest_loglvl), "what guests cause is put on the console up to this level"},
+    {"iommu", TEXT(opt_iommu), "no IOMMU is driven yet; kept for the message that says so"},
+    {"loglvl", CUSTOM(parse_loglvl), "none, error, warning, info, debug (all)"},
+    {"maxcpus", NUMBER(opt_maxcpus), "use so many CPUs"},
+    {"noreboot", BOOL(opt_noreboot), "halt after a panic"},
+    {"sched", TEXT(opt_sched), "scheduler"},
+    {"vga", CUSTOM(parse_vga), "keep: the first domain does not get the screen"},
+    {"watchdog", BOOL(opt_watchdog), "panic when a CPU is stuck"},
+    {"x2apic", BOOL(opt_x2apic), "use x2APIC mode where the CPUs have it"},
+};
+
+/* Does this row take the option, and was its value good? */
+static bool apply(const struct option_row *row, const struct cmdline_option *o, bool *is_good)
+{
+    if (row->type == OPT_BOOL) {
+        bool on;
+
+        if (!cmdline_option_bool(o, row->name, &on)) {
+            *is_good = false;
+            return !strcmp(o->name, row->name);
+        }
+        *(bool *)row->target = on;
+        *is_good = true;
+        return true;
+    }
+    if (strcmp(o->name, row->name)) {
+        return false;
+    }
+    if (row->type == OPT_NUMBER) {
+        *is_good = o->value && cmdline_parse_u64(o->value, row->target);
+    } else if (row->type == OPT_TEXT) {
+        *is_good = o->value && strlcpy(row->target, o->value, row->size) < row->size;
+    } else {
+        *is_good = row->parse(o->value ? o->value : "");
+    }
+    return true;
+}
+
+void options_parse(const char *cmdline)
+{
+    struct cmdline line;
+    struct cmdline_option o;
+
+    cmdline_init(&line, cmdline);
+    while (cmdline_next(&line, &o)) {
+        bool is_known = false, is_good = false;
+
+        for (unsigned int i = 0; i < ARRAY_SIZE(rows) && !is_known; i++) {
+            is_known = apply(&rows[i], &o, &is_good);
+        }
+        if ((!is_known || !is_good || o.is_cut) && bad_count < BAD_MAX) {
+            strlcpy(bad[bad_count], o.name, sizeof(bad[0]));
+            if (is_known && o.value) {
+                strlcat(bad[bad_count], "=", sizeof(bad[0]));
+                strlcat(bad[bad_count], o.value, sizeof(bad[0]));
+            }
+            bad_count++;
+        }
+    }
+}
+
+void options_report(void)
+{
+    for (unsigned int i = 0; i < bad_count; i++) {
+        log_warning("Boot option not understood: %s", bad[i]);
+    }
+    if (console_unknown_device()) {
+        log_warning("Console option not understood: %s", console_unknown_device());
+    }
+}

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Start-up, in order: one row a step, with the phase that its time counts for. Everything above hw/ is put together here. Ends in the boot CPU's idle
+ * loop; the other CPUs come in at ap_main().
+ */
+#include <init/options.h>
+#include <hw/drivers/console.h>
+#include <hw/x86/apic/apic.h>
+#include <hw/x86/apic/irq.h>
+#include <hw/x86/boot/boot_info.h>
+#include <hw/x86/boot/main.h>
+#include <hw/x86/boot/platform.h>
+#include <hw/x86/boot/power.h>
+#include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/time.h>
+#include <hw/x86/mmu/mmu.h>
+#include <hw/x86/smp/smp.h>
+#include <hw/x86/trap/trap.h>
+#include <core/memory/heap.h>
+#include <core/timer/timer.h>
+#include <base/contract.h>
+#include <base/log.h>
+#include <base/softirq.h>
+
+enum phase { PHASE_ENTRY, PHASE_MEMORY, PHASE_CPUS, PHASE_DEVICES, PHASE_COUNT };
+
+static const char *const phase_names[] = {"entry", "memory", "CPUs", "devices"};
+
+static void banner(void)
+{
+    log_info("Zendo 4.17-zendo (gcc " __VERSION__ ")");
+    log_info("Loader: %s; options: %s", boot_info.loader.loader_name, boot_info.cmdline);
+    options_report();
+    for (unsigned int i = 0; i < boot_info.map_count; i++) {
+        static const char *const types[] = {"?", "RAM", "reserved", "ACPI tables", "ACPI NVS", "unusable"};
+        const struct loader_memory *m = &boot_info.map[i];
+
+        log_debug("  %012lx-%012lx %s", m->start, m->end - 1, types[m->type < ARRAY_SIZE(types) ? m->type : 0]);
+    }
+}
+
+static void open_console(void)
+{
+    options_parse(boot_info.cmdline);
+    console_init(boot_info.has_text_screen);
+    banner();
+}
+
+static void start_memory(void)
+{
+    uint64_t frames = 0;
+
+    mmu_init();
+    mmu_give_heap();
+    for (unsigned int i = 0; i < ram_range_count; i++) {
+        frames += ram_ranges[i].count;
+    }
+    log_info("Memory: %lu MiB in %u ranges, %lu KiB taken by the hypervisor, %lu MiB free", frames >> 8, ram_range_count,
+             mmu_boot_frames_used() * 4, heap_free_frames() >> 8);
+}
+
+static void start_traps(void)
+{
+    BUG_ON(mmu_desc_window_init(0) < 0);
+    trap_init_bsp();
+}
+
+static void start_time(void)
+{
+    time_init();
+    time_init_cpu();
+}
+
+static void start_timers(void)
+{
+    timer_init_all();
+    timer_init_cpu(0);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+    enum phase phase;
+} steps[] = {
+    {"console", open_console, PHASE_ENTRY},
+    {"memory", start_memory, PHASE_MEMORY},
+    {"traps", start_traps, PHASE_CPUS},
+    {"firmware tables", platform_init, PHASE_DEVICES},
+    {"power", power_init, PHASE_DEVICES},
+    {"local APIC", apic_init_bsp, PHASE_DEVICES},
+    {"interrupts", irq_init, PHASE_DEVICES},
+    {"time", start_time, PHASE_DEVICES},
+    {"timers", start_timers, PHASE_DEVICES},
+    {"other CPUs", smp_init, PHASE_CPUS},
+};
+
+static void report_phases(const uint64_t *ticks)
+{
+    for (unsigned int p = 0; p < PHASE_COUNT; p++) {
+        uint64_t us = ticks[p] * 1000 / (tsc_hz() / 1000 + 1);
+
+        log_info("Boot phase %s: %lu.%03lu ms", phase_names[p], us / 1000, us % 1000);
+    }
+}
+
+/* Until the lead's pcpu_loop() is linked. */
+static _Noreturn void idle(void)
+{
+    for (;;) {
+        irq_disable();
+        while (softirq_pending()) {
+            irq_enable();
+            softirq_run();
+            irq_disable();
+        }
+        sti_hlt();
+    }
+}
+
+_Noreturn void init_start(void)
+{
+    uint64_t ticks[PHASE_COUNT] = {0}, last = boot_tsc;
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(steps); i++) {
+        uint64_t now;
+
+        steps[i].run();
+        now = rdtsc();
+        ticks[steps[i].phase] += now - last;
+        last = now;
+    }
+    report_phases(ticks);
+    idle();
+}
+
+void ap_prepare(void)
+{
+    timer_init_cpu(pcpu_id());
+}
+
+_Noreturn void ap_main(void)
+{
+    idle();
+}
