@@ -17,6 +17,7 @@ struct vcpu *host_current[HOST_MAX_PCPUS];
 cpuset_t cpus_online;
 uint64_t host_flush_count;
 void (*host_on_panic)(const char *message);
+void (*host_on_relax)(void);
 bool host_console_to_stderr;
 
 static uint64_t now_ns;
@@ -26,6 +27,43 @@ static uint32_t tlb_clock = 1;
 static uint32_t tlb_flushed_at[HOST_MAX_PCPUS];
 static char console[CONSOLE_SIZE + 1];
 static size_t console_len;
+static bool in_softirq[HOST_MAX_PCPUS];
+static uint64_t relax_count; /* since a pCPU last did something */
+
+/* One round of softirqs of the pCPUs that are not in the middle of theirs; false when there was nothing to do. */
+static bool run_round(void)
+{
+    unsigned int me = host_pcpu;
+    bool irqs = host_irqs_on;
+    bool any = false;
+
+    for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
+        if (cpuset_has(cpus_online, i) && !in_softirq[i] && per_cpu(softirq_bits, i) != 0) {
+            host_pcpu = i;
+            host_irqs_on = true;
+            in_softirq[i] = true;
+            softirq_run();
+            in_softirq[i] = false;
+            any = true;
+        }
+    }
+    host_pcpu = me;
+    host_irqs_on = irqs;
+    return any;
+}
+
+static void relax(void)
+{
+    bool was = in_softirq[host_pcpu];
+
+    in_softirq[host_pcpu] = true;
+    if (run_round()) {
+        relax_count = 0;
+    } else if (++relax_count > 1000000) {
+        port_panic("pCPU %u spins for ever", host_pcpu);
+    }
+    in_softirq[host_pcpu] = was;
+}
 
 void host_init(unsigned int cpus, uint64_t memory_bytes)
 {
@@ -34,6 +72,9 @@ void host_init(unsigned int cpus, uint64_t memory_bytes)
     now_ns = 0;
     kicks = 0;
     host_flush_count = 0;
+    host_on_relax = relax;
+    relax_count = 0;
+    memset(in_softirq, 0, sizeof(in_softirq));
     host_console_to_stderr = getenv("HOST_CONSOLE") != NULL;
     memset(deadlines, 0, sizeof(deadlines));
     host_alloc_fail_after(-1);
@@ -94,17 +135,8 @@ bool host_softirqs_pending(void)
 
 void host_run_softirqs(void)
 {
-    unsigned int me = host_pcpu;
-
-    while (host_softirqs_pending()) {
-        for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
-            if (cpuset_has(cpus_online, i) && per_cpu(softirq_bits, i) != 0) {
-                host_pcpu = i;
-                softirq_run();
-            }
-        }
+    while (run_round()) {
     }
-    host_pcpu = me;
 }
 
 /* --- time -------------------------------------------------------------------------------------------------------------------------------- */

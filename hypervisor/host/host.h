@@ -25,6 +25,11 @@ uint64_t host_take_kicks(void);
 /* Run pending softirqs of every online pCPU until there are none anywhere, in the order of numbers; the pCPU stays what it was. */
 void host_run_softirqs(void);
 bool host_softirqs_pending(void);
+/*
+ * cpu_relax() calls it, so that a pCPU that spins lets the simulated others get on. host_init() sets it to run the others' pending softirqs, and to
+ * panic when that goes on for too long. NULL in tests with real threads.
+ */
+extern void (*host_on_relax)(void);
 
 /* --- time -------------------------------------------------------------------------------------------------------------------------------- */
 void host_set_now(uint64_t now_ns);

@@ -6,6 +6,7 @@
  * A vCPU is runnable when pause_count is 0 and pause_flags is empty. Whoever changes these calls sched_wake() or sched_sleep().
  */
 #pragma once
+#include <abi/domctl.h>
 #include <abi/vcpu.h>
 #include <base/lock.h>
 #include <core/timer/timer.h>
@@ -20,7 +21,7 @@
 struct sched_domain {
     uint32_t weight; /* 1..65535, 256 by default */
     uint32_t cap; /* percent of a pCPU, 0 none */
-    void *policy_data;
+    uint64_t policy_data[2]; /* the policy's own */
 };
 
 struct sched_vcpu {
@@ -30,15 +31,15 @@ struct sched_vcpu {
 
     /* under the runqueue's lock */
     uint16_t cpu; /* pCPU it runs on, or ran last */
-    bool is_running; /* its state is (perhaps lazily) on `cpu` and it was chosen there */
+    bool is_running; /* chosen on `cpu`, or its state is still being saved there; cleared without the lock, then another pCPU may take it */
     cpuset_t hard_affinity;
     cpuset_t soft_affinity;
     uint8_t runstate; /* RUNSTATE_* */
     uint64_t runstate_since_ns;
     uint64_t runstate_time_ns[4];
-    uint64_t last_run_ns;
+    uint64_t last_run_ns; /* charged up to here */
     uint64_t policy[8]; /* the policy's own; a struct of its laid over */
-    struct list_head queue; /* the policy's runqueue link */
+    struct list_head queue; /* the policy's runqueue link; linked to itself while not queued */
 
     /* atomic */
     uint32_t pause_count;
@@ -47,17 +48,21 @@ struct sched_vcpu {
 };
 
 struct sched_stats {
-    uint64_t switches, wakes, migrations, idle_ns;
+    uint64_t switches; /* to another vCPU, idle ones included */
+    uint64_t wakes;
+    uint64_t migrations; /* a vCPU ran on another pCPU than the last time */
 };
+void sched_get_stats(struct sched_stats *out);
 
-/* After CPUs are known; @name from `sched=` ("credit2" by default). -XEN_ENOENT: no such policy. */
+/* After CPUs are known; @name from `sched=`, NULL for the default, credit2. -XEN_ENOENT: no such policy, the default is used. */
 int sched_init(const char *name);
 /* Bring @cpu under the scheduler with its idle vCPU. */
 void sched_cpu_up(unsigned int cpu, struct sched_vcpu *idle);
 int sched_domain_init(struct sched_domain *d);
 void sched_domain_destroy(struct sched_domain *d);
-/* A new vCPU: paused once and VPF_DOWN. Chooses its first pCPU. */
+/* A new vCPU: paused once and VPF_DOWN, may run anywhere. Chooses its first pCPU. */
 int sched_vcpu_add(struct sched_vcpu *v, struct sched_domain *d);
+/* It is not runnable any more, and does not run (sched_sleep_sync()). Nothing may wake it. */
 void sched_vcpu_remove(struct sched_vcpu *v);
 
 bool sched_is_runnable(const struct sched_vcpu *v);
@@ -69,11 +74,11 @@ void sched_sleep_sync(struct sched_vcpu *v);
 void sched_pause(struct sched_vcpu *v); /* pause_count++, sleep_sync unless current */
 void sched_pause_nosync(struct sched_vcpu *v);
 void sched_unpause(struct sched_vcpu *v);
-/* The current vCPU gives way to others of its pCPU. */
+/* The vCPU that runs here gives way, once, to others that wait. Nothing happens when none does. */
 void sched_yield(void);
 /* -XEN_EINVAL: no online pCPU in @hard. */
 int sched_set_affinity(struct sched_vcpu *v, cpuset_t hard, cpuset_t soft);
-/* -XEN_EINVAL: out of range. */
+/* -XEN_EINVAL: weight out of range. -XEN_EOPNOTSUPP: a cap, which is not built yet. */
 int sched_set_params(struct sched_domain *d, uint32_t weight, uint32_t cap);
 /* Run state times up to now. Any context. */
 void sched_runstate(const struct sched_vcpu *v, struct vcpu_runstate_info *out);

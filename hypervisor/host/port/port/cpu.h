@@ -24,8 +24,14 @@ static inline void set_current_vcpu(struct vcpu *v)
     host_current[host_pcpu] = v;
 }
 
+/* What others do while this pCPU spins; NULL with real threads. */
+extern void (*host_on_relax)(void);
+
 static inline void cpu_relax(void)
 {
+    if (host_on_relax) {
+        host_on_relax();
+    }
 }
 
 static inline void irq_disable(void)
