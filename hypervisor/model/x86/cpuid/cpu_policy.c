@@ -169,10 +169,16 @@ void cpu_policy_from_featureset(struct cpu_policy *p, const uint32_t words[CPU_F
 
 bool cpu_policy_has(const struct cpu_policy *p, unsigned feature)
 {
-    uint32_t words[CPU_FEATURESET_WORDS];
+    unsigned word = feature / 32;
+    const uint32_t *from;
+    uint32_t bits;
 
-    cpu_policy_to_featureset(p, words);
-    return feature / 32 < CPU_FEATURESET_WORDS && cpu_featureset_test(words, feature);
+    if (word >= CPU_FEATURESET_WORDS) {
+        return false;
+    }
+    from = feature_word((struct cpu_policy *)p, word);
+    bits = from ? *from : (uint32_t)(p->arch_caps >> (word == 17 ? 32 : 0));
+    return ((word == 2 ? bits & ~AMD_COMMON_EDX : bits) >> (feature % 32)) & 1;
 }
 
 /* --- serialised form ------------------------------------------------------------------------------ */
