@@ -70,29 +70,46 @@ static void merge_block(uint64_t mfn, unsigned int order)
     put_block(mfn, order);
 }
 
-/* A block of exactly @order out of the maps, highest first among the smallest that fit; INVALID_MFN when there is none. */
-static mfn_t split_block(unsigned int order, bool below_4g)
+/* The block to take a block of @order from: *@from is its order. The smallest that fits; of several, the highest; memory under 4 GiB last. */
+static uint64_t find_block(unsigned int order, bool below_4g, unsigned int *from)
 {
-    uint32_t candidates = orders_free & ~((1u << order) - 1);
+    uint64_t low = HEAP_MAP_NONE;
 
-    while (candidates) {
-        unsigned int from = (unsigned int)__builtin_ctz(candidates);
-        uint64_t bit = below_4g ? heap_map_highest_below(&maps[from], FRAMES_4G >> from) : heap_map_highest(&maps[from]);
-        uint64_t mfn = bit << from;
+    for (uint32_t left = orders_free & ~((1u << order) - 1); left; left &= left - 1) {
+        unsigned int o = (unsigned int)__builtin_ctz(left);
+        uint64_t bit = below_4g ? heap_map_highest_below(&maps[o], FRAMES_4G >> o) : heap_map_highest(&maps[o]);
 
-        candidates &= candidates - 1;
         if (bit == HEAP_MAP_NONE) {
             continue;
         }
-        take_block(mfn, from);
-        while (from > order) {
-            from--;
-            put_block(mfn, from);
-            mfn += 1ull << from;
+        if (below_4g || frame_limit <= FRAMES_4G || bit << o >= FRAMES_4G) {
+            *from = o;
+            return bit << o;
         }
-        return MFN(mfn);
+        if (low == HEAP_MAP_NONE) {
+            low = bit << o;
+            *from = o;
+        }
     }
-    return INVALID_MFN;
+    return low;
+}
+
+/* A block of exactly @order out of the maps; INVALID_MFN when there is none. */
+static mfn_t split_block(unsigned int order, bool below_4g)
+{
+    unsigned int from = 0;
+    uint64_t mfn = find_block(order, below_4g, &from);
+
+    if (mfn == HEAP_MAP_NONE) {
+        return INVALID_MFN;
+    }
+    take_block(mfn, from);
+    while (from > order) {
+        from--;
+        put_block(mfn, from);
+        mfn += 1ull << from;
+    }
+    return MFN(mfn);
 }
 
 /* --- the lists of single frames --------------------------------------------------------------------------------------------------------- */

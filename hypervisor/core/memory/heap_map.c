@@ -52,8 +52,11 @@ uint64_t heap_map_highest(const struct heap_map *m)
 
 uint64_t heap_map_highest_below(const struct heap_map *m, uint64_t end)
 {
-    uint64_t bit = MIN(end, m->bits);
+    uint64_t bit = end;
 
+    if (end >= m->bits) {
+        return heap_map_highest(m);
+    }
     for (unsigned int k = 0; k <= m->top; k++) {
         uint64_t word = bit / 64;
         uint64_t low = bit % 64 ? m->level[k][word] & (BIT(bit % 64) - 1) : 0;

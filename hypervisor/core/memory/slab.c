@@ -24,7 +24,7 @@ struct slab_page {
 
 BUILD_ASSERT(sizeof(struct slab_page) <= FIRST_OBJECT, "the header lies before the first object");
 
-static const uint16_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 672, 1008, 1344, 2016};
+static const uint16_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 640, 960, 1344, SLAB_MAX};
 
 #define CLASSES ARRAY_SIZE(sizes)
 
@@ -169,4 +169,11 @@ void slab_free(void *ptr)
 uint64_t slab_pages(void)
 {
     return __atomic_load_n(&page_count, __ATOMIC_RELAXED);
+}
+
+void slab_reset(void)
+{
+    memset(partial, 0, sizeof(partial));
+    memset(partial_count, 0, sizeof(partial_count));
+    page_count = 0;
 }

@@ -163,7 +163,7 @@ void sched_unpause(struct sched_vcpu *v)
     }
 }
 
-void sched_yield(void)
+void sched_yield_current(void)
 {
     struct sched_pcpu *p = &this_cpu(sched_pcpu);
 

@@ -75,7 +75,7 @@ void sched_pause(struct sched_vcpu *v); /* pause_count++, sleep_sync unless curr
 void sched_pause_nosync(struct sched_vcpu *v);
 void sched_unpause(struct sched_vcpu *v);
 /* The vCPU that runs here gives way, once, to others that wait. Nothing happens when none does. */
-void sched_yield(void);
+void sched_yield_current(void);
 /* -XEN_EINVAL: no online pCPU in @hard. */
 int sched_set_affinity(struct sched_vcpu *v, cpuset_t hard, cpuset_t soft);
 /* -XEN_EINVAL: weight out of range. -XEN_EOPNOTSUPP: a cap, which is not built yet. */
