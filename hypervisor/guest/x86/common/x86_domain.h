@@ -45,6 +45,7 @@ struct pv_vcpu {
     struct pv_trap *traps; /* 256 of them */
     struct pv_callback callbacks[PV_CB_COUNT];
     uint64_t kernel_sp, kernel_ss;
+    bool nmi_pending; /* atomic */
 
     /* segments: selectors are live in the CPU while the vCPU runs, saved on a switch */
     uint16_t ds, es, fs, gs;
@@ -66,7 +67,15 @@ struct pv_vcpu {
     uint32_t ldt_ents;
     uint64_t ldt_shadow_map; /* window pages that hold a referenced LDT frame */
     mfn_t ldt_frames[16];
+    uint64_t unfinished_mfn; /* page table whose references a hypercall has begun to take back; 0 none. The next one goes on. */
 };
+
+/* Entry of a memory map, as the firmware's E820 and the ABI have it. */
+struct x86_e820_entry {
+    uint64_t addr;
+    uint64_t size;
+    uint32_t type; /* 1: RAM */
+} __attribute__((packed));
 
 struct pvh_vcpu; /* guest/x86/pvh */
 struct pvh_domain;
@@ -99,6 +108,8 @@ struct x86_domain {
     struct pvh_domain *pvh; /* NULL unless PVH */
     uint64_t hvm_params[64]; /* HVMOP_set_param */
     uint32_t relinquish_step;
+    struct x86_e820_entry *map; /* under d.lock; NULL until the toolstack sets it */
+    unsigned int map_count;
 };
 
 static inline struct x86_vcpu *x86_vcpu(struct vcpu *v)

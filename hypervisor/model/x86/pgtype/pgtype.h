@@ -83,6 +83,11 @@ int pgtype_update_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t new, unsign
 /* The same if the entry holds *@old. -XEN_EAGAIN: it does not; *@old is what it holds. */
 int pgtype_cas_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t *old, uint64_t new);
 /*
+ * Drop the references of a level 1 entry, present or not, that was in a validated table and is not any more. Until TLBs are flushed somebody else must
+ * hold the frame, unless no CPU can have used the entry.
+ */
+void pgtype_l1_drop(uint64_t e);
+/*
  * Replace entry @index of a table @table of level 2 to 4, referenced by the caller. Errors as pgtype_get(), and -XEN_EPERM: the hypervisor's slot.
  * On -XEN_ERESTART nothing was changed; 0 may come with ctx->unfinished.
  */

@@ -59,9 +59,9 @@ int pgtype_l1_get(struct pgtype_ctx *ctx, domid_t owner, uint64_t *e)
     return l1_reference(owner, *e);
 }
 
-void pgtype_l1_put_unlinked(uint64_t e)
+void pgtype_l1_drop(uint64_t e)
 {
-    if (is_counted(pte_mfn(e))) {
+    if ((e & PTE_P) && is_counted(pte_mfn(e))) {
         l1_unreference(e);
     }
 }
@@ -135,9 +135,7 @@ int pgtype_cas_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t *old, uint64_t
         return rc;
     }
     if (!pte_cas(pte, old, new)) {
-        if (new & PTE_P) {
-            pgtype_l1_put_unlinked(new);
-        }
+        pgtype_l1_drop(new);
         return -XEN_EAGAIN;
     }
     if (expected & PTE_P) {

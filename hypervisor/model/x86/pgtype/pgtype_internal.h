@@ -33,5 +33,3 @@ int pgtype_table_down(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, u
 
 /* A level 1 entry as it may be written: *@e is changed to what will be. 0 when absent or referenced; errors as pgtype_update_l1(). */
 int pgtype_l1_get(struct pgtype_ctx *ctx, domid_t owner, uint64_t *e);
-/* Drop the references of a level 1 entry that no CPU can reach. */
-void pgtype_l1_put_unlinked(uint64_t e);

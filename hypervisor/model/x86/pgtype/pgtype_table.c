@@ -69,11 +69,7 @@ int pgtype_table_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uns
 static void l1_down(const uint64_t *t, unsigned int *n)
 {
     while (*n > 0) {
-        uint64_t e = pte_read(&t[--*n]);
-
-        if (e & PTE_P) {
-            pgtype_l1_put_unlinked(e);
-        }
+        pgtype_l1_drop(pte_read(&t[--*n]));
     }
 }
 
