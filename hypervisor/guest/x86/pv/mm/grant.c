@@ -120,8 +120,3 @@ int pv_gnttab_remove_mapping(uint64_t addr, mfn_t mfn, uint32_t flags, uint64_t 
     put_entry(xv, &ctx, l1);
     return rc;
 }
-
-void pv_gnttab_flush_removed(void)
-{
-    port_flush_tlb(mm_dirty_cpus(current_domain()));
-}
