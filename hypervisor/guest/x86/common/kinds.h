@@ -38,3 +38,37 @@ int pvh_guest_read(struct x86_vcpu *xv, void *dst, vaddr_t gva, size_t size);
 int pvh_guest_write(struct x86_vcpu *xv, vaddr_t gva, const void *src, size_t size);
 /* Interrupt for a pending event channel upcall. */
 void pvh_upcall_pending(struct x86_vcpu *xv);
+
+/* VCPUOP_initialise and VCPUOP_send_nmi. */
+long pv_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva);
+long pv_send_nmi(struct x86_vcpu *xv);
+long pvh_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva);
+long pvh_send_nmi(struct x86_vcpu *xv);
+/* Its local APIC has an interrupt or NMI to deliver. */
+bool pvh_interrupt_pending(struct x86_vcpu *xv);
+/* memory_op's architecture part: memory maps and the machine-to-physical table. */
+struct hypercall;
+long x86_memory_op(struct hypercall *c, uint64_t op);
+
+/* --- for CPUID, domctl and hvm_op ------------------------------------------------------------------------------------------------------- */
+struct cpuid_vcpu;
+struct vcpu_guest_context;
+/* Write the hypercall page of the kind at @page. */
+void pv_fill_hypercall_page(struct domain *d, void *page);
+void pvh_fill_hypercall_page(struct domain *d, void *page);
+/* The vCPU's CR4, APIC and XCR0 bits that CPUID shows: osxsave, ospke, apic_enabled, apic_id. */
+void pvh_cpuid_state(const struct x86_vcpu *xv, struct cpuid_vcpu *v);
+/* The whole state of a vCPU that does not run: XEN_DOMCTL_setvcpucontext, getvcpucontext. Errors: guest/x86/pv/pv.h. */
+int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *ctx);
+void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
+/*
+ * The domain's state as save records (<xen/hvm/save.h>: HEADER, per vCPU CPU, MTRR, LAPIC, LAPIC_REGS, then END); it is paused. @buf NULL: *@used is the
+ * size that get needs at most. -XEN_ENOSPC: @size is too small. set takes the records that there are, checks all, then commits: -XEN_EINVAL.
+ */
+int pvh_get_context(struct x86_domain *xd, void *buf, uint32_t size, uint32_t *used);
+int pvh_set_context(struct x86_domain *xd, const void *buf, uint32_t size);
+/* Vector for event upcalls: of one vCPU (HVMOP_set_evtchn_upcall_vector), or of the domain (HVM_PARAM_CALLBACK_IRQ; 0 none). -XEN_EINVAL. */
+int pvh_set_upcall_vector(struct x86_vcpu *xv, uint8_t vector);
+int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector);
+/* The tools replaced the domain's CPU policy; it is paused. */
+void pvh_policy_changed(struct x86_domain *xd);
