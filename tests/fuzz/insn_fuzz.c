@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Any bytes, any registers: the decoder stays inside them, the executor ends and does not touch registers on failure. */
+/*
+ * Any bytes, any registers: the decoder stays inside them, the executor ends and does not touch registers on
+ * failure.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <model/x86/insn/insn.h>
@@ -8,7 +11,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uint8_t memory[64];
 
-static enum insn_status fz_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size, enum insn_access how)
+static enum insn_status fz_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size,
+                                enum insn_access how)
 {
     if (size > 8) {
         abort();
@@ -27,7 +31,8 @@ static enum insn_status fz_write(struct insn_ctx *ctx, uint64_t linear, const vo
     return (linear >> 41) & 1 ? INSN_RETRY : INSN_DONE;
 }
 
-static enum insn_status fz_cmpxchg(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new, unsigned size)
+static enum insn_status fz_cmpxchg(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new,
+                                   unsigned size)
 {
     ((uint8_t *)old)[size - 1] ^= linear & 1;
     return INSN_DONE;
@@ -59,15 +64,20 @@ static enum insn_status fz_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t 
 }
 
 static const struct insn_ops ops = {
-    .read = fz_read, .write = fz_write, .cmpxchg = fz_cmpxchg, .io_read = fz_io_read, .io_write = fz_io_write,
-    .read_cr = fz_read_cr, .write_cr = fz_write_cr,
+    .read = fz_read,
+    .write = fz_write,
+    .cmpxchg = fz_cmpxchg,
+    .io_read = fz_io_read,
+    .io_write = fz_io_write,
+    .read_cr = fz_read_cr,
+    .write_cr = fz_write_cr,
 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const enum insn_mode modes[] = { INSN_MODE_16, INSN_MODE_32, INSN_MODE_64, INSN_MODE_64 };
+    static const enum insn_mode modes[] = {INSN_MODE_16, INSN_MODE_32, INSN_MODE_64, INSN_MODE_64};
     struct x86_regs regs, before;
-    struct insn_ctx ctx = { .regs = &regs, .ops = &ops, .rep_limit = 8 };
+    struct insn_ctx ctx = {.regs = &regs, .ops = &ops, .rep_limit = 8};
     enum insn_decode_result result;
     struct insn in;
 
@@ -78,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     ctx.protected_mode = ctx.mode == INSN_MODE_64 || (data[0] & 4);
     ctx.cpl = (data[0] >> 3) & 3;
     for (unsigned i = 0; i < X86_SEG_COUNT; i++) {
-        ctx.seg[i] = (struct x86_seg){ .limit = 0xffffffffu >> (data[0] & 16), .attr = (uint16_t)(data[1] | 0x90), .base = data[1] };
+        ctx.seg[i] = (struct x86_seg){
+            .limit = 0xffffffffu >> (data[0] & 16), .attr = (uint16_t)(data[1] | 0x90), .base = data[1]};
     }
     data += 2;
     size -= 2;

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Random register traffic, interrupts and time: nothing impossible enters the state, and save then load keeps it. */
+/*
+ * Random register traffic, interrupts and time: nothing impossible enters the state, and save then load
+ * keeps it.
+ */
 #include <stdlib.h>
 #include <string.h>
 #include <model/x86/vlapic/vlapic.h>
@@ -21,14 +24,15 @@ static void check(struct vlapic *vl, const struct vlapic_clock *clock)
     if (!vlapic_load_hw(&copy, &hw) || !vlapic_load_regs(&copy, &regs, clock)) {
         abort();
     }
-    if (vlapic_next_vector(vl, &a) != vlapic_next_vector(&copy, &b) || a != b || vlapic_ppr(vl) != vlapic_ppr(&copy)) {
+    if (vlapic_next_vector(vl, &a) != vlapic_next_vector(&copy, &b) || a != b ||
+        vlapic_ppr(vl) != vlapic_ppr(&copy)) {
         abort();
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct vlapic_clock clock = { .now_ns = 1000, .tsc_khz = 2500000 };
+    struct vlapic_clock clock = {.now_ns = 1000, .tsc_khz = 2500000};
     enum vlapic_delivery mode;
     struct vlapic_effect fx;
     struct vlapic vl;
@@ -41,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint32_t val;
 
         memcpy(&val, data + 4, 4);
-        fx = (struct vlapic_effect){ 0 };
+        fx = (struct vlapic_effect){0};
         switch (data[0] % 9) {
         case 0:
             vlapic_mmio_write(&vl, offset & 0x3f0, 4, val, &clock, &fx);

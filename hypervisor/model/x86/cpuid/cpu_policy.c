@@ -74,7 +74,8 @@ void cpu_policy_from_host(struct cpu_policy *p, cpuid_read_fn read, void *arg)
     if (last >= 0xd) {
         p->xstate[0] = read(arg, 0xd, 0);
         p->xstate[1] = read(arg, 0xd, 1);
-        components = ((uint64_t)p->xstate[0].d << 32 | p->xstate[0].a) | ((uint64_t)p->xstate[1].d << 32 | p->xstate[1].c);
+        components = ((uint64_t)p->xstate[0].d << 32 | p->xstate[0].a) |
+                     ((uint64_t)p->xstate[1].d << 32 | p->xstate[1].c);
         for (unsigned i = 2; i < CPU_POLICY_XSTATE; i++) {
             if ((components >> i) & 1) {
                 p->xstate[i] = read(arg, 0xd, i);
@@ -190,12 +191,13 @@ struct emitter {
 
 static int emit_one(const struct emitter *e, uint32_t leaf, uint32_t subleaf, const struct cpuid_regs *r)
 {
-    xen_cpuid_leaf_t out = { .leaf = leaf, .subleaf = subleaf, .a = r->a, .b = r->b, .c = r->c, .d = r->d };
+    xen_cpuid_leaf_t out = {.leaf = leaf, .subleaf = subleaf, .a = r->a, .b = r->b, .c = r->c, .d = r->d};
 
     return e->emit(e->arg, &out);
 }
 
-static int emit_subleaves(const struct emitter *e, const struct cpu_policy *p, uint32_t leaf, const struct cpuid_regs *array, unsigned count)
+static int emit_subleaves(const struct emitter *e, const struct cpu_policy *p, uint32_t leaf,
+                          const struct cpuid_regs *array, unsigned count)
 {
     uint64_t components = cpu_policy_xcr0(p) | 3;
     int rc = 0;
@@ -212,22 +214,24 @@ static int emit_subleaves(const struct emitter *e, const struct cpu_policy *p, u
     return rc;
 }
 
-int cpu_policy_each_leaf(const struct cpu_policy *p, int (*emit)(void *arg, const xen_cpuid_leaf_t *leaf), void *arg)
+int cpu_policy_each_leaf(const struct cpu_policy *p, int (*emit)(void *arg, const xen_cpuid_leaf_t *leaf),
+                         void *arg)
 {
-    const struct emitter e = { emit, arg };
+    const struct emitter e = {emit, arg};
     unsigned count, last = MIN_T(uint32_t, p->basic[0].a, CPU_POLICY_BASIC - 1);
     int rc = 0;
 
     for (uint32_t leaf = 0; leaf <= last && rc == 0; leaf++) {
         const struct cpuid_regs *array = subleaves((struct cpu_policy *)p, leaf, &count);
 
-        rc = array ? emit_subleaves(&e, p, leaf, array, count) : emit_one(&e, leaf, XEN_CPUID_NO_SUBLEAF, &p->basic[leaf]);
+        rc = array ? emit_subleaves(&e, p, leaf, array, count)
+                   : emit_one(&e, leaf, XEN_CPUID_NO_SUBLEAF, &p->basic[leaf]);
     }
     if (rc == 0) {
-        rc = emit_one(&e, HV, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->hv_limit });
+        rc = emit_one(&e, HV, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){.a = p->hv_limit});
     }
     if (rc == 0) {
-        rc = emit_one(&e, HV + 0x100, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){ .a = p->hv2_limit });
+        rc = emit_one(&e, HV + 0x100, XEN_CPUID_NO_SUBLEAF, &(struct cpuid_regs){.a = p->hv2_limit});
     }
     last = p->extd[0].a >= EXTD ? MIN_T(uint32_t, p->extd[0].a - EXTD, CPU_POLICY_EXTD - 1) : 0;
     for (uint32_t i = 0; i <= last && rc == 0; i++) {
@@ -236,11 +240,12 @@ int cpu_policy_each_leaf(const struct cpu_policy *p, int (*emit)(void *arg, cons
     return rc;
 }
 
-int cpu_policy_each_msr(const struct cpu_policy *p, int (*emit)(void *arg, const xen_msr_entry_t *msr), void *arg)
+int cpu_policy_each_msr(const struct cpu_policy *p, int (*emit)(void *arg, const xen_msr_entry_t *msr),
+                        void *arg)
 {
     const xen_msr_entry_t msrs[CPU_POLICY_MAX_MSRS] = {
-        { .idx = MSR_PLATFORM_INFO, .val = p->platform_info },
-        { .idx = MSR_ARCH_CAPABILITIES, .val = p->arch_caps },
+        {.idx = MSR_PLATFORM_INFO, .val = p->platform_info},
+        {.idx = MSR_ARCH_CAPABILITIES, .val = p->arch_caps},
     };
     int rc = 0;
 
@@ -280,7 +285,7 @@ static int fill_msr(void *arg, const xen_msr_entry_t *msr)
 
 int cpu_policy_to_leaves(const struct cpu_policy *p, xen_cpuid_leaf_t *leaves, uint32_t *nr)
 {
-    struct filler f = { .leaves = leaves, .room = *nr };
+    struct filler f = {.leaves = leaves, .room = *nr};
     int rc = cpu_policy_each_leaf(p, fill_leaf, &f);
 
     *nr = f.used;
@@ -289,7 +294,7 @@ int cpu_policy_to_leaves(const struct cpu_policy *p, xen_cpuid_leaf_t *leaves, u
 
 int cpu_policy_to_msrs(const struct cpu_policy *p, xen_msr_entry_t *msrs, uint32_t *nr)
 {
-    struct filler f = { .msrs = msrs, .room = *nr };
+    struct filler f = {.msrs = msrs, .room = *nr};
     int rc = cpu_policy_each_msr(p, fill_msr, &f);
 
     *nr = f.used;
@@ -301,7 +306,7 @@ int cpu_policy_set_leaf(struct cpu_policy *p, const xen_cpuid_leaf_t *leaf)
     struct cpuid_regs *to = slot(p, leaf->leaf, leaf->subleaf);
 
     if (to) {
-        *to = (struct cpuid_regs){ leaf->a, leaf->b, leaf->c, leaf->d };
+        *to = (struct cpuid_regs){leaf->a, leaf->b, leaf->c, leaf->d};
         return 0;
     }
     if (leaf->subleaf == XEN_CPUID_NO_SUBLEAF && (leaf->leaf & ~0x100u) == HV) {

@@ -14,11 +14,12 @@
 
 static struct cpuid_regs time_leaf(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t subleaf)
 {
-    struct cpuid_regs r = { 0 };
+    struct cpuid_regs r = {0};
 
     switch (subleaf) {
     case 0:
-        r.a = (v->tsc.emulated ? 1 : 0) | (v->tsc.host_reliable ? 2 : 0) | (cpu_policy_has(p, XEN_X86_FEATURE_RDTSCP) ? 4 : 0);
+        r.a = (v->tsc.emulated ? 1 : 0) | (v->tsc.host_reliable ? 2 : 0) |
+              (cpu_policy_has(p, XEN_X86_FEATURE_RDTSCP) ? 4 : 0);
         r.b = v->tsc.mode;
         r.c = v->tsc.khz;
         r.d = v->tsc.incarnation;
@@ -38,10 +39,11 @@ static struct cpuid_regs time_leaf(const struct cpu_policy *p, const struct cpui
     return r;
 }
 
-static struct cpuid_regs hypervisor_leaf(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t n, uint32_t subleaf)
+static struct cpuid_regs hypervisor_leaf(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t n,
+                                         uint32_t subleaf)
 {
     uint32_t limit = p->hv_limit & 0xff;
-    struct cpuid_regs r = { 0 };
+    struct cpuid_regs r = {0};
 
     if (limit < 2 || limit > XEN_CPUID_MAX_NUM_LEAVES) {
         limit = XEN_CPUID_MAX_NUM_LEAVES;
@@ -51,7 +53,8 @@ static struct cpuid_regs hypervisor_leaf(const struct cpu_policy *p, const struc
     }
     switch (n) {
     case 0:
-        r = (struct cpuid_regs){ HV + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX, XEN_CPUID_SIGNATURE_EDX };
+        r = (struct cpuid_regs){HV + limit, XEN_CPUID_SIGNATURE_EBX, XEN_CPUID_SIGNATURE_ECX,
+                                XEN_CPUID_SIGNATURE_EDX};
         break;
     case 1:
         r.a = ZENDO_XEN_MAJOR << 16 | ZENDO_XEN_MINOR;
@@ -99,9 +102,10 @@ static struct cpuid_regs xstate_leaf(const struct cpu_policy *p, const struct cp
     return r;
 }
 
-static struct cpuid_regs basic_leaf(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t leaf, uint32_t subleaf)
+static struct cpuid_regs basic_leaf(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t leaf,
+                                    uint32_t subleaf)
 {
-    struct cpuid_regs r = { 0 };
+    struct cpuid_regs r = {0};
 
     switch (leaf) {
     case 1:
@@ -153,7 +157,8 @@ static struct cpuid_regs extended_leaf(const struct cpu_policy *p, const struct 
     return r;
 }
 
-struct cpuid_regs cpuid_query(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t leaf, uint32_t subleaf)
+struct cpuid_regs cpuid_query(const struct cpu_policy *p, const struct cpuid_vcpu *v, uint32_t leaf,
+                              uint32_t subleaf)
 {
     if (leaf < CPU_POLICY_BASIC && leaf <= p->basic[0].a) {
         return basic_leaf(p, v, leaf, subleaf);
@@ -164,5 +169,5 @@ struct cpuid_regs cpuid_query(const struct cpu_policy *p, const struct cpuid_vcp
     if (leaf >= HV && leaf - HV < 0x100) {
         return hypervisor_leaf(p, v, leaf - HV, subleaf);
     }
-    return (struct cpuid_regs){ 0 };
+    return (struct cpuid_regs){0};
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86 instructions: a decoder that knows the length of everything, and an executor for the few that a hypervisor
- * must carry out itself. AMD APM volume 3; opcode maps in its appendix A.
+ * x86 instructions: a decoder that knows the length of everything, and an executor for the few that a
+ * hypervisor must carry out itself. AMD APM volume 3; opcode maps in its appendix A.
  *
  * Use: insn_decode() (or insn_fetch(), which reads the bytes through the context), then insn_execute(). The
- * executor touches the world only through struct insn_ops; registers change only when it succeeds (a repeated string
- * instruction keeps the iterations that it finished, as on hardware). Nothing here takes a lock or keeps state.
+ * executor touches the world only through struct insn_ops; registers change only when it succeeds (a
+ * repeated string instruction keeps the iterations that it finished, as on hardware). Nothing here takes a
+ * lock or keeps state.
  */
 #ifndef MODEL_X86_INSN_INSN_H
 #define MODEL_X86_INSN_INSN_H
@@ -42,31 +43,32 @@ enum insn_vex { INSN_LEGACY, INSN_VEX, INSN_EVEX, INSN_XOP };
 
 struct insn {
     uint8_t length;
-    uint8_t mode;          /* enum insn_mode */
-    uint8_t opsize;        /* 2, 4 or 8 bytes; 64-bit default sizes of stack instructions not applied */
-    uint8_t addrsize;      /* 2, 4 or 8 bytes */
-    uint8_t rep;           /* 0, 0xf2 or 0xf3: the last one */
-    uint8_t seg;           /* enum x86_seg_id of the override or X86_SEG_NONE */
-    uint8_t rex;           /* the effective REX byte, or 0 */
-    uint8_t vex;           /* enum insn_vex */
-    uint8_t map;           /* enum insn_map */
-    uint8_t opcode;        /* the last opcode byte */
+    uint8_t mode;     /* enum insn_mode */
+    uint8_t opsize;   /* 2, 4 or 8 bytes; 64-bit default sizes of stack instructions not applied */
+    uint8_t addrsize; /* 2, 4 or 8 bytes */
+    uint8_t rep;      /* 0, 0xf2 or 0xf3: the last one */
+    uint8_t seg;      /* enum x86_seg_id of the override or X86_SEG_NONE */
+    uint8_t rex;      /* the effective REX byte, or 0 */
+    uint8_t vex;      /* enum insn_vex */
+    uint8_t map;      /* enum insn_map */
+    uint8_t opcode;   /* the last opcode byte */
     uint8_t modrm;
-    uint8_t mod;           /* mod field; 3 for register operands */
-    uint8_t reg;           /* with REX.R */
-    uint8_t rm;            /* with REX.B */
-    uint8_t base, index;   /* register numbers or INSN_NO_REG */
-    uint8_t scale;         /* shift, 0..3 */
+    uint8_t mod;         /* mod field; 3 for register operands */
+    uint8_t reg;         /* with REX.R */
+    uint8_t rm;          /* with REX.B */
+    uint8_t base, index; /* register numbers or INSN_NO_REG */
+    uint8_t scale;       /* shift, 0..3 */
     bool lock, opsize_prefix, has_modrm;
     bool rip_relative;
-    int64_t disp;          /* sign-extended; the absolute address of A0..A3 */
-    int64_t imm;           /* sign-extended as the instruction does it */
-    uint16_t imm2;         /* second immediate of ENTER, EXTRQ, INSERTQ; the selector of far pointers */
+    int64_t disp;  /* sign-extended; the absolute address of A0..A3 */
+    int64_t imm;   /* sign-extended as the instruction does it */
+    uint16_t imm2; /* second immediate of ENTER, EXTRQ, INSERTQ; the selector of far pointers */
 };
 
 /*
- * Decode one instruction from @bytes, of which @n may be read (more than 15 are never looked at). @out is complete
- * only for INSN_OK. Encodings that are undefined inside a known map are not all refused: the length is what is right.
+ * Decode one instruction from @bytes, of which @n may be read (more than 15 are never looked at). @out is
+ * complete only for INSN_OK. Encodings that are undefined inside a known map are not all refused: the length
+ * is what is right.
  */
 enum insn_decode_result insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out);
 
@@ -76,7 +78,8 @@ unsigned insn_forced_prefix(const uint8_t *bytes, unsigned n);
 /* --- execution ---------------------------------------------------------------------------------- */
 
 enum insn_status {
-    INSN_DONE,         /* registers and RIP are updated; RIP stays put while a repeated instruction has iterations left */
+    /* registers and RIP are updated; RIP stays put while a repeated instruction has iterations left */
+    INSN_DONE,
     INSN_EXCEPTION,    /* ctx->fault says which */
     INSN_RETRY,        /* a callback asked to come back later; nothing else happened */
     INSN_UNHANDLEABLE, /* not an instruction (or not an operand) that this executor does */
@@ -95,17 +98,21 @@ enum insn_access { INSN_READ, INSN_READ_TO_WRITE, INSN_WRITE };
 struct insn_ctx;
 
 /*
- * Callbacks answer INSN_DONE, or INSN_EXCEPTION after insn_raise(), or INSN_RETRY, INSN_UNHANDLEABLE. Addresses are linear,
- * canonical and checked against segments; they may cross a page. Absent ones make their instructions unhandleable,
- * except @cmpxchg: without it a locked update is a read and a write.
+ * Callbacks answer INSN_DONE, or INSN_EXCEPTION after insn_raise(), or INSN_RETRY, INSN_UNHANDLEABLE.
+ * Addresses are linear, canonical and checked against segments; they may cross a page. Absent ones make
+ * their instructions unhandleable, except @cmpxchg: without it a locked update is a read and a write.
  */
 struct insn_ops {
-    enum insn_status (*fetch)(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size, unsigned *got);
-    enum insn_status (*read)(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size, enum insn_access how);
+    enum insn_status (*fetch)(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size,
+                              unsigned *got);
+    enum insn_status (*read)(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size,
+                             enum insn_access how);
     enum insn_status (*write)(struct insn_ctx *ctx, uint64_t linear, const void *buf, unsigned size);
     /* Store *new if memory holds *old; in any case leave what memory held in *old. size 1, 2, 4, 8 or 16. */
-    enum insn_status (*cmpxchg)(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new, unsigned size);
-    enum insn_status (*io_allowed)(struct insn_ctx *ctx, uint16_t port, unsigned size); /* absent: IOPL decides */
+    enum insn_status (*cmpxchg)(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new,
+                                unsigned size);
+    /* Absent: IOPL decides. */
+    enum insn_status (*io_allowed)(struct insn_ctx *ctx, uint16_t port, unsigned size);
     enum insn_status (*io_read)(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t *val);
     enum insn_status (*io_write)(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t val);
     enum insn_status (*read_cr)(struct insn_ctx *ctx, unsigned cr, uint64_t *val);
@@ -115,11 +122,13 @@ struct insn_ops {
     enum insn_status (*read_msr)(struct insn_ctx *ctx, uint32_t msr, uint64_t *val);
     enum insn_status (*write_msr)(struct insn_ctx *ctx, uint32_t msr, uint64_t val);
     enum insn_status (*cpuid)(struct insn_ctx *ctx, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
-    enum insn_status (*rdtsc)(struct insn_ctx *ctx, uint64_t *tsc, uint32_t *aux); /* aux NULL: RDTSC, else RDTSCP */
+    /* @aux is NULL for RDTSC, not for RDTSCP. */
+    enum insn_status (*rdtsc)(struct insn_ctx *ctx, uint64_t *tsc, uint32_t *aux);
     enum insn_status (*rdpmc)(struct insn_ctx *ctx, uint32_t counter, uint64_t *val);
     enum insn_status (*xgetbv)(struct insn_ctx *ctx, uint32_t xcr, uint64_t *val);
     enum insn_status (*xsetbv)(struct insn_ctx *ctx, uint32_t xcr, uint64_t val);
-    enum insn_status (*set_if)(struct insn_ctx *ctx, bool on); /* CLI, STI; RFLAGS is left to the callback's owner */
+    /* CLI, STI. The executor does not change RFLAGS for them: what IF means is the callback's business. */
+    enum insn_status (*set_if)(struct insn_ctx *ctx, bool on);
     enum insn_status (*hlt)(struct insn_ctx *ctx);
     enum insn_status (*invlpg)(struct insn_ctx *ctx, uint64_t linear);
     enum insn_status (*wbinvd)(struct insn_ctx *ctx); /* WBINVD and INVD */
@@ -132,8 +141,8 @@ struct insn_ctx {
     uint8_t cpl, iopl;   /* as the guest believes them to be */
     struct x86_seg seg[X86_SEG_COUNT];
     const struct insn_ops *ops;
-    void *opaque;           /* the callbacks' own */
-    unsigned rep_limit;     /* iterations a call may do of a repeated instruction; 0 means 1 */
+    void *opaque;       /* the callbacks' own */
+    unsigned rep_limit; /* iterations a call may do of a repeated instruction; 0 means 1 */
     struct insn_fault fault;
 };
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Integer arithmetic and its flags, from the definitions in AMD APM volume 3 (each instruction's rFLAGS table). */
+/*
+ * Integer arithmetic and its flags, from the definitions in AMD APM volume 3 (each instruction's rFLAGS
+ * table).
+ */
 #include <model/x86/insn/insn_internal.h>
 
 static uint64_t result_flags(uint64_t result, unsigned size)
@@ -24,7 +27,8 @@ static uint64_t carry_flags(uint64_t carries, unsigned size)
     unsigned top = 8 * size - 1;
     uint64_t cf = (carries >> top) & 1, into_top = (carries >> (top - 1)) & 1;
 
-    return (cf ? X86_FLAGS_CF : 0) | (((carries >> 3) & 1) ? X86_FLAGS_AF : 0) | (cf != into_top ? X86_FLAGS_OF : 0);
+    return (cf ? X86_FLAGS_CF : 0) | (((carries >> 3) & 1) ? X86_FLAGS_AF : 0) |
+           (cf != into_top ? X86_FLAGS_OF : 0);
 }
 
 static uint64_t add(uint64_t a, uint64_t b, uint64_t carry, unsigned size, uint64_t *flags)
@@ -51,7 +55,8 @@ static uint64_t logic(uint64_t result, unsigned size, uint64_t *flags)
 
 uint64_t insn_alu(enum alu_op op, uint64_t dst, uint64_t src, unsigned size, uint64_t *flags)
 {
-    uint64_t mask = insn_mask(size), carry = *flags & X86_FLAGS_CF, changed = X86_FLAGS_ARITH, f = 0, result = 0;
+    uint64_t mask = insn_mask(size), carry = *flags & X86_FLAGS_CF, changed = X86_FLAGS_ARITH, f = 0,
+             result = 0;
 
     dst &= mask;
     src &= mask;

@@ -9,54 +9,58 @@
 
 /* Attributes: what follows the opcode. */
 enum {
-    I0,      /* no immediate */
-    IB,      /* one byte, sign-extended */
-    IW,      /* two bytes */
-    IZ,      /* operand size, at most four bytes, sign-extended */
-    IV,      /* full operand size: MOV r, imm */
-    IWB,     /* two bytes and one: ENTER */
-    OFS,     /* absolute offset of address size */
-    FAR,     /* offset of operand size and a selector */
-    GB, GZ,  /* group F6, F7: immediate only for TEST */
+    I0,  /* no immediate */
+    IB,  /* one byte, sign-extended */
+    IW,  /* two bytes */
+    IZ,  /* operand size, at most four bytes, sign-extended */
+    IV,  /* full operand size: MOV r, imm */
+    IWB, /* two bytes and one: ENTER */
+    OFS, /* absolute offset of address size */
+    FAR, /* offset of operand size and a selector */
+    GB,
+    GZ, /* group F6, F7: immediate only for TEST */
     KIND = 0x0f,
     M = 0x10,   /* ModRM */
     N64 = 0x20, /* not in 64-bit mode */
     BAD = 0x40, /* undefined */
 };
 
-#define ROW8(a) a, a, a, a, a, a, a, a
+#define ROW8(a)         a, a, a, a, a, a, a, a
 #define ALU(seg_or_bad) M, M, M, M, IB, IZ, seg_or_bad, seg_or_bad
 
 static const uint8_t map_1[256] = {
-    ALU(N64), ALU(N64), ALU(N64), ALU(N64), ALU(N64), ALU(N64), ALU(N64), ALU(N64),
-    ROW8(I0), ROW8(I0), /* 40: INC/DEC, or REX */
-    ROW8(I0), ROW8(I0), /* 50: PUSH/POP */
-    N64, N64, M | N64, M, I0, I0, I0, I0, IZ, M | IZ, IB, M | IB, I0, I0, I0, I0,
-    ROW8(IB), ROW8(IB), /* 70: Jcc */
-    M | IB, M | IZ, M | IB | N64, M | IB, M, M, M, M, ROW8(M),
-    ROW8(I0), I0, I0, FAR | N64, I0, I0, I0, I0, I0,
-    OFS, OFS, OFS, OFS, I0, I0, I0, I0, IB, IZ, I0, I0, I0, I0, I0, I0,
-    ROW8(IB), ROW8(IV),
-    M | IB, M | IB, IW, I0, M | N64, M | N64, M | IB, M | IZ, IWB, I0, IW, I0, I0, IB, N64, I0,
-    M, M, M, M, IB | N64, IB | N64, N64, I0, ROW8(M),
-    ROW8(IB), IZ, IZ, FAR | N64, IB, I0, I0, I0, I0,
-    I0, I0, I0, I0, I0, I0, M | GB, M | GZ, I0, I0, I0, I0, I0, I0, M, M,
+    ALU(N64),  ALU(N64), ALU(N64),     ALU(N64), ALU(N64),  ALU(N64), ALU(N64), ALU(N64),
+    ROW8(I0),  ROW8(I0), /* 40: INC/DEC, or REX */
+    ROW8(I0),  ROW8(I0), /* 50: PUSH/POP */
+    N64,       N64,      M | N64,      M,        I0,        I0,       I0,       I0,
+    IZ,        M | IZ,   IB,           M | IB,   I0,        I0,       I0,       I0,
+    ROW8(IB),  ROW8(IB), /* 70: Jcc */
+    M | IB,    M | IZ,   M | IB | N64, M | IB,   M,         M,        M,        M,
+    ROW8(M),   ROW8(I0), I0,           I0,       FAR | N64, I0,       I0,       I0,
+    I0,        I0,       OFS,          OFS,      OFS,       OFS,      I0,       I0,
+    I0,        I0,       IB,           IZ,       I0,        I0,       I0,       I0,
+    I0,        I0,       ROW8(IB),     ROW8(IV), M | IB,    M | IB,   IW,       I0,
+    M | N64,   M | N64,  M | IB,       M | IZ,   IWB,       I0,       IW,       I0,
+    I0,        IB,       N64,          I0,       M,         M,        M,        M,
+    IB | N64,  IB | N64, N64,          I0,       ROW8(M),   ROW8(IB), IZ,       IZ,
+    FAR | N64, IB,       I0,           I0,       I0,        I0,       I0,       I0,
+    I0,        I0,       I0,           I0,       M | GB,    M | GZ,   I0,       I0,
+    I0,        I0,       I0,           I0,       M,         M,
 };
 
 static const uint8_t map_0f[256] = {
-    M, M, M, M, BAD, I0, I0, I0, I0, I0, BAD, I0, BAD, M, I0, M | IB, /* 0F 0F: 3DNow!, opcode at the end */
-    ROW8(M), ROW8(M),
-    M, M, M, M, BAD, BAD, BAD, BAD, ROW8(M),
-    I0, I0, I0, I0, I0, I0, BAD, I0, BAD, BAD, BAD, BAD, BAD, BAD, BAD, BAD,
-    ROW8(M), ROW8(M), /* 40: CMOVcc */
+    M,       M,       M,       M,       BAD,     I0,     I0,     I0,     I0,       I0,       BAD,     I0,
+    BAD,     M,       I0,      M | IB, /* 0F 0F: 3DNow!, opcode at the end */
+    ROW8(M), ROW8(M), M,       M,       M,       M,      BAD,    BAD,    BAD,      BAD,      ROW8(M), I0,
+    I0,      I0,      I0,      I0,      I0,      BAD,    I0,     BAD,    BAD,      BAD,      BAD,     BAD,
+    BAD,     BAD,     BAD,     ROW8(M), ROW8(M), /* 40: CMOVcc */
+    ROW8(M), ROW8(M), ROW8(M), ROW8(M), M | IB,  M | IB, M | IB, M | IB, M,        M,        M,       I0,
+    M,       M,       BAD,     BAD,     M,       M,      M,      M,      ROW8(IZ), ROW8(IZ), /* 80: Jcc */
+    ROW8(M), ROW8(M),                                                                        /* 90: SETcc */
+    I0,      I0,      I0,      M,       M | IB,  M,      BAD,    BAD,    I0,       I0,       I0,      M,
+    M | IB,  M,       M,       M,       ROW8(M), M,      M,      M | IB, M,        M,        M,       M,
+    M,       M,       M,       M | IB,  M,       M | IB, M | IB, M | IB, M,        ROW8(I0), ROW8(M), ROW8(M),
     ROW8(M), ROW8(M), ROW8(M), ROW8(M),
-    M | IB, M | IB, M | IB, M | IB, M, M, M, I0, M, M, BAD, BAD, M, M, M, M,
-    ROW8(IZ), ROW8(IZ), /* 80: Jcc */
-    ROW8(M), ROW8(M),   /* 90: SETcc */
-    I0, I0, I0, M, M | IB, M, BAD, BAD, I0, I0, I0, M, M | IB, M, M, M,
-    ROW8(M), M, M, M | IB, M, M, M, M, M,
-    M, M, M | IB, M, M | IB, M | IB, M | IB, M, ROW8(I0),
-    ROW8(M), ROW8(M), ROW8(M), ROW8(M), ROW8(M), ROW8(M),
 };
 
 struct cursor {
@@ -181,8 +185,8 @@ static void decode_sib(struct cursor *c, struct insn *in)
 
 static void decode_memory_16(struct cursor *c, struct insn *in)
 {
-    static const uint8_t bases[8] = { 3, 3, 5, 5, 6, 7, 5, 3 };
-    static const uint8_t indices[8] = { 6, 7, 6, 7, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG };
+    static const uint8_t bases[8] = {3, 3, 5, 5, 6, 7, 5, 3};
+    static const uint8_t indices[8] = {6, 7, 6, 7, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG, INSN_NO_REG};
     unsigned rm = in->modrm & 7;
 
     in->base = bases[rm];
@@ -272,7 +276,7 @@ static void extended_rex(struct insn *in, uint8_t rxb, uint8_t w)
 
 static void decode_vex(struct cursor *c, struct insn *in, uint8_t first)
 {
-    static const uint8_t implied[4] = { 0, 0x66, 0xf3, 0xf2 };
+    static const uint8_t implied[4] = {0, 0x66, 0xf3, 0xf2};
     unsigned map = 1, kind = I0;
     uint8_t p0 = next8(c), p1;
 
@@ -377,11 +381,11 @@ static void decode_0f(struct cursor *c, struct insn *in)
 
 enum insn_decode_result insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out)
 {
-    struct cursor c = { .bytes = bytes, .n = n, .result = INSN_OK };
+    struct cursor c = {.bytes = bytes, .n = n, .result = INSN_OK};
     unsigned attr;
     uint8_t b;
 
-    *out = (struct insn){ .mode = mode, .seg = X86_SEG_NONE, .base = INSN_NO_REG, .index = INSN_NO_REG };
+    *out = (struct insn){.mode = mode, .seg = X86_SEG_NONE, .base = INSN_NO_REG, .index = INSN_NO_REG};
     b = decode_prefixes(&c, out);
     if (c.result != INSN_OK) {
         return c.result;
@@ -409,7 +413,7 @@ enum insn_decode_result insn_decode(const uint8_t *bytes, unsigned n, enum insn_
 
 unsigned insn_forced_prefix(const uint8_t *bytes, unsigned n)
 {
-    static const uint8_t prefix[5] = { 0x0f, 0x0b, 'x', 'e', 'n' };
+    static const uint8_t prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};
 
     for (unsigned i = 0; i < sizeof(prefix); i++) {
         if (i >= n || bytes[i] != prefix[i]) {

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Registers, effective addresses, segment and canonical checks, and memory operands. AMD APM volume 1, 2.2; volume 2, 4. */
+/*
+ * Registers, effective addresses, segment and canonical checks, and memory operands. AMD APM volume 1, 2.2;
+ * volume 2, 4.
+ */
 #include <model/x86/insn/insn_internal.h>
 
 uint64_t *insn_gpr(struct x86_regs *r, unsigned number)
@@ -101,7 +104,8 @@ static bool is_canonical(uint64_t addr)
     return (uint64_t)((int64_t)(addr << 16) >> 16) == addr;
 }
 
-enum insn_status insn_linear(struct exec *x, enum x86_seg_id seg, uint64_t offset, unsigned size, bool write, uint64_t *linear)
+enum insn_status insn_linear(struct exec *x, enum x86_seg_id seg, uint64_t offset, unsigned size, bool write,
+                             uint64_t *linear)
 {
     const struct insn_ctx *ctx = x->ctx;
     const struct x86_seg *s = &ctx->seg[seg];
@@ -117,7 +121,8 @@ enum insn_status insn_linear(struct exec *x, enum x86_seg_id seg, uint64_t offse
     return ok ? INSN_DONE : insn_raise(x->ctx, seg == X86_SEG_SS ? X86_VEC_SS : X86_VEC_GP, 0);
 }
 
-enum insn_status insn_mem_read(struct exec *x, uint64_t linear, unsigned size, enum insn_access how, uint64_t *val)
+enum insn_status insn_mem_read(struct exec *x, uint64_t linear, unsigned size, enum insn_access how,
+                               uint64_t *val)
 {
     *val = 0; /* little-endian: short reads fill the low bytes */
     return x->ctx->ops->read ? x->ctx->ops->read(x->ctx, linear, val, size, how) : INSN_UNHANDLEABLE;
@@ -130,11 +135,13 @@ enum insn_status insn_mem_write(struct exec *x, uint64_t linear, unsigned size, 
 
 enum insn_status insn_rm(struct exec *x, unsigned size, bool write, struct rm_operand *op)
 {
-    *op = (struct rm_operand){ .mem = x->in->mod != 3, .size = (uint8_t)size };
-    return op->mem ? insn_linear(x, insn_segment(x->in), insn_offset(x), size, write, &op->linear) : INSN_DONE;
+    *op = (struct rm_operand){.mem = x->in->mod != 3, .size = (uint8_t)size};
+    return op->mem ? insn_linear(x, insn_segment(x->in), insn_offset(x), size, write, &op->linear)
+                   : INSN_DONE;
 }
 
-enum insn_status insn_rm_read(struct exec *x, const struct rm_operand *op, enum insn_access how, uint64_t *val)
+enum insn_status insn_rm_read(struct exec *x, const struct rm_operand *op, enum insn_access how,
+                              uint64_t *val)
 {
     if (op->mem) {
         return insn_mem_read(x, op->linear, op->size, how, val);
@@ -152,8 +159,8 @@ enum insn_status insn_rm_write(struct exec *x, const struct rm_operand *op, uint
     return INSN_DONE;
 }
 
-enum insn_status insn_rm_update(struct exec *x, const struct rm_operand *op, bool locked, uint64_t *old, uint64_t new,
-                                bool *raced)
+enum insn_status insn_rm_update(struct exec *x, const struct rm_operand *op, bool locked, uint64_t *old,
+                                uint64_t new, bool *raced)
 {
     uint64_t seen = *old;
 

@@ -6,7 +6,8 @@ enum insn_status insn_raise(struct insn_ctx *ctx, uint8_t vector, uint32_t error
 {
     bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
 
-    ctx->fault = (struct insn_fault){ .vector = vector, .has_error = has_error, .error = has_error ? error : 0 };
+    ctx->fault =
+        (struct insn_fault){.vector = vector, .has_error = has_error, .error = has_error ? error : 0};
     return INSN_EXCEPTION;
 }
 
@@ -21,7 +22,8 @@ enum insn_status insn_fetch(struct insn_ctx *ctx, struct insn *out)
 {
     uint8_t bytes[INSN_MAX_LENGTH];
     unsigned got = 0, more;
-    uint64_t linear = ctx->mode == INSN_MODE_64 ? ctx->regs->rip : (uint32_t)(ctx->regs->rip + ctx->seg[X86_SEG_CS].base);
+    uint64_t linear =
+        ctx->mode == INSN_MODE_64 ? ctx->regs->rip : (uint32_t)(ctx->regs->rip + ctx->seg[X86_SEG_CS].base);
     enum insn_status status = INSN_UNHANDLEABLE;
 
     if (!ctx->ops->fetch) {
@@ -101,7 +103,7 @@ static bool lock_allowed(const struct insn *in)
 
 enum insn_status insn_execute(struct insn_ctx *ctx, const struct insn *in, unsigned sets)
 {
-    struct exec x = { .ctx = ctx, .in = in, .r = *ctx->regs };
+    struct exec x = {.ctx = ctx, .in = in, .r = *ctx->regs};
     enum insn_status status = INSN_UNHANDLEABLE;
     uint64_t next;
 
@@ -125,7 +127,9 @@ enum insn_status insn_execute(struct insn_ctx *ctx, const struct insn *in, unsig
     }
     if (!x.again) {
         next = x.r.rip + in->length;
-        x.r.rip = ctx->mode == INSN_MODE_64 ? next : ctx->mode == INSN_MODE_32 ? (uint32_t)next : (uint16_t)next;
+        x.r.rip = ctx->mode == INSN_MODE_64   ? next
+                  : ctx->mode == INSN_MODE_32 ? (uint32_t)next
+                                              : (uint16_t)next;
         x.r.rflags &= ~X86_FLAGS_RF;
     }
     *ctx->regs = x.r;

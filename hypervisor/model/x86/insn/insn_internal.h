@@ -17,12 +17,12 @@ struct exec {
 };
 
 /* Leave the calling function unless @call is done. */
-#define TRY(call)                         \
-    do {                                  \
-        enum insn_status try_ = (call);   \
-        if (try_ != INSN_DONE) {          \
-            return try_;                  \
-        }                                 \
+#define TRY(call)                       \
+    do {                                \
+        enum insn_status try_ = (call); \
+        if (try_ != INSN_DONE) {        \
+            return try_;                \
+        }                               \
     } while (0)
 
 static inline uint64_t insn_mask(unsigned size)
@@ -45,8 +45,10 @@ void insn_reg_write(struct exec *x, unsigned number, unsigned size, uint64_t val
 /* Addresses and memory (insn_ea.c). */
 uint64_t insn_offset(struct exec *x);
 enum x86_seg_id insn_segment(const struct insn *in);
-enum insn_status insn_linear(struct exec *x, enum x86_seg_id seg, uint64_t offset, unsigned size, bool write, uint64_t *linear);
-enum insn_status insn_mem_read(struct exec *x, uint64_t linear, unsigned size, enum insn_access how, uint64_t *val);
+enum insn_status insn_linear(struct exec *x, enum x86_seg_id seg, uint64_t offset, unsigned size, bool write,
+                             uint64_t *linear);
+enum insn_status insn_mem_read(struct exec *x, uint64_t linear, unsigned size, enum insn_access how,
+                               uint64_t *val);
 enum insn_status insn_mem_write(struct exec *x, uint64_t linear, unsigned size, uint64_t val);
 
 /* The r/m operand: a register, or memory at an address that was checked once. */
@@ -56,14 +58,34 @@ struct rm_operand {
     uint64_t linear;
 };
 enum insn_status insn_rm(struct exec *x, unsigned size, bool write, struct rm_operand *op);
-enum insn_status insn_rm_read(struct exec *x, const struct rm_operand *op, enum insn_access how, uint64_t *val);
+enum insn_status insn_rm_read(struct exec *x, const struct rm_operand *op, enum insn_access how,
+                              uint64_t *val);
 enum insn_status insn_rm_write(struct exec *x, const struct rm_operand *op, uint64_t val);
-/* Replace @old by @new: a compare-exchange when @locked; *raced says that memory held something else (now in *old). */
-enum insn_status insn_rm_update(struct exec *x, const struct rm_operand *op, bool locked, uint64_t *old, uint64_t new,
-                                bool *raced);
+/*
+ * Replace @old by @new: a compare-exchange when @locked; *raced says that memory held something else (now in
+ * *old).
+ */
+enum insn_status insn_rm_update(struct exec *x, const struct rm_operand *op, bool locked, uint64_t *old,
+                                uint64_t new, bool *raced);
 
-/* Arithmetic (insn_alu.c): the operations of groups 1, 3 and 4; each sets the six arithmetic flags in *flags. */
-enum alu_op { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP, ALU_INC, ALU_DEC, ALU_NOT, ALU_NEG };
+/*
+ * Arithmetic (insn_alu.c): the operations of groups 1, 3 and 4; each sets the six arithmetic flags in
+ * *flags.
+ */
+enum alu_op {
+    ALU_ADD,
+    ALU_OR,
+    ALU_ADC,
+    ALU_SBB,
+    ALU_AND,
+    ALU_SUB,
+    ALU_XOR,
+    ALU_CMP,
+    ALU_INC,
+    ALU_DEC,
+    ALU_NOT,
+    ALU_NEG
+};
 uint64_t insn_alu(enum alu_op op, uint64_t dst, uint64_t src, unsigned size, uint64_t *flags);
 
 /* Instruction families; INSN_UNHANDLEABLE says "not one of mine". */

@@ -2,7 +2,8 @@
 /*
  * Moves, arithmetic and locked updates with register and memory operands.
  *
- * One handler a shape (move, two-operand arithmetic, update, exchange ...); the opcode picks shape and operation.
+ * One handler a shape (move, two-operand arithmetic, update, exchange ...); the opcode picks shape and
+ * operation.
  */
 #include <model/x86/insn/insn_internal.h>
 
@@ -227,8 +228,8 @@ static enum insn_status compare_exchange(struct exec *x)
 static enum insn_status compare_exchange_pair(struct exec *x)
 {
     unsigned half = x->in->opsize == 8 ? 8 : 4;
-    uint64_t linear, old[2] = { 0, 0 }, new[2], seen[2];
-    uint64_t want[2] = { x->r.rax & insn_mask(half), x->r.rdx & insn_mask(half) };
+    uint64_t linear, old[2] = {0, 0}, new[2], seen[2];
+    uint64_t want[2] = {x->r.rax & insn_mask(half), x->r.rdx & insn_mask(half)};
     uint8_t raw[16], raw_new[16];
     bool equal;
 
@@ -240,8 +241,8 @@ static enum insn_status compare_exchange_pair(struct exec *x)
     TRY(insn_mem_read(x, linear + half, half, INSN_READ_TO_WRITE, &old[1]));
     for (unsigned i = 0; i < RACE_LIMIT; i++) {
         equal = old[0] == want[0] && old[1] == want[1];
-        new[0] = equal ? x->r.rbx & insn_mask(half) : old[0];
-        new[1] = equal ? x->r.rcx & insn_mask(half) : old[1];
+        new[0] = equal ? x->r.rbx &insn_mask(half) : old[0];
+        new[1] = equal ? x->r.rcx &insn_mask(half) : old[1];
         if (x->ctx->ops->cmpxchg) {
             for (unsigned b = 0; b < 2 * half; b++) {
                 raw[b] = (uint8_t)(old[b / half] >> (8 * (b % half)));
@@ -277,13 +278,16 @@ static enum insn_status bit_test(struct exec *x, unsigned op, bool immediate)
     const struct insn *in = x->in;
     unsigned size = in->opsize, bit;
     uint64_t number = immediate ? (uint64_t)in->imm & (8 * size - 1) : insn_reg_read(x, in->reg, size);
-    struct rm_operand rm = { .mem = in->mod != 3, .size = (uint8_t)size };
+    struct rm_operand rm = {.mem = in->mod != 3, .size = (uint8_t)size};
     uint64_t old, new;
     bool raced;
 
     bit = (unsigned)(number & (8 * size - 1));
     if (rm.mem) {
-        int64_t units = immediate ? 0 : (int64_t)insn_sign_extend(number, size) >> (size == 8 ? 6 : size == 4 ? 5 : 4);
+        int64_t units = immediate ? 0
+                                  : (int64_t)insn_sign_extend(number, size) >> (size == 8   ? 6
+                                                                                : size == 4 ? 5
+                                                                                            : 4);
         uint64_t offset = (insn_offset(x) + (uint64_t)units * size) & insn_mask(in->addrsize);
 
         TRY(insn_linear(x, insn_segment(in), offset, size, op != 0, &rm.linear));
@@ -378,7 +382,8 @@ static enum insn_status exec_map_1(struct exec *x)
     case 0x81:
     case 0x82:
     case 0x83:
-        return update_rm(x, (enum alu_op)(in->reg & 7), (uint64_t)in->imm, in->opcode == 0x82 ? 1 : operand_size(in));
+        return update_rm(x, (enum alu_op)(in->reg & 7), (uint64_t)in->imm,
+                         in->opcode == 0x82 ? 1 : operand_size(in));
     case 0x84:
     case 0x85:
         return test_rm(x, insn_reg_read(x, in->reg, operand_size(in)), operand_size(in));
@@ -451,5 +456,7 @@ static enum insn_status exec_map_0f(struct exec *x)
 
 enum insn_status insn_exec_memory(struct exec *x)
 {
-    return x->in->map == INSN_MAP_1 ? exec_map_1(x) : x->in->map == INSN_MAP_0F ? exec_map_0f(x) : INSN_UNHANDLEABLE;
+    return x->in->map == INSN_MAP_1    ? exec_map_1(x)
+           : x->in->map == INSN_MAP_0F ? exec_map_0f(x)
+                                       : INSN_UNHANDLEABLE;
 }

@@ -32,7 +32,8 @@ static enum insn_status mov_special(struct exec *x)
 {
     const struct insn *in = x->in;
     unsigned size = in->mode == INSN_MODE_64 ? 8 : 4;
-    unsigned number = in->reg | (in->lock && in->opcode != 0x21 && in->opcode != 0x23 ? 8 : 0); /* LOCK MOV CR0 is CR8 */
+    unsigned number =
+        in->reg | (in->lock && in->opcode != 0x21 && in->opcode != 0x23 ? 8 : 0); /* LOCK MOV CR0 is CR8 */
     bool debug = in->opcode & 1, write = in->opcode & 2;
     uint64_t val;
 

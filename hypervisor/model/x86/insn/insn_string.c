@@ -2,8 +2,8 @@
 /*
  * String instructions (MOVS, STOS, LODS, INS, OUTS) and single port accesses.
  *
- * A repeated one does at most ctx->rep_limit iterations a call and then returns with RIP where it was, which is a
- * state that hardware could also have been interrupted in. AMD APM volume 3, 1.2.6.
+ * A repeated one does at most ctx->rep_limit iterations a call and then returns with RIP where it was, which
+ * is a state that hardware could also have been interrupted in. AMD APM volume 3, 1.2.6.
  */
 #include <model/x86/insn/insn_internal.h>
 
@@ -12,7 +12,10 @@ static unsigned element_size(const struct insn *in)
     return (in->opcode & 1) ? in->opsize : 1;
 }
 
-/* Index registers and the counter have address size; a 32-bit one clears the upper half, a 16-bit one does not. */
+/*
+ * Index registers and the counter have address size; a 32-bit one clears the upper half, a 16-bit one does
+ * not.
+ */
 static void write_address_register(struct exec *x, unsigned number, uint64_t val)
 {
     uint64_t *reg = insn_gpr(&x->r, number), mask = insn_mask(x->in->addrsize);
@@ -139,7 +142,8 @@ static enum insn_status check_port(struct exec *x, uint16_t port, unsigned size)
     if (x->ctx->ops->io_allowed) {
         return x->ctx->ops->io_allowed(x->ctx, port, size);
     }
-    return !x->ctx->protected_mode || x->ctx->cpl <= x->ctx->iopl ? INSN_DONE : insn_raise(x->ctx, X86_VEC_GP, 0);
+    return !x->ctx->protected_mode || x->ctx->cpl <= x->ctx->iopl ? INSN_DONE
+                                                                  : insn_raise(x->ctx, X86_VEC_GP, 0);
 }
 
 static enum insn_status port_in(struct exec *x, uint16_t port, unsigned size, uint32_t *val)
@@ -152,7 +156,8 @@ static enum insn_status port_in(struct exec *x, uint16_t port, unsigned size, ui
 static enum insn_status port_out(struct exec *x, uint16_t port, unsigned size, uint32_t val)
 {
     TRY(check_port(x, port, size));
-    return x->ctx->ops->io_write ? x->ctx->ops->io_write(x->ctx, port, size, val & (uint32_t)insn_mask(size)) : INSN_UNHANDLEABLE;
+    return x->ctx->ops->io_write ? x->ctx->ops->io_write(x->ctx, port, size, val & (uint32_t)insn_mask(size))
+                                 : INSN_UNHANDLEABLE;
 }
 
 static enum insn_status step_ins(struct exec *x)

@@ -2,8 +2,8 @@
 /*
  * The register frame of a guest (and of the hypervisor's own entry path).
  *
- * The order is a contract with the assembly entry code, which pushes exactly this: general registers first (lowest
- * address r15), then one slot with error code and vector, then the frame that the CPU itself pushes.
+ * The order is a contract with the assembly entry code, which pushes exactly this: general registers first
+ * (lowest address r15), then one slot with error code and vector, then the frame that the CPU itself pushes.
  */
 #ifndef MODEL_X86_INSN_REGS_H
 #define MODEL_X86_INSN_REGS_H
@@ -45,6 +45,7 @@ _Static_assert(sizeof(struct x86_regs) == 168, "21 slots");
 #define X86_FLAGS_AC    (1ull << 18)
 #define X86_FLAGS_ID    (1ull << 21)
 /* The six flags that arithmetic changes. */
-#define X86_FLAGS_ARITH (X86_FLAGS_CF | X86_FLAGS_PF | X86_FLAGS_AF | X86_FLAGS_ZF | X86_FLAGS_SF | X86_FLAGS_OF)
+#define X86_FLAGS_ARITH \
+    (X86_FLAGS_CF | X86_FLAGS_PF | X86_FLAGS_AF | X86_FLAGS_ZF | X86_FLAGS_SF | X86_FLAGS_OF)
 
 #endif

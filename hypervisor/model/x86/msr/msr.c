@@ -3,8 +3,8 @@
 #include <lib/string.h>
 #include <model/x86/msr/msr_internal.h>
 
-#define PV_APIC_BASE 0xfee00800ull
-#define APIC_BSP     (1ull << 8)
+#define PV_APIC_BASE            0xfee00800ull
+#define APIC_BSP                (1ull << 8)
 #define DE_CFG_LFENCE_SERIALIZE 2ull
 
 void msr_state_init(struct msr_state *s, bool hvm)

@@ -2,9 +2,9 @@
 /*
  * Model-specific registers of guests: which exist, who sees them, what a write means.
  *
- * One table (msr_table.c) holds a rule for each. What a rule cannot do by itself comes back as an action, data for the
- * caller: this model has no clock, no vlapic and no VMCB. The caller serialises on the vCPU whose state it hands in.
- * AMD APM volume 2, appendix A; Intel SDM volume 4.
+ * One table (msr_table.c) holds a rule for each. What a rule cannot do by itself comes back as an action,
+ * data for the caller: this model has no clock, no vlapic and no VMCB. The caller serialises on the vCPU
+ * whose state it hands in. AMD APM volume 2, appendix A; Intel SDM volume 4.
  */
 #ifndef MODEL_X86_MSR_MSR_H
 #define MODEL_X86_MSR_MSR_H
@@ -70,17 +70,18 @@ struct msr_ctx {
 };
 
 enum msr_result {
-    MSR_OK,         /* done: a read has its value; a write is in the state */
-    MSR_GP,         /* #GP(0) */
-    MSR_IGNORED,    /* a write without effect: worth a line in the log, once */
+    MSR_OK,      /* done: a read has its value; a write is in the state */
+    MSR_GP,      /* #GP(0) */
+    MSR_IGNORED, /* a write without effect: worth a line in the log, once */
     /* The caller's turn. */
-    MSR_VLAPIC,     /* hand the access to vlapic_msr_read() or vlapic_msr_write() */
-    MSR_NEW_EFER,   /* state.efer has changed: load it */
-    MSR_NEW_BASE,   /* PV: state.fs_base, gs_base or kernel_gs_base has changed: load it */
-    MSR_NEW_STATE,  /* another register that the CPU holds (SYSCALL, SYSENTER, TSC_AUX, PAT ...) has changed: load it */
-    MSR_NEW_MTRR,   /* memory types have changed */
-    MSR_SET_TSC,    /* the guest's TSC is now the value written */
-    MSR_ADD_TSC,    /* TSC_ADJUST has changed: *aux is to be added to the guest's TSC */
+    MSR_VLAPIC,   /* hand the access to vlapic_msr_read() or vlapic_msr_write() */
+    MSR_NEW_EFER, /* state.efer has changed: load it */
+    MSR_NEW_BASE, /* PV: state.fs_base, gs_base or kernel_gs_base has changed: load it */
+    /* another register that the CPU holds (SYSCALL, SYSENTER, TSC_AUX, PAT ...) has changed: load it */
+    MSR_NEW_STATE,
+    MSR_NEW_MTRR,           /* memory types have changed */
+    MSR_SET_TSC,            /* the guest's TSC is now the value written */
+    MSR_ADD_TSC,            /* TSC_ADJUST has changed: *aux is to be added to the guest's TSC */
     MSR_SET_HYPERCALL_PAGE, /* write the hypercall page into guest frame *aux */
 };
 

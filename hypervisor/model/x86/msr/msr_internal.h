@@ -6,20 +6,38 @@
 #include <model/x86/msr/msr.h>
 
 /* Who has it. */
-enum { WHO_PV = 1, WHO_HVM = 2, WHO_ALL = 3, WHO_AMD = 4, WHO_INTEL = 8 }; /* vendor bits restrict, none means any */
+enum {
+    WHO_PV = 1,
+    WHO_HVM = 2,
+    WHO_ALL = 3,
+    WHO_AMD = 4,
+    WHO_INTEL = 8
+}; /* vendor bits restrict, none means any */
 
 enum msr_kind {
-    KIND_CONST,         /* reads @value; writes are #GP */
-    KIND_CONST_IGNORE,  /* reads @value; writes are dropped */
-    KIND_ZERO_ONLY,     /* reads 0; only 0 may be written */
-    KIND_SAME_ONLY,     /* reads @value; only that may be written */
-    KIND_STATE,         /* a field of struct msr_state at @value, any content */
-    KIND_STATE_32,      /* the same, 32 bits wide */
-    KIND_CANONICAL,     /* the same, an address */
-    KIND_BASE,          /* the same, and MSR_NEW_BASE */
+    KIND_CONST,        /* reads @value; writes are #GP */
+    KIND_CONST_IGNORE, /* reads @value; writes are dropped */
+    KIND_ZERO_ONLY,    /* reads 0; only 0 may be written */
+    KIND_SAME_ONLY,    /* reads @value; only that may be written */
+    KIND_STATE,        /* a field of struct msr_state at @value, any content */
+    KIND_STATE_32,     /* the same, 32 bits wide */
+    KIND_CANONICAL,    /* the same, an address */
+    KIND_BASE,         /* the same, and MSR_NEW_BASE */
     KIND_VLAPIC,
-    KIND_TSC, KIND_TSC_ADJUST, KIND_EFER, KIND_PAT, KIND_PATCH_LEVEL, KIND_PV_APIC_BASE, KIND_HYPERCALL,
-    KIND_MTRR_DEF, KIND_MTRR_FIXED, KIND_MTRR_VAR, KIND_PLATFORM_INFO, KIND_ARCH_CAPS, KIND_DE_CFG, KIND_PV_EFER,
+    KIND_TSC,
+    KIND_TSC_ADJUST,
+    KIND_EFER,
+    KIND_PAT,
+    KIND_PATCH_LEVEL,
+    KIND_PV_APIC_BASE,
+    KIND_HYPERCALL,
+    KIND_MTRR_DEF,
+    KIND_MTRR_FIXED,
+    KIND_MTRR_VAR,
+    KIND_PLATFORM_INFO,
+    KIND_ARCH_CAPS,
+    KIND_DE_CFG,
+    KIND_PV_EFER,
 };
 
 #define MSR_ALWAYS 0xffffu /* no CPUID feature is needed */

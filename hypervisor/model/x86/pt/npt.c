@@ -18,7 +18,8 @@ uint64_t npt_encode(const struct npt_entry *e)
     if (!e->leaf) {
         return raw | PTE_RW; /* rights are the leaf's */
     }
-    raw |= (e->write ? PTE_RW : 0) | (e->exec ? 0 : PTE_NX) | (e->dirty ? PTE_D : 0) | (uint64_t)(e->pat_index & 3) << 3;
+    raw |= (e->write ? PTE_RW : 0) | (e->exec ? 0 : PTE_NX) | (e->dirty ? PTE_D : 0) |
+           (uint64_t)(e->pat_index & 3) << 3;
     if (e->level > 1) {
         raw |= PTE_PS;
     }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Nested page-table entries (AMD APM volume 2, 15.25): the long-mode format, walked as user accesses, so every entry
- * that grants anything has the user bit. Twelve bits are software's: the p2m keeps a type there, and a present bit of
- * its own is not needed because an entry of all zeroes is the only absent one with type 0.
+ * Nested page-table entries (AMD APM volume 2, 15.25): the long-mode format, walked as user accesses, so
+ * every entry that grants anything has the user bit. Twelve bits are software's: the p2m keeps a type there,
+ * and a present bit of its own is not needed because an entry of all zeroes is the only absent one with type
+ * 0.
  */
 #ifndef MODEL_X86_PT_NPT_H
 #define MODEL_X86_PT_NPT_H
@@ -12,9 +13,9 @@
 #include <model/x86/pt/pt.h>
 
 struct npt_entry {
-    uint64_t paddr;    /* of the page or the next table */
-    uint8_t level;     /* 1: 4 KiB, 2: 2 MiB, 3: 1 GiB, 4 */
-    bool present;      /* a leaf without read permission is not present */
+    uint64_t paddr; /* of the page or the next table */
+    uint8_t level;  /* 1: 4 KiB, 2: 2 MiB, 3: 1 GiB, 4 */
+    bool present;   /* a leaf without read permission is not present */
     bool leaf;
     bool write, exec;
     bool accessed, dirty;
@@ -24,7 +25,10 @@ struct npt_entry {
 
 #define NPT_TYPE_MAX 1023u
 
-/* Pack: @e->leaf of @e->level, or a pointer to the next table. An absent entry keeps paddr and type, not the rest. */
+/*
+ * Pack: @e->leaf of @e->level, or a pointer to the next table. An absent entry keeps paddr and type, not the
+ * rest.
+ */
 uint64_t npt_encode(const struct npt_entry *e);
 void npt_decode(uint64_t raw, unsigned level, struct npt_entry *e);
 

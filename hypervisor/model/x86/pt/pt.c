@@ -17,9 +17,9 @@ struct format {
 };
 
 static const struct format formats[] = {
-    [PT_MODE_32] = { 2, 4, 10, 0xffffffffull, 0xfffff000ull },
-    [PT_MODE_PAE] = { 3, 8, 9, 0xffffffffull, 0xffffffe0ull },
-    [PT_MODE_LONG] = { 4, 8, 9, ~0ull, PTE_ADDR },
+    [PT_MODE_32] = {2, 4, 10, 0xffffffffull, 0xfffff000ull},
+    [PT_MODE_PAE] = {3, 8, 9, 0xffffffffull, 0xffffffe0ull},
+    [PT_MODE_LONG] = {4, 8, 9, ~0ull, PTE_ADDR},
 };
 
 enum pt_mode pt_mode(uint64_t cr0, uint64_t cr4, uint64_t efer)
@@ -88,7 +88,8 @@ static uint32_t error_code(const struct walk *w, uint32_t cause)
 {
     bool fetch_known = (w->mode != PT_MODE_32 && (w->ctx->efer & EFER_NXE)) || (w->ctx->cr4 & CR4_SMEP);
 
-    return cause | ((w->access & PT_ACCESS_WRITE) ? PFEC_W : 0) | ((w->access & PT_ACCESS_USER) ? PFEC_U : 0) |
+    return cause | ((w->access & PT_ACCESS_WRITE) ? PFEC_W : 0) |
+           ((w->access & PT_ACCESS_USER) ? PFEC_U : 0) |
            ((w->access & PT_ACCESS_EXEC) && fetch_known ? PFEC_I : 0);
 }
 
@@ -170,7 +171,8 @@ static bool mark_used(struct walk *w)
         if (level == w->leaf && (w->access & PT_ACCESS_WRITE)) {
             new |= PTE_D;
         }
-        if (new != old && !w->ctx->update_entry(w->ctx->arg, w->gpa[level], w->format->entry_size, old, new)) {
+        if (new != old &&
+            !w->ctx->update_entry(w->ctx->arg, w->gpa[level], w->format->entry_size, old, new)) {
             return false;
         }
     }
@@ -197,12 +199,13 @@ static void fill_result(const struct walk *w, struct pt_result *out)
 
 enum pt_status pt_walk(const struct pt_ctx *ctx, uint64_t va, unsigned access, struct pt_result *out)
 {
-    struct walk w = { .ctx = ctx, .mode = pt_mode(ctx->cr0, ctx->cr4, ctx->efer), .access = access };
+    struct walk w = {.ctx = ctx, .mode = pt_mode(ctx->cr0, ctx->cr4, ctx->efer), .access = access};
     enum pt_status status;
 
-    *out = (struct pt_result){ 0 };
+    *out = (struct pt_result){0};
     if (w.mode == PT_MODE_NONE) {
-        *out = (struct pt_result){ .gpa = va & 0xffffffffu, .page_size = 4096, .writable = true, .user = true, .executable = true };
+        *out = (struct pt_result){
+            .gpa = va & 0xffffffffu, .page_size = 4096, .writable = true, .user = true, .executable = true};
         return PT_OK;
     }
     if (w.mode == PT_MODE_LONG && !pt_canonical(va)) {

@@ -3,8 +3,8 @@
  * A guest's page tables: their formats as data, and a walk over them through callbacks.
  * AMD APM volume 2, chapter 5; error codes in 8.4.2.
  *
- * The walk keeps no state and bounds its own work: at most four entries a try, at most PT_WALK_TRIES tries when other
- * CPUs change entries under it. The caller guards nothing; entries are read once each.
+ * The walk keeps no state and bounds its own work: at most four entries a try, at most PT_WALK_TRIES tries
+ * when other CPUs change entries under it. The caller guards nothing; entries are read once each.
  */
 #ifndef MODEL_X86_PT_PT_H
 #define MODEL_X86_PT_PT_H
@@ -13,19 +13,19 @@
 #include <stdint.h>
 
 /* Entry bits common to all formats. */
-#define PTE_P   (1ull << 0)
-#define PTE_RW  (1ull << 1)
-#define PTE_US  (1ull << 2)
-#define PTE_PWT (1ull << 3)
-#define PTE_PCD (1ull << 4)
-#define PTE_A   (1ull << 5)
-#define PTE_D   (1ull << 6)
-#define PTE_PS  (1ull << 7)  /* large page, in levels 2 and 3 */
-#define PTE_PAT (1ull << 7)  /* in level 1 */
-#define PTE_G   (1ull << 8)
+#define PTE_P         (1ull << 0)
+#define PTE_RW        (1ull << 1)
+#define PTE_US        (1ull << 2)
+#define PTE_PWT       (1ull << 3)
+#define PTE_PCD       (1ull << 4)
+#define PTE_A         (1ull << 5)
+#define PTE_D         (1ull << 6)
+#define PTE_PS        (1ull << 7) /* large page, in levels 2 and 3 */
+#define PTE_PAT       (1ull << 7) /* in level 1 */
+#define PTE_G         (1ull << 8)
 #define PTE_PAT_LARGE (1ull << 12)
-#define PTE_NX  (1ull << 63)
-#define PTE_ADDR 0x000ffffffffff000ull
+#define PTE_NX        (1ull << 63)
+#define PTE_ADDR      0x000ffffffffff000ull
 
 /* Page-fault error code. */
 #define PFEC_P    (1u << 0)
@@ -50,7 +50,7 @@ enum pt_status {
 #define PT_ACCESS_WRITE    1u
 #define PT_ACCESS_EXEC     2u
 #define PT_ACCESS_USER     4u
-#define PT_ACCESS_IMPLICIT 8u /* the CPU's own access to a system structure: EFLAGS.AC does not open SMAP */
+#define PT_ACCESS_IMPLICIT 8u  /* the CPU's own access to a system structure: EFLAGS.AC does not open SMAP */
 #define PT_ACCESS_PEEK     16u /* leave accessed and dirty bits alone */
 
 struct pt_ctx {
@@ -61,7 +61,10 @@ struct pt_ctx {
     const uint64_t *pdpte; /* PAE: the four that the CPU loaded with CR3; NULL reads them from memory */
     /* Read @size (4 or 8) bytes at guest-physical @gpa; false when nothing is there. */
     bool (*read_entry)(void *arg, uint64_t gpa, unsigned size, uint64_t *entry);
-    /* Replace @old by @new atomically; false when memory holds something else. NULL: bits A and D are not set. */
+    /*
+     * Replace @old by @new atomically; false when memory holds something else. NULL: bits A and D are not
+     * set.
+     */
     bool (*update_entry)(void *arg, uint64_t gpa, unsigned size, uint64_t old, uint64_t new);
     void *arg;
 };

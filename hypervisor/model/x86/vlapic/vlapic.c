@@ -3,7 +3,8 @@
 #include <lib/string.h>
 #include <model/x86/vlapic/vlapic_internal.h>
 
-_Static_assert(sizeof(((struct vlapic *)0)->page) == sizeof(struct hvm_hw_lapic_regs), "the record is the page");
+_Static_assert(sizeof(((struct vlapic *)0)->page) == sizeof(struct hvm_hw_lapic_regs),
+               "the record is the page");
 
 bool vlapic_hw_enabled(const struct vlapic *vl)
 {
@@ -54,7 +55,9 @@ void vlapic_init(struct vlapic *vl, uint32_t id, bool bsp, bool x2apic_allowed, 
     vlapic_reset(vl);
 }
 
-/* --- vectors: three bitmaps of eight words, 16 bytes apart ------------------------------------------------ */
+/*
+ * --- vectors: three bitmaps of eight words, 16 bytes apart ------------------------------------------------
+ */
 
 static uint32_t *vector_word(struct vlapic *vl, unsigned map, uint8_t vector)
 {
@@ -93,7 +96,8 @@ void vlapic_error(struct vlapic *vl, uint32_t bit)
 
 bool vlapic_set_irq(struct vlapic *vl, uint8_t vector, bool level)
 {
-    uint32_t bit = 1u << (vector & 31), *irr = vector_word(vl, VLAPIC_IRR, vector), *tmr = vector_word(vl, VLAPIC_TMR, vector);
+    uint32_t bit = 1u << (vector & 31), *irr = vector_word(vl, VLAPIC_IRR, vector),
+             *tmr = vector_word(vl, VLAPIC_TMR, vector);
     bool fresh;
 
     if (!vlapic_sw_enabled(vl)) {
@@ -226,7 +230,8 @@ bool vlapic_ipi_targets(const struct vlapic *vl, const struct vlapic_ipi *ipi)
 
 /* --- save records --------------------------------------------------------------------------------- */
 
-void vlapic_save(const struct vlapic *vl, const struct vlapic_clock *clock, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs)
+void vlapic_save(const struct vlapic *vl, const struct vlapic_clock *clock, struct hvm_hw_lapic *hw,
+                 struct hvm_hw_lapic_regs *regs)
 {
     struct vlapic copy = *vl;
 
@@ -257,11 +262,13 @@ bool vlapic_load_hw(struct vlapic *vl, const struct hvm_hw_lapic *hw)
     return true;
 }
 
-bool vlapic_load_regs(struct vlapic *vl, const struct hvm_hw_lapic_regs *regs, const struct vlapic_clock *clock)
+bool vlapic_load_regs(struct vlapic *vl, const struct hvm_hw_lapic_regs *regs,
+                      const struct vlapic_clock *clock)
 {
     static const uint16_t kept[] = {
-        VLAPIC_TPR, VLAPIC_LDR, VLAPIC_DFR, VLAPIC_SVR, VLAPIC_ESR, VLAPIC_ICR, VLAPIC_ICR2, VLAPIC_LVT_TIMER, VLAPIC_LVT_THERMAL,
-        VLAPIC_LVT_PERF, VLAPIC_LVT_LINT0, VLAPIC_LVT_LINT1, VLAPIC_LVT_ERROR, VLAPIC_TIMER_INITIAL, VLAPIC_TIMER_DIVIDE,
+        VLAPIC_TPR,       VLAPIC_LDR,       VLAPIC_DFR,       VLAPIC_SVR,           VLAPIC_ESR,
+        VLAPIC_ICR,       VLAPIC_ICR2,      VLAPIC_LVT_TIMER, VLAPIC_LVT_THERMAL,   VLAPIC_LVT_PERF,
+        VLAPIC_LVT_LINT0, VLAPIC_LVT_LINT1, VLAPIC_LVT_ERROR, VLAPIC_TIMER_INITIAL, VLAPIC_TIMER_DIVIDE,
     };
     uint32_t page[256];
     uint64_t tdt = vl->tsc_deadline_msr;

@@ -3,10 +3,11 @@
  * A local APIC: xAPIC (one page of registers) and x2APIC (MSRs 0x800..0x83f).
  * AMD APM volume 2, chapter 16; Intel SDM volume 3, chapter "APIC".
  *
- * Use: the owner serialises calls on one struct vlapic. Register writes answer with a struct vlapic_effect, plain data
- * that says what the rest of the machine must do; nothing is called back. Interrupts enter with vlapic_set_irq(),
- * leave with vlapic_next_vector() and vlapic_ack(). Registers live in an image of the page, so that the ABI's save
- * record is a copy; invariant: the ID and LDR words agree with id and mode, and ISR, IRR hold no vector below 16.
+ * Use: the owner serialises calls on one struct vlapic. Register writes answer with a struct vlapic_effect,
+ * plain data that says what the rest of the machine must do; nothing is called back. Interrupts enter with
+ * vlapic_set_irq(), leave with vlapic_next_vector() and vlapic_ack(). Registers live in an image of the
+ * page, so that the ABI's save record is a copy; invariant: the ID and LDR words agree with id and mode, and
+ * ISR, IRR hold no vector below 16.
  */
 #ifndef MODEL_X86_VLAPIC_VLAPIC_H
 #define MODEL_X86_VLAPIC_VLAPIC_H
@@ -30,11 +31,29 @@
 
 /* Register offsets in the page; the x2APIC MSR is 0x800 + offset / 16. */
 enum vlapic_reg {
-    VLAPIC_ID = 0x020, VLAPIC_VERSION = 0x030, VLAPIC_TPR = 0x080, VLAPIC_PPR = 0x0a0, VLAPIC_EOI = 0x0b0,
-    VLAPIC_LDR = 0x0d0, VLAPIC_DFR = 0x0e0, VLAPIC_SVR = 0x0f0, VLAPIC_ISR = 0x100, VLAPIC_TMR = 0x180,
-    VLAPIC_IRR = 0x200, VLAPIC_ESR = 0x280, VLAPIC_ICR = 0x300, VLAPIC_ICR2 = 0x310, VLAPIC_LVT_TIMER = 0x320,
-    VLAPIC_LVT_THERMAL = 0x330, VLAPIC_LVT_PERF = 0x340, VLAPIC_LVT_LINT0 = 0x350, VLAPIC_LVT_LINT1 = 0x360,
-    VLAPIC_LVT_ERROR = 0x370, VLAPIC_TIMER_INITIAL = 0x380, VLAPIC_TIMER_CURRENT = 0x390, VLAPIC_TIMER_DIVIDE = 0x3e0,
+    VLAPIC_ID = 0x020,
+    VLAPIC_VERSION = 0x030,
+    VLAPIC_TPR = 0x080,
+    VLAPIC_PPR = 0x0a0,
+    VLAPIC_EOI = 0x0b0,
+    VLAPIC_LDR = 0x0d0,
+    VLAPIC_DFR = 0x0e0,
+    VLAPIC_SVR = 0x0f0,
+    VLAPIC_ISR = 0x100,
+    VLAPIC_TMR = 0x180,
+    VLAPIC_IRR = 0x200,
+    VLAPIC_ESR = 0x280,
+    VLAPIC_ICR = 0x300,
+    VLAPIC_ICR2 = 0x310,
+    VLAPIC_LVT_TIMER = 0x320,
+    VLAPIC_LVT_THERMAL = 0x330,
+    VLAPIC_LVT_PERF = 0x340,
+    VLAPIC_LVT_LINT0 = 0x350,
+    VLAPIC_LVT_LINT1 = 0x360,
+    VLAPIC_LVT_ERROR = 0x370,
+    VLAPIC_TIMER_INITIAL = 0x380,
+    VLAPIC_TIMER_CURRENT = 0x390,
+    VLAPIC_TIMER_DIVIDE = 0x3e0,
     VLAPIC_SELF_IPI = 0x3f0,
 };
 
@@ -45,13 +64,19 @@ enum vlapic_reg {
 
 /* Delivery modes, as ICR and LVT encode them. */
 enum vlapic_delivery {
-    VLAPIC_FIXED, VLAPIC_LOWEST, VLAPIC_SMI, VLAPIC_NMI = 4, VLAPIC_INIT, VLAPIC_STARTUP, VLAPIC_EXTINT,
+    VLAPIC_FIXED,
+    VLAPIC_LOWEST,
+    VLAPIC_SMI,
+    VLAPIC_NMI = 4,
+    VLAPIC_INIT,
+    VLAPIC_STARTUP,
+    VLAPIC_EXTINT,
 };
 
 struct vlapic {
     uint32_t id;
-    bool tsc_deadline;       /* the CPU policy offers the TSC-deadline mode */
-    bool x2apic_allowed;     /* the CPU policy offers x2APIC */
+    bool tsc_deadline;   /* the CPU policy offers the TSC-deadline mode */
+    bool x2apic_allowed; /* the CPU policy offers x2APIC */
     uint64_t base_msr;
     uint32_t page[256];      /* word = offset / 4 */
     uint32_t esr_pending;    /* errors since the last write of ESR */
@@ -60,7 +85,10 @@ struct vlapic {
     uint64_t tsc_deadline_msr;
 };
 
-/* The moment of an access: host time and the guest's TSC. tsc_khz may be 0 when there is no TSC-deadline mode. */
+/*
+ * The moment of an access: host time and the guest's TSC. tsc_khz may be 0 when there is no TSC-deadline
+ * mode.
+ */
 struct vlapic_clock {
     uint64_t now_ns;
     uint64_t tsc;
@@ -69,7 +97,7 @@ struct vlapic_clock {
 
 struct vlapic_ipi {
     uint32_t source_id;
-    uint32_t dest;     /* VLAPIC_BROADCAST for all, whatever the width of the sender's field */
+    uint32_t dest; /* VLAPIC_BROADCAST for all, whatever the width of the sender's field */
     bool logical;
     uint8_t shorthand; /* 0 dest, 1 self, 2 all, 3 all but self */
     uint8_t mode;      /* enum vlapic_delivery */
@@ -77,11 +105,11 @@ struct vlapic_ipi {
 };
 
 struct vlapic_effect {
-    bool ipi_pending;        /* deliver @ipi */
-    bool timer_changed;      /* re-arm for vlapic.deadline_ns, or stop when that is 0 */
-    bool eoi_level;          /* a level-triggered vector ended: tell the I/O APICs */
-    bool recheck;            /* something may have become deliverable */
-    bool base_changed;       /* enabled, disabled or moved to x2APIC */
+    bool ipi_pending;   /* deliver @ipi */
+    bool timer_changed; /* re-arm for vlapic.deadline_ns, or stop when that is 0 */
+    bool eoi_level;     /* a level-triggered vector ended: tell the I/O APICs */
+    bool recheck;       /* something may have become deliverable */
+    bool base_changed;  /* enabled, disabled or moved to x2APIC */
     uint8_t eoi_vector;
     struct vlapic_ipi ipi;
 };
@@ -92,14 +120,19 @@ void vlapic_init(struct vlapic *vl, uint32_t id, bool bsp, bool x2apic_allowed, 
 /* What INIT does: all registers but id, mode and base. */
 void vlapic_reset(struct vlapic *vl);
 
-/* Page accesses. Only aligned 4-byte ones have an effect; reads of 1, 2 or 4 bytes inside a register give its bytes. */
-uint32_t vlapic_mmio_read(const struct vlapic *vl, unsigned offset, unsigned size, const struct vlapic_clock *clock);
-void vlapic_mmio_write(struct vlapic *vl, unsigned offset, unsigned size, uint32_t val, const struct vlapic_clock *clock,
-                       struct vlapic_effect *fx);
+/*
+ * Page accesses. Only aligned 4-byte ones have an effect; reads of 1, 2 or 4 bytes inside a register give
+ * its bytes.
+ */
+uint32_t vlapic_mmio_read(const struct vlapic *vl, unsigned offset, unsigned size,
+                          const struct vlapic_clock *clock);
+void vlapic_mmio_write(struct vlapic *vl, unsigned offset, unsigned size, uint32_t val,
+                       const struct vlapic_clock *clock, struct vlapic_effect *fx);
 
 /* APIC_BASE, TSC_DEADLINE and the x2APIC range; false means #GP. */
 bool vlapic_msr_read(const struct vlapic *vl, uint32_t msr, const struct vlapic_clock *clock, uint64_t *val);
-bool vlapic_msr_write(struct vlapic *vl, uint32_t msr, uint64_t val, const struct vlapic_clock *clock, struct vlapic_effect *fx);
+bool vlapic_msr_write(struct vlapic *vl, uint32_t msr, uint64_t val, const struct vlapic_clock *clock,
+                      struct vlapic_effect *fx);
 
 bool vlapic_hw_enabled(const struct vlapic *vl);
 bool vlapic_x2apic(const struct vlapic *vl);
@@ -128,19 +161,28 @@ bool vlapic_matches_dest(const struct vlapic *vl, uint32_t dest, bool logical);
 bool vlapic_ipi_targets(const struct vlapic *vl, const struct vlapic_ipi *ipi);
 
 /*
- * An interrupt from a local source (LVT_THERMAL .. LVT_ERROR). True when it is not masked; *mode then says what it is:
- * a fixed one has been made pending, others (NMI, EXTINT, SMI, INIT) are the caller's to deliver.
+ * An interrupt from a local source (LVT_THERMAL .. LVT_ERROR). True when it is not masked; *mode then says
+ * what it is: a fixed one has been made pending, others (NMI, EXTINT, SMI, INIT) are the caller's to
+ * deliver.
  */
 bool vlapic_local_irq(struct vlapic *vl, enum vlapic_reg lvt, enum vlapic_delivery *mode);
 
-/* The host timer rang. Makes the vector pending if the time has come; true then. deadline_ns is the next one or 0. */
+/*
+ * The host timer rang. Makes the vector pending if the time has come; true then. deadline_ns is the next one
+ * or 0.
+ */
 bool vlapic_timer_fire(struct vlapic *vl, uint64_t now_ns);
 /* The guest's TSC was changed: recompute deadline_ns of a TSC-deadline timer. */
 void vlapic_tsc_changed(struct vlapic *vl, const struct vlapic_clock *clock);
 
-/* The ABI's save records. Loading checks and takes over only what a guest could have written; false: impossible state. */
-void vlapic_save(const struct vlapic *vl, const struct vlapic_clock *clock, struct hvm_hw_lapic *hw, struct hvm_hw_lapic_regs *regs);
+/*
+ * The ABI's save records. Loading checks and takes over only what a guest could have written; false:
+ * impossible state.
+ */
+void vlapic_save(const struct vlapic *vl, const struct vlapic_clock *clock, struct hvm_hw_lapic *hw,
+                 struct hvm_hw_lapic_regs *regs);
 bool vlapic_load_hw(struct vlapic *vl, const struct hvm_hw_lapic *hw);
-bool vlapic_load_regs(struct vlapic *vl, const struct hvm_hw_lapic_regs *regs, const struct vlapic_clock *clock);
+bool vlapic_load_regs(struct vlapic *vl, const struct hvm_hw_lapic_regs *regs,
+                      const struct vlapic_clock *clock);
 
 #endif

@@ -85,7 +85,8 @@ static void write_svr(struct vlapic *vl, uint32_t val, struct vlapic_effect *fx)
     fx->recheck = true;
 }
 
-static void write_lvt(struct vlapic *vl, unsigned offset, uint32_t val, uint64_t now_ns, struct vlapic_effect *fx)
+static void write_lvt(struct vlapic *vl, unsigned offset, uint32_t val, uint64_t now_ns,
+                      struct vlapic_effect *fx)
 {
     val &= lvt_bits(offset);
     if (!(vlapic_get(vl, VLAPIC_SVR) & SVR_ENABLE)) {
@@ -100,7 +101,8 @@ static void write_lvt(struct vlapic *vl, unsigned offset, uint32_t val, uint64_t
 }
 
 /* Registers that both interfaces write alike; @offset is known to be writable. */
-static void write_register(struct vlapic *vl, unsigned offset, uint32_t val, const struct vlapic_clock *clock, struct vlapic_effect *fx)
+static void write_register(struct vlapic *vl, unsigned offset, uint32_t val, const struct vlapic_clock *clock,
+                           struct vlapic_effect *fx)
 {
     switch (offset) {
     case VLAPIC_TPR:
@@ -135,7 +137,8 @@ static void write_register(struct vlapic *vl, unsigned offset, uint32_t val, con
 
 /* --- the page ------------------------------------------------------------------------------------- */
 
-uint32_t vlapic_mmio_read(const struct vlapic *vl, unsigned offset, unsigned size, const struct vlapic_clock *clock)
+uint32_t vlapic_mmio_read(const struct vlapic *vl, unsigned offset, unsigned size,
+                          const struct vlapic_clock *clock)
 {
     unsigned within = offset & 15;
     uint32_t val;
@@ -147,8 +150,8 @@ uint32_t vlapic_mmio_read(const struct vlapic *vl, unsigned offset, unsigned siz
     return size >= 4 ? val : val & ((1u << (8 * size)) - 1);
 }
 
-void vlapic_mmio_write(struct vlapic *vl, unsigned offset, unsigned size, uint32_t val, const struct vlapic_clock *clock,
-                       struct vlapic_effect *fx)
+void vlapic_mmio_write(struct vlapic *vl, unsigned offset, unsigned size, uint32_t val,
+                       const struct vlapic_clock *clock, struct vlapic_effect *fx)
 {
     if ((offset & 15) || size != 4 || offset >= 0x400) {
         return;
@@ -181,11 +184,13 @@ static bool write_base(struct vlapic *vl, uint64_t val, struct vlapic_effect *fx
     const uint64_t mode_bits = VLAPIC_BASE_X2APIC | VLAPIC_BASE_ENABLE;
     uint64_t from = vl->base_msr & mode_bits, to = val & mode_bits;
 
-    if ((val & ~(mode_bits | VLAPIC_BASE_BSP)) != VLAPIC_DEFAULT_BASE || ((to & VLAPIC_BASE_X2APIC) && !vl->x2apic_allowed)) {
+    if ((val & ~(mode_bits | VLAPIC_BASE_BSP)) != VLAPIC_DEFAULT_BASE ||
+        ((to & VLAPIC_BASE_X2APIC) && !vl->x2apic_allowed)) {
         return false;
     }
     /* Allowed: off -> xAPIC -> x2APIC -> off, xAPIC -> off; never backwards, never x2APIC without enable. */
-    if (to == VLAPIC_BASE_X2APIC || (from == mode_bits && to == VLAPIC_BASE_ENABLE) || (from == 0 && to == mode_bits)) {
+    if (to == VLAPIC_BASE_X2APIC || (from == mode_bits && to == VLAPIC_BASE_ENABLE) ||
+        (from == 0 && to == mode_bits)) {
         return false;
     }
     vl->base_msr = (vl->base_msr & VLAPIC_BASE_BSP) | VLAPIC_DEFAULT_BASE | to;
@@ -222,7 +227,8 @@ static uint64_t x2apic_reserved(const struct vlapic *vl, unsigned offset)
         return ~0xbull;
     default:
         /* Read-only bits (delivery status, remote IRR) may be written back. */
-        return ~(uint64_t)(lvt_bits(offset) | (1u << 12) | (offset >= VLAPIC_LVT_LINT0 && offset < VLAPIC_LVT_ERROR ? 1u << 14 : 0));
+        return ~(uint64_t)(lvt_bits(offset) | (1u << 12) |
+                           (offset >= VLAPIC_LVT_LINT0 && offset < VLAPIC_LVT_ERROR ? 1u << 14 : 0));
     }
 }
 
@@ -289,7 +295,8 @@ bool vlapic_msr_read(const struct vlapic *vl, uint32_t msr, const struct vlapic_
     return true;
 }
 
-bool vlapic_msr_write(struct vlapic *vl, uint32_t msr, uint64_t val, const struct vlapic_clock *clock, struct vlapic_effect *fx)
+bool vlapic_msr_write(struct vlapic *vl, uint32_t msr, uint64_t val, const struct vlapic_clock *clock,
+                      struct vlapic_effect *fx)
 {
     unsigned offset;
 

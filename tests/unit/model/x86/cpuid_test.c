@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* CPU policies on a made-up AMD host (QEMU's qemu64 with SVM and more) and, where there is one, on the real CPU. */
+/*
+ * CPU policies on a made-up AMD host (QEMU's qemu64 with SVM and more) and, where there is one, on the real
+ * CPU.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,39 +21,42 @@ static struct cpuid_regs fake_host(void *arg, uint32_t leaf, uint32_t sub)
 {
     switch (leaf) {
     case 0:
-        return (struct cpuid_regs){ 0x10, 0x68747541, 0x444d4163, 0x69746e65 };
+        return (struct cpuid_regs){0x10, 0x68747541, 0x444d4163, 0x69746e65};
     case 1:
-        return (struct cpuid_regs){ 0x800f12, 0x07040800, 0xfed83209 | 1u << 27 | 1u << 17 | 1u << 3, 0x178bfbff };
+        return (struct cpuid_regs){0x800f12, 0x07040800, 0xfed83209 | 1u << 27 | 1u << 17 | 1u << 3,
+                                   0x178bfbff};
     case 5:
-        return (struct cpuid_regs){ 64, 64, 3, 0 };
+        return (struct cpuid_regs){64, 64, 3, 0};
     case 7:
-        return sub == 0 ? (struct cpuid_regs){ 1, 0x219d07ab | 1u << 30, 0x0000000c, 1u << 26 } : (struct cpuid_regs){ 1u << 5 };
+        return sub == 0 ? (struct cpuid_regs){1, 0x219d07ab | 1u << 30, 0x0000000c, 1u << 26}
+                        : (struct cpuid_regs){1u << 5};
     case 0xd:
-        return sub == 0 ? (struct cpuid_regs){ 0xe7, 832, 2688, 0 } :
-               sub == 1 ? (struct cpuid_regs){ 0xf, 0, 0x800, 0 } :
-               sub == 2 ? (struct cpuid_regs){ 256, 576, 0, 0 } :
-               sub == 5 ? (struct cpuid_regs){ 64, 1088, 0, 0 } :
-               sub == 6 ? (struct cpuid_regs){ 512, 1152, 0, 0 } :
-               sub == 7 ? (struct cpuid_regs){ 1024, 1664, 0, 0 } : (struct cpuid_regs){ 0 };
+        return sub == 0   ? (struct cpuid_regs){0xe7, 832, 2688, 0}
+               : sub == 1 ? (struct cpuid_regs){0xf, 0, 0x800, 0}
+               : sub == 2 ? (struct cpuid_regs){256, 576, 0, 0}
+               : sub == 5 ? (struct cpuid_regs){64, 1088, 0, 0}
+               : sub == 6 ? (struct cpuid_regs){512, 1152, 0, 0}
+               : sub == 7 ? (struct cpuid_regs){1024, 1664, 0, 0}
+                          : (struct cpuid_regs){0};
     case 0x80000000:
-        return (struct cpuid_regs){ 0x80000021, 0x68747541, 0x444d4163, 0x69746e65 };
+        return (struct cpuid_regs){0x80000021, 0x68747541, 0x444d4163, 0x69746e65};
     case 0x80000001:
-        return (struct cpuid_regs){ 0x800f12, 0, 0x004003f7, 0x2fd3fbff };
+        return (struct cpuid_regs){0x800f12, 0, 0x004003f7, 0x2fd3fbff};
     case 0x80000002 ... 0x80000004:
-        return (struct cpuid_regs){ 0x41414141, 0x42424242, 0x43434343, 0x44444444 };
+        return (struct cpuid_regs){0x41414141, 0x42424242, 0x43434343, 0x44444444};
     case 0x80000007:
-        return (struct cpuid_regs){ .d = 1u << 8 };
+        return (struct cpuid_regs){.d = 1u << 8};
     case 0x80000008:
-        return (struct cpuid_regs){ 0x3028, 1u << 12, 0x3003, 0 };
+        return (struct cpuid_regs){0x3028, 1u << 12, 0x3003, 0};
     case 0x8000000a:
-        return (struct cpuid_regs){ 1, 16, 0, 9 };
+        return (struct cpuid_regs){1, 16, 0, 9};
     default:
-        return (struct cpuid_regs){ 0 };
+        return (struct cpuid_regs){0};
     }
 }
 
 static struct cpu_policy host, pv, hvm, hvm_max;
-static const struct cpu_policy_limits limits = { .xcr0_pv = 0x7, .xcr0_hvm = 0xe7 };
+static const struct cpu_policy_limits limits = {.xcr0_pv = 0x7, .xcr0_hvm = 0xe7};
 
 static int setup(void **state)
 {
@@ -63,9 +69,12 @@ static int setup(void **state)
 
 static void test_features_of_kinds(void **state)
 {
-    static const uint16_t nobody[] = { F(SVM), F(MONITOR), F(IBRSB), F(IBPB), F(XSAVES), F(OSXSAVE), F(TOPOEXT), F(OSVW) };
-    static const uint16_t only_hvm[] = { F(VME), F(PSE), F(MTRR), F(X2APIC), F(SMEP), F(SMAP), F(UMIP), F(INVPCID), F(CR8_LEGACY), F(AVX512F) };
-    static const uint16_t both[] = { F(HYPERVISOR), F(LM), F(SYSCALL), F(NX), F(PAT), F(SSE4_2), F(AVX2), F(XSAVEOPT), F(RDTSCP) };
+    static const uint16_t nobody[] = {F(SVM),    F(MONITOR), F(IBRSB),   F(IBPB),
+                                      F(XSAVES), F(OSXSAVE), F(TOPOEXT), F(OSVW)};
+    static const uint16_t only_hvm[] = {F(VME),  F(PSE),  F(MTRR),    F(X2APIC),     F(SMEP),
+                                        F(SMAP), F(UMIP), F(INVPCID), F(CR8_LEGACY), F(AVX512F)};
+    static const uint16_t both[] = {F(HYPERVISOR), F(LM),   F(SYSCALL),  F(NX),    F(PAT),
+                                    F(SSE4_2),     F(AVX2), F(XSAVEOPT), F(RDTSCP)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
         assert_false(cpu_policy_has(&pv, nobody[i]) || cpu_policy_has(&hvm_max, nobody[i]));
@@ -89,11 +98,12 @@ static void test_features_of_kinds(void **state)
 
 static void test_no_xsave(void **state)
 {
-    const struct cpu_policy_limits none = { 0 };
+    const struct cpu_policy_limits none = {0};
     struct cpu_policy p;
 
     cpu_policy_derive(&p, &host, CPU_POLICY_HVM_DEFAULT, &none);
-    assert_false(cpu_policy_has(&p, F(XSAVE)) || cpu_policy_has(&p, F(AVX)) || cpu_policy_has(&p, F(AVX2)) || cpu_policy_has(&p, F(FMA)));
+    assert_false(cpu_policy_has(&p, F(XSAVE)) || cpu_policy_has(&p, F(AVX)) || cpu_policy_has(&p, F(AVX2)) ||
+                 cpu_policy_has(&p, F(FMA)));
     assert_true(cpu_policy_has(&p, F(SSE4_2)));
     assert_int_equal(p.xstate[0].a, 0);
     assert_int_equal(p.xstate[1].a, 0);
@@ -132,14 +142,15 @@ static void test_serialise(void **state)
     static xen_cpuid_leaf_t leaves[CPU_POLICY_MAX_LEAVES];
     xen_msr_entry_t msrs[CPU_POLICY_MAX_MSRS];
     uint32_t nr = CPU_POLICY_MAX_LEAVES, nr_msrs = CPU_POLICY_MAX_MSRS, few = 5;
-    struct cpu_policy copy = { 0 };
+    struct cpu_policy copy = {0};
 
     assert_int_equal(CPU_POLICY_MAX_LEAVES, 120);
     assert_int_equal(cpu_policy_to_leaves(&hvm, leaves, &nr), 0);
     for (unsigned i = 0; i < nr; i++) {
         if (i > 0) {
-            bool ascending = leaves[i].leaf > leaves[i - 1].leaf ||
-                             (leaves[i].leaf == leaves[i - 1].leaf && leaves[i].subleaf > leaves[i - 1].subleaf);
+            bool ascending =
+                leaves[i].leaf > leaves[i - 1].leaf ||
+                (leaves[i].leaf == leaves[i - 1].leaf && leaves[i].subleaf > leaves[i - 1].subleaf);
             assert_true(ascending);
         }
         assert_int_equal(cpu_policy_set_leaf(&copy, &leaves[i]), 0);
@@ -156,18 +167,20 @@ static void test_serialise(void **state)
 
 static void test_bad_leaves(void **state)
 {
-    static const uint32_t bad[][2] = { { 0xe, ~0u }, { 1, 0 }, { 4, 6 }, { 7, ~0u }, { 7, 3 }, { 0xd, 63 }, { 0x40000001, ~0u },
-                                       { 0x80000022, ~0u }, { 0x80000001, 0 }, { 0xc0000000, ~0u } };
+    static const uint32_t bad[][2] = {
+        {0xe, ~0u},        {1, 0},          {4, 6},           {7, ~0u}, {7, 3}, {0xd, 63}, {0x40000001, ~0u},
+        {0x80000022, ~0u}, {0x80000001, 0}, {0xc0000000, ~0u}};
     struct cpu_policy p = hvm;
 
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
-        xen_cpuid_leaf_t leaf = { .leaf = bad[i][0], .subleaf = bad[i][1], .a = 1 };
+        xen_cpuid_leaf_t leaf = {.leaf = bad[i][0], .subleaf = bad[i][1], .a = 1};
 
         assert_int_equal(cpu_policy_set_leaf(&p, &leaf), -XEN_ERANGE);
     }
-    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){ .idx = 0xce, .flags = 1 }), -XEN_EINVAL);
-    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){ .idx = 0xce, .val = 1ull << 32 }), -XEN_EOVERFLOW);
-    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){ .idx = 0x10 }), -XEN_ERANGE);
+    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){.idx = 0xce, .flags = 1}), -XEN_EINVAL);
+    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){.idx = 0xce, .val = 1ull << 32}),
+                     -XEN_EOVERFLOW);
+    assert_int_equal(cpu_policy_set_msr(&p, &(xen_msr_entry_t){.idx = 0x10}), -XEN_ERANGE);
     assert_memory_equal(&p, &hvm, sizeof(p));
 }
 
@@ -196,12 +209,29 @@ static void test_check_and_clamp(void **state)
     assert_false(cpu_policy_has(&p, F(SVM)) || cpu_policy_has(&p, F(AVX2)) || cpu_policy_has(&p, F(AVX512F)));
     assert_int_equal(cpu_policy_xcr0(&p), 3);
     assert_int_equal(p.basic[1].b, 0x00080800);
+    /* address bits that no CPU has (found by cpu_policy_fuzz) */
+    p.extd[8].a = 0xff;
+    assert_int_equal(cpu_policy_paddr_bits(&p), 52);
+    cpu_policy_clamp(&p, &hvm_max);
+    assert_int_equal(cpu_policy_paddr_bits(&p), 40);
+    p.extd[8].a = 1;
+    assert_int_equal(cpu_policy_paddr_bits(&p), 32);
 }
 
 static void test_query(void **state)
 {
-    struct cpuid_vcpu v = { .hvm = true, .apic_enabled = true, .apic_id = 6, .vcpu_id = 3, .domid = 5, .xcr0 = 7,
-                            .tsc = { .mode = 0, .khz = 2500000, .host_khz = 2500000, .host_reliable = true, .mul = 0xcccc, .shift = -1 } };
+    struct cpuid_vcpu v = {.hvm = true,
+                           .apic_enabled = true,
+                           .apic_id = 6,
+                           .vcpu_id = 3,
+                           .domid = 5,
+                           .xcr0 = 7,
+                           .tsc = {.mode = 0,
+                                   .khz = 2500000,
+                                   .host_khz = 2500000,
+                                   .host_reliable = true,
+                                   .mul = 0xcccc,
+                                   .shift = -1}};
     struct cpuid_regs r;
 
     r = cpuid_query(&hvm, &v, 0x40000000, 0);
@@ -251,7 +281,8 @@ static struct cpuid_regs real_host(void *arg, uint32_t leaf, uint32_t sub)
 
 static void test_real_host(void **state)
 {
-    static const enum cpu_policy_kind kinds[] = { CPU_POLICY_PV_MAX, CPU_POLICY_PV_DEFAULT, CPU_POLICY_HVM_MAX, CPU_POLICY_HVM_DEFAULT };
+    static const enum cpu_policy_kind kinds[] = {CPU_POLICY_PV_MAX, CPU_POLICY_PV_DEFAULT, CPU_POLICY_HVM_MAX,
+                                                 CPU_POLICY_HVM_DEFAULT};
     static xen_cpuid_leaf_t leaves[CPU_POLICY_MAX_LEAVES];
     struct cpu_policy p, q;
     uint32_t nr;
@@ -271,10 +302,14 @@ static void test_real_host(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_features_of_kinds, setup), cmocka_unit_test_setup(test_no_xsave, setup),
-        cmocka_unit_test_setup(test_drop, setup),              cmocka_unit_test_setup(test_featureset_round_trip, setup),
-        cmocka_unit_test_setup(test_serialise, setup),         cmocka_unit_test_setup(test_bad_leaves, setup),
-        cmocka_unit_test_setup(test_check_and_clamp, setup),   cmocka_unit_test_setup(test_query, setup),
+        cmocka_unit_test_setup(test_features_of_kinds, setup),
+        cmocka_unit_test_setup(test_no_xsave, setup),
+        cmocka_unit_test_setup(test_drop, setup),
+        cmocka_unit_test_setup(test_featureset_round_trip, setup),
+        cmocka_unit_test_setup(test_serialise, setup),
+        cmocka_unit_test_setup(test_bad_leaves, setup),
+        cmocka_unit_test_setup(test_check_and_clamp, setup),
+        cmocka_unit_test_setup(test_query, setup),
 #if defined(__x86_64__)
         cmocka_unit_test_setup(test_real_host, setup),
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The instruction model against three judges: a hand-written table, objdump's idea of every length in a real binary,
- * and the processor that runs this test (each generated instruction is executed on it and by the model).
+ * The instruction model against three judges: a hand-written table, objdump's idea of every length in a real
+ * binary, and the processor that runs this test (each generated instruction is executed on it and by the
+ * model).
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -23,43 +24,46 @@ struct encoding {
     uint8_t bytes[16], count;
 };
 
-#define E(mode, result, ...) \
-    { mode, result, { __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ }) }
+#define E(mode, result, ...)                                          \
+    {                                                                 \
+        mode, result, {__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}) \
+    }
 
 static const struct encoding table[] = {
     E(64, INSN_OK, 0x90),
-    E(64, INSN_OK, 0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8),          /* mov $imm64,%rax */
+    E(64, INSN_OK, 0x48, 0xb8, 1, 2, 3, 4, 5, 6, 7, 8), /* mov $imm64,%rax */
     E(64, INSN_OK, 0x66, 0xb8, 1, 2),
-    E(64, INSN_OK, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8),                /* moffs64 */
+    E(64, INSN_OK, 0xa1, 1, 2, 3, 4, 5, 6, 7, 8), /* moffs64 */
     E(64, INSN_OK, 0x67, 0xa1, 1, 2, 3, 4),
     E(32, INSN_OK, 0x67, 0xa1, 1, 2),
     E(16, INSN_OK, 0xa1, 1, 2),
-    E(64, INSN_OK, 0xc7, 0x84, 0x24, 1, 2, 3, 4, 1, 2, 3, 4),    /* movl $imm32,disp32(%rsp) */
-    E(64, INSN_OK, 0xf6, 0x05, 1, 2, 3, 4, 1),                   /* testb $1,disp(%rip) */
-    E(64, INSN_OK, 0xf6, 0x15, 1, 2, 3, 4),                      /* notb: no immediate */
-    E(64, INSN_OK, 0x66, 0xe8, 1, 2),                            /* AMD: 16-bit displacement */
+    E(64, INSN_OK, 0xc7, 0x84, 0x24, 1, 2, 3, 4, 1, 2, 3, 4), /* movl $imm32,disp32(%rsp) */
+    E(64, INSN_OK, 0xf6, 0x05, 1, 2, 3, 4, 1),                /* testb $1,disp(%rip) */
+    E(64, INSN_OK, 0xf6, 0x15, 1, 2, 3, 4),                   /* notb: no immediate */
+    E(64, INSN_OK, 0x66, 0xe8, 1, 2),                         /* AMD: 16-bit displacement */
     E(64, INSN_OK, 0x66, 0x48, 0xe8, 1, 2, 3, 4),
-    E(64, INSN_OK, 0x0f, 0x20, 0x04),                            /* mov %cr0: mod does not count */
-    E(64, INSN_OK, 0xc8, 1, 2, 3),                               /* enter */
-    E(32, INSN_OK, 0x9a, 1, 2, 3, 4, 5, 6),                      /* far call */
+    E(64, INSN_OK, 0x0f, 0x20, 0x04),       /* mov %cr0: mod does not count */
+    E(64, INSN_OK, 0xc8, 1, 2, 3),          /* enter */
+    E(32, INSN_OK, 0x9a, 1, 2, 3, 4, 5, 6), /* far call */
     E(16, INSN_OK, 0x9a, 1, 2, 3, 4),
     E(64, INSN_INVALID, 0x9a),
     E(64, INSN_INVALID, 0x06),
     E(64, INSN_INVALID, 0xd6),
-    E(64, INSN_OK, 0xc5, 0xf8, 0x77),                            /* vzeroupper */
-    E(64, INSN_OK, 0xc4, 0xe3, 0x75, 0x46, 0xc2, 0x31),          /* vperm2i128 */
-    E(64, INSN_OK, 0x62, 0xf1, 0xfd, 0x48, 0x6f, 0x40, 0x01),    /* vmovdqa64 disp8*64(%rax),%zmm0 */
-    E(32, INSN_OK, 0xc4, 0x01),                                  /* les */
+    E(64, INSN_OK, 0xc5, 0xf8, 0x77),                         /* vzeroupper */
+    E(64, INSN_OK, 0xc4, 0xe3, 0x75, 0x46, 0xc2, 0x31),       /* vperm2i128 */
+    E(64, INSN_OK, 0x62, 0xf1, 0xfd, 0x48, 0x6f, 0x40, 0x01), /* vmovdqa64 disp8*64(%rax),%zmm0 */
+    E(32, INSN_OK, 0xc4, 0x01),                               /* les */
     E(32, INSN_OK, 0xc5, 0xf8, 0x77),
-    E(64, INSN_OK, 0x8f, 0xe8, 0x78, 0xc2, 0xc1, 0x05),          /* XOP vprotd */
+    E(64, INSN_OK, 0x8f, 0xe8, 0x78, 0xc2, 0xc1, 0x05), /* XOP vprotd */
     E(64, INSN_OK, 0x8f, 0x00),
-    E(64, INSN_OK, 0x0f, 0x0f, 0xc1, 0x9e),                      /* 3DNow! */
-    E(64, INSN_OK, 0x66, 0x0f, 0x78, 0xc0, 1, 2),                /* extrq */
-    E(64, INSN_OK, 0x0f, 0x01, 0xd9),                            /* vmmcall */
+    E(64, INSN_OK, 0x0f, 0x0f, 0xc1, 0x9e),       /* 3DNow! */
+    E(64, INSN_OK, 0x66, 0x0f, 0x78, 0xc0, 1, 2), /* extrq */
+    E(64, INSN_OK, 0x0f, 0x01, 0xd9),             /* vmmcall */
     E(64, INSN_OK, 0xf3, 0x0f, 0xb8, 0xc1),
     E(64, INSN_INVALID, 0x0f, 0xb8, 0xc1),
     E(64, INSN_OK, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90),
-    E(64, INSN_TOO_LONG, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x90),
+    E(64, INSN_TOO_LONG, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66, 0x66,
+      0x66, 0x90),
 };
 
 static void test_table(void **state)
@@ -80,19 +84,21 @@ static void test_table(void **state)
         }
         free(exact);
     }
-    assert_int_equal(insn_forced_prefix((const uint8_t[]){ 0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2 }, 7), 5);
-    assert_int_equal(insn_forced_prefix((const uint8_t[]){ 0x0f, 0x0b, 'x', 'e' }, 4), 0);
+    assert_int_equal(insn_forced_prefix((const uint8_t[]){0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2}, 7), 5);
+    assert_int_equal(insn_forced_prefix((const uint8_t[]){0x0f, 0x0b, 'x', 'e'}, 4), 0);
 }
 
-/* One line of objdump: address, bytes, text. Returns how many bytes, 0 when the line is not an instruction. */
+/*
+ * One line of objdump: address, bytes, text. Returns how many bytes, 0 when the line is not an instruction.
+ */
 static unsigned parse_line(char *line, uint8_t *bytes)
 {
     char *p = strchr(line, ':'), *text;
     unsigned n = 0, byte;
     int used;
 
-    if (!p || p[1] != '\t' || !(text = strchr(p + 2, '\t')) || strstr(text, "(bad)") || strstr(text, ".byte") ||
-        strstr(text, "\trex")) {
+    if (!p || p[1] != '\t' || !(text = strchr(p + 2, '\t')) || strstr(text, "(bad)") ||
+        strstr(text, ".byte") || strstr(text, "\trex")) {
         return 0;
     }
     *text = '\0';
@@ -137,7 +143,8 @@ static void test_lengths_against_objdump(void **state)
 #define DATA 0x10010000ul
 #define SIZE 0x4000ul
 
-static enum insn_status mem_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size, enum insn_access how)
+static enum insn_status mem_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size,
+                                 enum insn_access how)
 {
     if (linear < DATA || linear + size > DATA + SIZE) {
         return insn_raise_pf(ctx, how == INSN_READ ? 4 : 6, linear);
@@ -157,7 +164,8 @@ static enum insn_status mem_write(struct insn_ctx *ctx, uint64_t linear, const v
 
 static unsigned races; /* how many compare-exchanges are to lose */
 
-static enum insn_status mem_cmpxchg(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new, unsigned size)
+static enum insn_status mem_cmpxchg(struct insn_ctx *ctx, uint64_t linear, void *old, const void *new,
+                                    unsigned size)
 {
     uint8_t seen[16];
 
@@ -174,7 +182,7 @@ static enum insn_status mem_cmpxchg(struct insn_ctx *ctx, uint64_t linear, void 
     return INSN_DONE;
 }
 
-static const struct insn_ops mem_ops = { .read = mem_read, .write = mem_write, .cmpxchg = mem_cmpxchg };
+static const struct insn_ops mem_ops = {.read = mem_read, .write = mem_write, .cmpxchg = mem_cmpxchg};
 
 static void map_memory(void)
 {
@@ -182,9 +190,11 @@ static void map_memory(void)
 
     if (!done) {
         assert_ptr_equal(mmap((void *)CODE, 0x1000, PROT_READ | PROT_WRITE | PROT_EXEC,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0), (void *)CODE);
-        assert_ptr_equal(mmap((void *)DATA, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
-                         (void *)DATA);
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+                         (void *)CODE);
+        assert_ptr_equal(
+            mmap((void *)DATA, SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
+            (void *)DATA);
         done = true;
     }
 }
@@ -200,21 +210,23 @@ extern struct machine hw_machine;
 struct machine hw_machine;
 void hw_run(void);
 
-#define ALL_GPRS(f) f(0, rax) f(1, rcx) f(2, rdx) f(3, rbx) f(5, rbp) f(6, rsi) f(7, rdi) f(8, r8) f(9, r9) f(10, r10) \
-                    f(11, r11) f(12, r12) f(13, r13) f(14, r14) f(15, r15)
+#define ALL_GPRS(f)                                                                                    \
+    f(0, rax) f(1, rcx) f(2, rdx) f(3, rbx) f(5, rbp) f(6, rsi) f(7, rdi) f(8, r8) f(9, r9) f(10, r10) \
+        f(11, r11) f(12, r12) f(13, r13) f(14, r14) f(15, r15)
 #define LOAD(n, reg) "mov hw_machine+8*" #n "(%rip), %" #reg "\n"
 #define SAVE(n, reg) "mov %" #reg ", hw_machine+8*" #n "(%rip)\n"
 
 __asm__(".text\n.globl hw_run\nhw_run:\n"
         "push %rbx; push %rbp; push %r12; push %r13; push %r14; push %r15\n"
         "mov %rsp, hw_machine+8*17(%rip)\n"
-        "push hw_machine+8*16(%rip); popfq\n" ALL_GPRS(LOAD) "mov hw_machine+8*4(%rip), %rsp\n"
-        "jmp *hw_machine+8*18(%rip)\n"
-        ".globl hw_back\nhw_back:\n"
-        "mov %rsp, hw_machine+8*4(%rip)\n"
-        "mov hw_machine+8*17(%rip), %rsp\n" ALL_GPRS(SAVE)
-        "pushfq; pop hw_machine+8*16(%rip); cld\n"
-        "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret\n");
+        "push hw_machine+8*16(%rip); popfq\n" ALL_GPRS(
+            LOAD) "mov hw_machine+8*4(%rip), %rsp\n"
+                  "jmp *hw_machine+8*18(%rip)\n"
+                  ".globl hw_back\nhw_back:\n"
+                  "mov %rsp, hw_machine+8*4(%rip)\n"
+                  "mov hw_machine+8*17(%rip), %rsp\n" ALL_GPRS(
+                      SAVE) "pushfq; pop hw_machine+8*16(%rip); cld\n"
+                            "pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx; ret\n");
 extern char hw_back[];
 
 static uint64_t seed = 0x9e3779b97f4a7c15;
@@ -230,7 +242,8 @@ static uint64_t rnd(void)
 /* What may follow the opcode of a template. */
 enum { NO_IMM, IMM8, IMMZ };
 
-struct template {
+struct template
+{
     uint8_t map0f, opcode;
     int8_t sub; /* ModRM.reg, or -1 for any register, -2 for no ModRM */
     uint8_t imm;
@@ -238,31 +251,88 @@ struct template {
     uint64_t undefined; /* flags that the manual leaves open */
 };
 
-#define AF X86_FLAGS_AF
+#define AF  X86_FLAGS_AF
 #define BTU (X86_FLAGS_OF | X86_FLAGS_SF | X86_FLAGS_AF | X86_FLAGS_PF)
-#define ALU6(base, lk, u) \
-    { 0, base, -1, 0, lk, false, u }, { 0, base + 1, -1, 0, lk, false, u }, { 0, base + 2, -1, 0, false, false, u }, \
-    { 0, base + 3, -1, 0, false, false, u }, { 0, base + 4, -2, IMM8, false, false, u }, { 0, base + 5, -2, IMMZ, false, false, u }
-#define GRP1(sub, lk, u) { 0, 0x80, sub, IMM8, lk, false, u }, { 0, 0x81, sub, IMMZ, lk, false, u }, { 0, 0x83, sub, IMM8, lk, false, u }
+#define ALU6(base, lk, u)                                                             \
+    {0, base, -1, 0, lk, false, u}, {0, base + 1, -1, 0, lk, false, u},               \
+        {0, base + 2, -1, 0, false, false, u}, {0, base + 3, -1, 0, false, false, u}, \
+        {0, base + 4, -2, IMM8, false, false, u},                                     \
+    {                                                                                 \
+        0, base + 5, -2, IMMZ, false, false, u                                        \
+    }
+#define GRP1(sub, lk, u)                                                    \
+    {0, 0x80, sub, IMM8, lk, false, u}, {0, 0x81, sub, IMMZ, lk, false, u}, \
+    {                                                                       \
+        0, 0x83, sub, IMM8, lk, false, u                                    \
+    }
 
 static const struct template templates[] = {
-    ALU6(0x00, true, 0), ALU6(0x08, true, AF), ALU6(0x10, true, 0), ALU6(0x18, true, 0),
-    ALU6(0x20, true, AF), ALU6(0x28, true, 0), ALU6(0x30, true, AF), ALU6(0x38, false, 0),
-    GRP1(0, true, 0), GRP1(1, true, AF), GRP1(2, true, 0), GRP1(3, true, 0),
-    GRP1(4, true, AF), GRP1(5, true, 0), GRP1(6, true, AF), GRP1(7, false, 0),
-    { 0, 0x63, -1 }, { 0, 0x84, -1, 0, false, false, AF }, { 0, 0x85, -1, 0, false, false, AF },
-    { 0, 0xa8, -2, IMM8, false, false, AF }, { 0, 0xa9, -2, IMMZ, false, false, AF },
-    { 0, 0x86, -1, 0, true }, { 0, 0x87, -1, 0, true }, { 0, 0x88, -1 }, { 0, 0x89, -1 }, { 0, 0x8a, -1 }, { 0, 0x8b, -1 },
-    { 0, 0xc6, 0, IMM8 }, { 0, 0xc7, 0, IMMZ }, { 0, 0xf6, 0, IMM8, false, false, AF }, { 0, 0xf7, 0, IMMZ, false, false, AF },
-    { 0, 0xf6, 1, IMM8, false, false, AF }, { 0, 0xf6, 2, 0, true }, { 0, 0xf7, 2, 0, true }, { 0, 0xf6, 3, 0, true },
-    { 0, 0xf7, 3, 0, true }, { 0, 0xfe, 0, 0, true }, { 0, 0xff, 0, 0, true }, { 0, 0xfe, 1, 0, true }, { 0, 0xff, 1, 0, true },
-    { 0, 0xff, 6 }, { 0, 0x8f, 0, 0, false, true },
-    { 1, 0xa3, 2, 0, false, false, BTU }, { 1, 0xab, 2, 0, true, false, BTU }, { 1, 0xb3, 2, 0, true, false, BTU },
-    { 1, 0xbb, 2, 0, true, false, BTU }, { 1, 0xba, 4, IMM8, false, false, BTU }, { 1, 0xba, 5, IMM8, true, false, BTU },
-    { 1, 0xba, 6, IMM8, true, false, BTU }, { 1, 0xba, 7, IMM8, true, false, BTU },
-    { 1, 0xb0, -1, 0, true }, { 1, 0xb1, -1, 0, true }, { 1, 0xb6, -1 }, { 1, 0xb7, -1 }, { 1, 0xbe, -1 }, { 1, 0xbf, -1 },
-    { 1, 0xc0, -1, 0, true }, { 1, 0xc1, -1, 0, true }, { 1, 0xc3, -1, 0, false, true }, { 1, 0xc7, 1, 0, true, true },
-    { 0, 0xa4, -2 }, { 0, 0xa5, -2 }, { 0, 0xaa, -2 }, { 0, 0xab, -2 }, { 0, 0xac, -2 }, { 0, 0xad, -2 },
+    ALU6(0x00, true, 0),
+    ALU6(0x08, true, AF),
+    ALU6(0x10, true, 0),
+    ALU6(0x18, true, 0),
+    ALU6(0x20, true, AF),
+    ALU6(0x28, true, 0),
+    ALU6(0x30, true, AF),
+    ALU6(0x38, false, 0),
+    GRP1(0, true, 0),
+    GRP1(1, true, AF),
+    GRP1(2, true, 0),
+    GRP1(3, true, 0),
+    GRP1(4, true, AF),
+    GRP1(5, true, 0),
+    GRP1(6, true, AF),
+    GRP1(7, false, 0),
+    {0, 0x63, -1},
+    {0, 0x84, -1, 0, false, false, AF},
+    {0, 0x85, -1, 0, false, false, AF},
+    {0, 0xa8, -2, IMM8, false, false, AF},
+    {0, 0xa9, -2, IMMZ, false, false, AF},
+    {0, 0x86, -1, 0, true},
+    {0, 0x87, -1, 0, true},
+    {0, 0x88, -1},
+    {0, 0x89, -1},
+    {0, 0x8a, -1},
+    {0, 0x8b, -1},
+    {0, 0xc6, 0, IMM8},
+    {0, 0xc7, 0, IMMZ},
+    {0, 0xf6, 0, IMM8, false, false, AF},
+    {0, 0xf7, 0, IMMZ, false, false, AF},
+    {0, 0xf6, 1, IMM8, false, false, AF},
+    {0, 0xf6, 2, 0, true},
+    {0, 0xf7, 2, 0, true},
+    {0, 0xf6, 3, 0, true},
+    {0, 0xf7, 3, 0, true},
+    {0, 0xfe, 0, 0, true},
+    {0, 0xff, 0, 0, true},
+    {0, 0xfe, 1, 0, true},
+    {0, 0xff, 1, 0, true},
+    {0, 0xff, 6},
+    {0, 0x8f, 0, 0, false, true},
+    {1, 0xa3, 2, 0, false, false, BTU},
+    {1, 0xab, 2, 0, true, false, BTU},
+    {1, 0xb3, 2, 0, true, false, BTU},
+    {1, 0xbb, 2, 0, true, false, BTU},
+    {1, 0xba, 4, IMM8, false, false, BTU},
+    {1, 0xba, 5, IMM8, true, false, BTU},
+    {1, 0xba, 6, IMM8, true, false, BTU},
+    {1, 0xba, 7, IMM8, true, false, BTU},
+    {1, 0xb0, -1, 0, true},
+    {1, 0xb1, -1, 0, true},
+    {1, 0xb6, -1},
+    {1, 0xb7, -1},
+    {1, 0xbe, -1},
+    {1, 0xbf, -1},
+    {1, 0xc0, -1, 0, true},
+    {1, 0xc1, -1, 0, true},
+    {1, 0xc3, -1, 0, false, true},
+    {1, 0xc7, 1, 0, true, true},
+    {0, 0xa4, -2},
+    {0, 0xa5, -2},
+    {0, 0xaa, -2},
+    {0, 0xab, -2},
+    {0, 0xac, -2},
+    {0, 0xad, -2},
 };
 
 static bool is_string(const struct template *t)
@@ -329,7 +399,7 @@ static unsigned assemble(const struct template *t, uint8_t *p)
         } else if (form == 2) { /* disp32(%rbx,%rbp,scale): rbp is small */
             *p++ = 0x84 | modrm;
             *p++ = (uint8_t)(((rnd() & 3) << 6) | (5 << 3) | 3);
-            memcpy(p, &(int32_t){ -256 }, 4);
+            memcpy(p, &(int32_t){-256}, 4);
             p += 4;
         } else { /* disp32(%rip) */
             unsigned imm = t->imm == IMM8 ? 1 : t->imm == IMMZ ? (word && !wide ? 2 : 4) : 0;
@@ -375,25 +445,26 @@ static void randomise(struct machine *m, uint64_t *data)
 
 static uint64_t *regs_by_number(struct x86_regs *r, unsigned n)
 {
-    uint64_t *const map[16] = { &r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
-                                &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15 };
+    uint64_t *const map[16] = {&r->rax, &r->rcx, &r->rdx, &r->rbx, &r->rsp, &r->rbp, &r->rsi, &r->rdi,
+                               &r->r8,  &r->r9,  &r->r10, &r->r11, &r->r12, &r->r13, &r->r14, &r->r15};
     return map[n];
 }
 
 static void compare_one(const struct template *t)
 {
     static uint64_t before[SIZE / 8], after[SIZE / 8];
-    const uint8_t jump[6] = { 0xff, 0x25, 0, 0, 0, 0 };
+    const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};
     uint8_t *code = (uint8_t *)CODE;
     uint64_t *data = (uint64_t *)DATA;
-    struct x86_regs r = { 0 };
-    struct insn_ctx ctx = { .regs = &r, .mode = INSN_MODE_64, .protected_mode = true, .ops = &mem_ops, .rep_limit = 100 };
+    struct x86_regs r = {0};
+    struct insn_ctx ctx = {
+        .regs = &r, .mode = INSN_MODE_64, .protected_mode = true, .ops = &mem_ops, .rep_limit = 100};
     struct machine start, end;
     struct insn in;
     unsigned length = assemble(t, code);
 
     memcpy(code + length, jump, 6);
-    memcpy(code + length + 6, &(uint64_t){ (uint64_t)hw_back }, 8);
+    memcpy(code + length + 6, &(uint64_t){(uint64_t)hw_back}, 8);
     randomise(&start, data);
     start.entry = CODE;
     memcpy(before, data, SIZE);
@@ -410,20 +481,25 @@ static void compare_one(const struct template *t)
     r.rip = CODE;
     assert_int_equal(insn_decode(code, 15, INSN_MODE_64, &in), INSN_OK);
     if (in.length != length || insn_execute(&ctx, &in, INSN_SET_MEMORY) != INSN_DONE) {
-        fail_msg("map %d opcode %02x sub %d: length %u of %u", t->map0f, t->opcode, t->sub, in.length, length);
+        fail_msg("map %d opcode %02x sub %d: length %u of %u", t->map0f, t->opcode, t->sub, in.length,
+                 length);
     }
     assert_int_equal(r.rip, CODE + length);
     for (unsigned i = 0; i < 16; i++) {
         if (*regs_by_number(&r, i) != end.gpr[i]) {
-            fail_msg("opcode %02x%02x bytes %02x %02x %02x %02x %02x: register %u is %lx, hardware %lx, before %lx", t->map0f, t->opcode,
-                     code[0], code[1], code[2], code[3], code[4], i, *regs_by_number(&r, i), end.gpr[i], start.gpr[i]);
+            fail_msg("opcode %02x%02x bytes %02x %02x %02x %02x %02x: register %u is %lx, hardware %lx, "
+                     "before %lx",
+                     t->map0f, t->opcode, code[0], code[1], code[2], code[3], code[4], i,
+                     *regs_by_number(&r, i), end.gpr[i], start.gpr[i]);
         }
     }
     if ((r.rflags ^ end.flags) & (X86_FLAGS_ARITH | X86_FLAGS_DF) & ~t->undefined) {
-        fail_msg("opcode %02x%02x sub %d: flags %lx, hardware %lx", t->map0f, t->opcode, t->sub, r.rflags, end.flags);
+        fail_msg("opcode %02x%02x sub %d: flags %lx, hardware %lx", t->map0f, t->opcode, t->sub, r.rflags,
+                 end.flags);
     }
     if (memcmp(data, after, SIZE) != 0) {
-        fail_msg("opcode %02x%02x sub %d bytes %02x %02x %02x %02x: memory differs", t->map0f, t->opcode, t->sub, code[0], code[1], code[2], code[3]);
+        fail_msg("opcode %02x%02x sub %d bytes %02x %02x %02x %02x: memory differs", t->map0f, t->opcode,
+                 t->sub, code[0], code[1], code[2], code[3]);
     }
 }
 
@@ -546,9 +622,22 @@ static enum insn_status cb_wbinvd(struct insn_ctx *ctx)
 }
 
 static const struct insn_ops sys_ops = {
-    .read = mem_read, .write = mem_write, .io_read = cb_io_read, .io_write = cb_io_write, .read_cr = cb_read_cr,
-    .write_cr = cb_write_cr, .write_dr = cb_write_dr, .read_msr = cb_read_msr, .write_msr = cb_write_msr, .cpuid = cb_cpuid,
-    .rdtsc = cb_rdtsc, .xsetbv = cb_xsetbv, .set_if = cb_set_if, .hlt = cb_hlt, .invlpg = cb_invlpg, .wbinvd = cb_wbinvd,
+    .read = mem_read,
+    .write = mem_write,
+    .io_read = cb_io_read,
+    .io_write = cb_io_write,
+    .read_cr = cb_read_cr,
+    .write_cr = cb_write_cr,
+    .write_dr = cb_write_dr,
+    .read_msr = cb_read_msr,
+    .write_msr = cb_write_msr,
+    .cpuid = cb_cpuid,
+    .rdtsc = cb_rdtsc,
+    .xsetbv = cb_xsetbv,
+    .set_if = cb_set_if,
+    .hlt = cb_hlt,
+    .invlpg = cb_invlpg,
+    .wbinvd = cb_wbinvd,
 };
 
 static struct x86_regs regs;
@@ -559,7 +648,8 @@ static void reset(void)
     memset(&sys, 0, sizeof(sys));
     memset(&regs, 0, sizeof(regs));
     regs.rip = 0x1000;
-    ctx = (struct insn_ctx){ .regs = &regs, .mode = INSN_MODE_64, .protected_mode = true, .ops = &sys_ops, .rep_limit = 4 };
+    ctx = (struct insn_ctx){
+        .regs = &regs, .mode = INSN_MODE_64, .protected_mode = true, .ops = &sys_ops, .rep_limit = 4};
 }
 
 static enum insn_status run(const uint8_t *bytes, unsigned n)
@@ -571,7 +661,7 @@ static enum insn_status run(const uint8_t *bytes, unsigned n)
     return insn_execute(&ctx, &in, INSN_SET_PRIVILEGED | INSN_SET_MEMORY);
 }
 
-#define RUN(...) run((const uint8_t[]){ __VA_ARGS__ }, sizeof((uint8_t[]){ __VA_ARGS__ }))
+#define RUN(...) run((const uint8_t[]){__VA_ARGS__}, sizeof((uint8_t[]){__VA_ARGS__}))
 
 static void test_privileged(void **state)
 {
@@ -621,15 +711,16 @@ static void test_privileged(void **state)
     assert_int_equal(sys.hlt, 1);
     assert_int_equal(RUN(0x0f, 0x09), INSN_DONE);
     assert_int_equal(sys.flushed, 1);
-    assert_int_equal(RUN(0x0f, 0x01, 0x13), INSN_REFUSED); /* lgdt (%rbx) */
-    assert_int_equal(RUN(0x0f, 0x00, 0xd8), INSN_REFUSED); /* ltr %ax */
+    assert_int_equal(RUN(0x0f, 0x01, 0x13), INSN_REFUSED);      /* lgdt (%rbx) */
+    assert_int_equal(RUN(0x0f, 0x00, 0xd8), INSN_REFUSED);      /* ltr %ax */
     assert_int_equal(RUN(0x0f, 0x01, 0xf8), INSN_UNHANDLEABLE); /* swapgs */
-    assert_int_equal(RUN(0x0f, 0x33), INSN_UNHANDLEABLE); /* no callback */
+    assert_int_equal(RUN(0x0f, 0x33), INSN_UNHANDLEABLE);       /* no callback */
 }
 
 static void test_privilege_is_checked(void **state)
 {
-    static const uint8_t forms[][3] = { { 0x0f, 0x20, 0xc0 }, { 0x0f, 0x22, 0xc0 }, { 0x0f, 0x01, 0x38 }, { 0x0f, 0x01, 0xd1 } };
+    static const uint8_t forms[][3] = {
+        {0x0f, 0x20, 0xc0}, {0x0f, 0x22, 0xc0}, {0x0f, 0x01, 0x38}, {0x0f, 0x01, 0xd1}};
     struct x86_regs before;
 
     reset();
@@ -731,7 +822,7 @@ static void test_segments(void **state)
     assert_int_equal(regs.rax, 0x4242);
     /* 32-bit protected mode: base, limit, write protection */
     ctx.mode = INSN_MODE_32;
-    ctx.seg[X86_SEG_DS] = (struct x86_seg){ .base = DATA, .limit = 0x13, .attr = X86_SEG_P | X86_SEG_S };
+    ctx.seg[X86_SEG_DS] = (struct x86_seg){.base = DATA, .limit = 0x13, .attr = X86_SEG_P | X86_SEG_S};
     assert_int_equal(RUN(0xa1, 0x10, 0, 0, 0), INSN_DONE);
     assert_int_equal(RUN(0xa1, 0x11, 0, 0, 0), INSN_EXCEPTION);
     assert_int_equal(ctx.fault.vector, X86_VEC_GP);
@@ -739,7 +830,7 @@ static void test_segments(void **state)
     /* real mode: (%bx,%si) */
     ctx.mode = INSN_MODE_16;
     ctx.protected_mode = false;
-    ctx.seg[X86_SEG_DS] = (struct x86_seg){ .base = DATA, .limit = 0xffff };
+    ctx.seg[X86_SEG_DS] = (struct x86_seg){.base = DATA, .limit = 0xffff};
     regs.rbx = 0xfff0;
     regs.rsi = 0x20;
     regs.rax = 0;
@@ -749,7 +840,8 @@ static void test_segments(void **state)
 
 static uint64_t readable_until;
 
-static enum insn_status cb_fetch(struct insn_ctx *c, uint64_t linear, uint8_t *buf, unsigned size, unsigned *got)
+static enum insn_status cb_fetch(struct insn_ctx *c, uint64_t linear, uint8_t *buf, unsigned size,
+                                 unsigned *got)
 {
     if (linear >= readable_until) {
         return insn_raise_pf(c, 0x10, linear);
@@ -770,18 +862,19 @@ static void test_fetch(void **state)
     ctx.ops = &ops;
     readable_until = DATA + 0x1000;
     regs.rip = DATA + 0xffd;
-    memcpy((void *)regs.rip, (const uint8_t[]){ 0x0f, 0x01, 0xd9, 0xff }, 4);
+    memcpy((void *)regs.rip, (const uint8_t[]){0x0f, 0x01, 0xd9, 0xff}, 4);
     assert_int_equal(insn_fetch(&ctx, &in), INSN_DONE); /* ends with the page: the next one is not touched */
     assert_int_equal(in.length, 3);
     regs.rip++;
-    memcpy((void *)regs.rip, (const uint8_t[]){ 0x0f, 0x01 }, 2);
+    memcpy((void *)regs.rip, (const uint8_t[]){0x0f, 0x01}, 2);
     assert_int_equal(insn_fetch(&ctx, &in), INSN_EXCEPTION);
     assert_int_equal(ctx.fault.cr2, DATA + 0x1000);
 }
 
 static void test_descriptors(void **state)
 {
-    uint64_t flat_code = 0x00af9b000000ffff, user_data = 0x00cff3000000ffff, gate = 0x00008c0000080000, absent = 0;
+    uint64_t flat_code = 0x00af9b000000ffff, user_data = 0x00cff3000000ffff, gate = 0x00008c0000080000,
+             absent = 0;
     struct x86_seg s;
 
     x86_seg_unpack(0x8, flat_code, 0, &s);
@@ -791,7 +884,8 @@ static void test_descriptors(void **state)
     assert_true(x86_seg_pv_descriptor_ok(&user_data));
     assert_false(x86_seg_pv_descriptor_ok(&gate));
     assert_true(x86_seg_pv_descriptor_ok(&absent));
-    s = (struct x86_seg){ .limit = 0xfff, .attr = X86_SEG_P | X86_SEG_S | X86_SEG_WRITABLE | X86_SEG_DOWN | X86_SEG_DB };
+    s = (struct x86_seg){.limit = 0xfff,
+                         .attr = X86_SEG_P | X86_SEG_S | X86_SEG_WRITABLE | X86_SEG_DOWN | X86_SEG_DB};
     assert_false(x86_seg_access_ok(&s, 0xfff, 1, true, false));
     assert_true(x86_seg_access_ok(&s, 0x1000, 4, true, false));
     assert_false(x86_seg_access_ok(&s, 0xfffffffe, 4, true, false));

@@ -26,19 +26,25 @@ static void give(unsigned feature)
 
 static int setup(void **unused)
 {
-    static const uint16_t features[] = { XEN_X86_FEATURE_TSC, XEN_X86_FEATURE_MSR, XEN_X86_FEATURE_MTRR, XEN_X86_FEATURE_PAT,
-                                         XEN_X86_FEATURE_SEP, XEN_X86_FEATURE_MCA, XEN_X86_FEATURE_SYSCALL, XEN_X86_FEATURE_LM,
-                                         XEN_X86_FEATURE_NX, XEN_X86_FEATURE_RDTSCP, XEN_X86_FEATURE_X2APIC };
+    static const uint16_t features[] = {XEN_X86_FEATURE_TSC,     XEN_X86_FEATURE_MSR,   XEN_X86_FEATURE_MTRR,
+                                        XEN_X86_FEATURE_PAT,     XEN_X86_FEATURE_SEP,   XEN_X86_FEATURE_MCA,
+                                        XEN_X86_FEATURE_SYSCALL, XEN_X86_FEATURE_LM,    XEN_X86_FEATURE_NX,
+                                        XEN_X86_FEATURE_RDTSCP,  XEN_X86_FEATURE_X2APIC};
 
     memset(&policy, 0, sizeof(policy));
-    policy.basic[0] = (struct cpuid_regs){ 0xd, 0x68747541, 0x444d4163, 0x69746e65 };
+    policy.basic[0] = (struct cpuid_regs){0xd, 0x68747541, 0x444d4163, 0x69746e65};
     policy.extd[0].a = 0x80000008;
     policy.extd[8].a = 0x3028;
     for (unsigned i = 0; i < ARRAY_SIZE(features); i++) {
         give(features[i]);
     }
     msr_state_init(&state, true);
-    ctx = (struct msr_ctx){ .policy = &policy, .state = &state, .hvm = true, .first_vcpu = true, .tsc = 1000, .patch_level = 0x1234 };
+    ctx = (struct msr_ctx){.policy = &policy,
+                           .state = &state,
+                           .hvm = true,
+                           .first_vcpu = true,
+                           .tsc = 1000,
+                           .patch_level = 0x1234};
     return 0;
 }
 
@@ -65,7 +71,8 @@ static void test_table(void **unused)
 
             assert_false((a->who & b->who & WHO_ALL) && a->first <= b->last && b->first <= a->last);
         }
-        if (a->kind == KIND_STATE || a->kind == KIND_STATE_32 || a->kind == KIND_CANONICAL || a->kind == KIND_BASE) {
+        if (a->kind == KIND_STATE || a->kind == KIND_STATE_32 || a->kind == KIND_CANONICAL ||
+            a->kind == KIND_BASE) {
             assert_true(a->first == a->last && a->value < sizeof(struct msr_state));
         }
         if (a->kind == KIND_MTRR_FIXED) {
@@ -188,10 +195,13 @@ static void test_machine_check_and_vendor(void **unused)
     assert_int_equal(val, 0x123400000000);
 }
 
-/* Whatever the number and the value: a refused write leaves the state alone, and a read only says what it may. */
+/*
+ * Whatever the number and the value: a refused write leaves the state alone, and a read only says what it
+ * may.
+ */
 static void test_sweep(void **unused)
 {
-    static const uint32_t starts[] = { 0, 0x40000000, 0xc0000000, 0xc0010000, 0xc0011000 };
+    static const uint32_t starts[] = {0, 0x40000000, 0xc0000000, 0xc0010000, 0xc0011000};
 
     for (unsigned kind = 0; kind < 2; kind++) {
         ctx.hvm = kind;

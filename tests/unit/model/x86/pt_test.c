@@ -10,11 +10,11 @@
 #include <model/x86/pt/npt.h>
 #include <model/x86/pt/pt.h>
 
-#define CR0 0x80010001ull /* PG WP PE */
-#define CR4_PAE  0x20ull
-#define CR4_PSE  0x10ull
-#define CR4_SMEP (1ull << 20)
-#define CR4_SMAP (1ull << 21)
+#define CR0       0x80010001ull /* PG WP PE */
+#define CR4_PAE   0x20ull
+#define CR4_PSE   0x10ull
+#define CR4_SMEP  (1ull << 20)
+#define CR4_SMAP  (1ull << 21)
 #define EFER_LONG 0xd00ull /* LME LMA NXE */
 
 static uint64_t mem[8 * 512];
@@ -51,8 +51,14 @@ static int setup(void **state)
 {
     memset(mem, 0, sizeof(mem));
     races = 0;
-    ctx = (struct pt_ctx){ .cr0 = CR0, .cr3 = 0x1000, .cr4 = CR4_PAE, .efer = EFER_LONG, .gb_pages = true, .paddr_bits = 40,
-                           .read_entry = read_entry, .update_entry = update_entry };
+    ctx = (struct pt_ctx){.cr0 = CR0,
+                          .cr3 = 0x1000,
+                          .cr4 = CR4_PAE,
+                          .efer = EFER_LONG,
+                          .gb_pages = true,
+                          .paddr_bits = 40,
+                          .read_entry = read_entry,
+                          .update_entry = update_entry};
     return 0;
 }
 
@@ -134,7 +140,8 @@ static void test_reserved(void **state)
 static void test_rights(void **state)
 {
     for (unsigned i = 0; i < 1u << 10; i++) {
-        bool rw = i & 1, us = i & 2, nx = i & 4, write = i & 8, exec = i & 16, user = i & 32, wp = i & 64, smep = i & 128, smap = i & 256;
+        bool rw = i & 1, us = i & 2, nx = i & 4, write = i & 8, exec = i & 16, user = i & 32, wp = i & 64,
+             smep = i & 128, smap = i & 256;
         bool ac = i & 512, ok;
 
         build_long(0x12345000 | PTE_P | (rw ? PTE_RW : 0) | (us ? PTE_US : 0) | (nx ? PTE_NX : 0));
@@ -144,12 +151,17 @@ static void test_rights(void **state)
         if (user) {
             ok = us && (!write || rw) && (!exec || !nx);
         } else {
-            ok = (!write || rw || !wp) && (!exec || !nx) && (!exec || !smep || !us) && (exec || !smap || !us || ac);
+            ok = (!write || rw || !wp) && (!exec || !nx) && (!exec || !smep || !us) &&
+                 (exec || !smap || !us || ac);
         }
-        assert_int_equal(pt_walk(&ctx, VA_LONG, (write ? PT_ACCESS_WRITE : 0) | (exec ? PT_ACCESS_EXEC : 0) | (user ? PT_ACCESS_USER : 0), &r),
-                         ok ? PT_OK : PT_FAULT);
+        assert_int_equal(
+            pt_walk(&ctx, VA_LONG,
+                    (write ? PT_ACCESS_WRITE : 0) | (exec ? PT_ACCESS_EXEC : 0) | (user ? PT_ACCESS_USER : 0),
+                    &r),
+            ok ? PT_OK : PT_FAULT);
         if (!ok) {
-            assert_int_equal(r.error, PFEC_P | (write ? PFEC_W : 0) | (user ? PFEC_U : 0) | (exec ? PFEC_I : 0));
+            assert_int_equal(r.error,
+                             PFEC_P | (write ? PFEC_W : 0) | (user ? PFEC_U : 0) | (exec ? PFEC_I : 0));
         }
     }
     ctx.cr4 = CR4_PAE | CR4_SMAP;
@@ -171,7 +183,7 @@ static void test_rights_of_upper_levels(void **state)
 
 static void test_pae(void **state)
 {
-    uint64_t pdpte[4] = { 0, 0, 0, 0x3001 };
+    uint64_t pdpte[4] = {0, 0, 0, 0x3001};
 
     ctx.efer = 0x800;
     ctx.cr3 = 0x1020;
@@ -220,20 +232,29 @@ static void test_npt(void **state)
     for (unsigned i = 0; i < 10000; i++) {
         unsigned level = 1 + (unsigned)rand() % 3;
 
-        e = (struct npt_entry){ .level = (uint8_t)level, .present = true, .leaf = true, .write = rand() & 1, .exec = rand() & 1,
-                                .accessed = rand() & 1, .dirty = rand() & 1, .pat_index = rand() & 7, .type = rand() & NPT_TYPE_MAX };
+        e = (struct npt_entry){.level = (uint8_t)level,
+                               .present = true,
+                               .leaf = true,
+                               .write = rand() & 1,
+                               .exec = rand() & 1,
+                               .accessed = rand() & 1,
+                               .dirty = rand() & 1,
+                               .pat_index = rand() & 7,
+                               .type = rand() & NPT_TYPE_MAX};
         e.paddr = ((uint64_t)rand() << 18) & PTE_ADDR & ~(npt_page_size(level) - 1);
         npt_decode(npt_encode(&e), level, &d);
-        assert_true(d.paddr == e.paddr && d.level == level && d.present && d.leaf && d.write == e.write && d.exec == e.exec);
-        assert_true(d.accessed == e.accessed && d.dirty == e.dirty && d.pat_index == e.pat_index && d.type == e.type);
+        assert_true(d.paddr == e.paddr && d.level == level && d.present && d.leaf && d.write == e.write &&
+                    d.exec == e.exec);
+        assert_true(d.accessed == e.accessed && d.dirty == e.dirty && d.pat_index == e.pat_index &&
+                    d.type == e.type);
     }
-    assert_int_equal(npt_encode(&(struct npt_entry){ 0 }), 0);
+    assert_int_equal(npt_encode(&(struct npt_entry){0}), 0);
     /* what the MMU makes of it: a walk as a user */
-    e = (struct npt_entry){ .level = 1, .present = true, .leaf = true, .paddr = 0x9000, .type = 1023 };
+    e = (struct npt_entry){.level = 1, .present = true, .leaf = true, .paddr = 0x9000, .type = 1023};
     ctx.paddr_bits = 48;
     build_long(npt_encode(&e));
     for (unsigned level = 2; level <= 4; level++) {
-        e = (struct npt_entry){ .level = (uint8_t)level, .present = true, .paddr = (6 - level) * 0x1000ull };
+        e = (struct npt_entry){.level = (uint8_t)level, .present = true, .paddr = (6 - level) * 0x1000ull};
         mem[512 * (5 - level) + pt_index(VA_LONG, level)] = npt_encode(&e);
     }
     assert_int_equal(pt_walk(&ctx, VA_LONG, PT_ACCESS_USER, &r), PT_OK);
@@ -244,10 +265,14 @@ static void test_npt(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_long, setup),        cmocka_unit_test_setup(test_peek_and_races, setup),
-        cmocka_unit_test_setup(test_large_pages, setup), cmocka_unit_test_setup(test_reserved, setup),
-        cmocka_unit_test_setup(test_rights, setup),      cmocka_unit_test_setup(test_rights_of_upper_levels, setup),
-        cmocka_unit_test_setup(test_pae, setup),         cmocka_unit_test_setup(test_two_levels, setup),
+        cmocka_unit_test_setup(test_long, setup),
+        cmocka_unit_test_setup(test_peek_and_races, setup),
+        cmocka_unit_test_setup(test_large_pages, setup),
+        cmocka_unit_test_setup(test_reserved, setup),
+        cmocka_unit_test_setup(test_rights, setup),
+        cmocka_unit_test_setup(test_rights_of_upper_levels, setup),
+        cmocka_unit_test_setup(test_pae, setup),
+        cmocka_unit_test_setup(test_two_levels, setup),
         cmocka_unit_test_setup(test_npt, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@ static struct vlapic_clock clk;
 
 static void wr(unsigned offset, uint32_t val)
 {
-    fx = (struct vlapic_effect){ 0 };
+    fx = (struct vlapic_effect){0};
     vlapic_mmio_write(&vl, offset, 4, val, &clk, &fx);
 }
 
@@ -26,7 +26,7 @@ static uint32_t rd(unsigned offset)
 
 static bool wrmsr(uint32_t msr, uint64_t val)
 {
-    fx = (struct vlapic_effect){ 0 };
+    fx = (struct vlapic_effect){0};
     return vlapic_msr_write(&vl, msr, val, &clk, &fx);
 }
 
@@ -40,7 +40,7 @@ static uint64_t rdmsr(uint32_t msr)
 
 static void fresh(uint32_t id)
 {
-    clk = (struct vlapic_clock){ .now_ns = 1000000, .tsc = 5000000, .tsc_khz = 2000000 };
+    clk = (struct vlapic_clock){.now_ns = 1000000, .tsc = 5000000, .tsc_khz = 2000000};
     vlapic_init(&vl, id, id == 0, true, true);
     wr(VLAPIC_SVR, 0x1ff);
 }
@@ -173,7 +173,8 @@ static void test_icr(void **state)
     wr(VLAPIC_ICR2, 7u << 24);
     wr(VLAPIC_ICR, 0x00004600 | 0x9a); /* STARTUP */
     assert_true(fx.ipi_pending);
-    assert_true(fx.ipi.dest == 7 && fx.ipi.mode == VLAPIC_STARTUP && fx.ipi.vector == 0x9a && !fx.ipi.logical && fx.ipi.source_id == 2);
+    assert_true(fx.ipi.dest == 7 && fx.ipi.mode == VLAPIC_STARTUP && fx.ipi.vector == 0x9a &&
+                !fx.ipi.logical && fx.ipi.source_id == 2);
     wr(VLAPIC_ICR, 0x0000c500);
     assert_true(fx.ipi_pending && fx.ipi.mode == VLAPIC_INIT);
     wr(VLAPIC_ICR, 0x00008500); /* INIT, level, deassert */
@@ -200,7 +201,8 @@ static void test_icr(void **state)
     assert_true(fx.ipi_pending && fx.ipi.dest == 0x12345678 && fx.ipi.vector == 0xf0);
     assert_int_equal(rdmsr(0x830), 0x12345678000000f0);
     assert_true(wrmsr(0x83f, 0x41));
-    assert_true(fx.ipi_pending && fx.ipi.shorthand == 1 && fx.ipi.vector == 0x41 && vlapic_ipi_targets(&vl, &fx.ipi));
+    assert_true(fx.ipi_pending && fx.ipi.shorthand == 1 && fx.ipi.vector == 0x41 &&
+                vlapic_ipi_targets(&vl, &fx.ipi));
 }
 
 static void test_mode_transitions(void **state)
@@ -208,7 +210,7 @@ static void test_mode_transitions(void **state)
     fresh(1);
     assert_false(wrmsr(VLAPIC_MSR_BASE, 0xfee00400)); /* x2APIC without enable */
     assert_false(wrmsr(VLAPIC_MSR_BASE, 0xfee00a00)); /* reserved bit */
-    assert_false(vlapic_msr_read(&vl, 0x802, &clk, &(uint64_t){ 0 }));
+    assert_false(vlapic_msr_read(&vl, 0x802, &clk, &(uint64_t){0}));
     go_x2apic();
     assert_true(fx.base_changed);
     assert_false(wrmsr(VLAPIC_MSR_BASE, 0xfee00800)); /* no way back but through off */
@@ -217,10 +219,10 @@ static void test_mode_transitions(void **state)
     assert_true(wrmsr(0x80b, 0));
     assert_false(wrmsr(0x808, 0x100));
     assert_false(wrmsr(0x80e, 0));
-    assert_false(vlapic_msr_read(&vl, 0x80e, &clk, &(uint64_t){ 0 }));
-    assert_false(vlapic_msr_read(&vl, 0x831, &clk, &(uint64_t){ 0 }));
-    assert_false(vlapic_msr_read(&vl, 0x80b, &clk, &(uint64_t){ 0 }));
-    assert_false(vlapic_msr_read(&vl, 0x840, &clk, &(uint64_t){ 0 }));
+    assert_false(vlapic_msr_read(&vl, 0x80e, &clk, &(uint64_t){0}));
+    assert_false(vlapic_msr_read(&vl, 0x831, &clk, &(uint64_t){0}));
+    assert_false(vlapic_msr_read(&vl, 0x80b, &clk, &(uint64_t){0}));
+    assert_false(vlapic_msr_read(&vl, 0x840, &clk, &(uint64_t){0}));
     assert_true(wrmsr(VLAPIC_MSR_BASE, 0xfee00000));
     assert_false(vlapic_hw_enabled(&vl));
     assert_false(wrmsr(VLAPIC_MSR_BASE, 0xfee00c00)); /* off to x2APIC */
@@ -319,7 +321,7 @@ static void test_save_and_load(void **state)
 {
     struct hvm_hw_lapic hw;
     struct hvm_hw_lapic_regs regs;
-    struct vlapic_clock later = { .now_ns = 77000000, .tsc = 9, .tsc_khz = 1000000 };
+    struct vlapic_clock later = {.now_ns = 77000000, .tsc = 9, .tsc_khz = 1000000};
     uint8_t vector;
 
     fresh(4);
@@ -349,11 +351,11 @@ static void test_save_and_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset_state),       cmocka_unit_test(test_vectors_against_naive_model),
-        cmocka_unit_test(test_destinations),      cmocka_unit_test(test_icr),
-        cmocka_unit_test(test_mode_transitions),  cmocka_unit_test(test_timer_one_shot),
-        cmocka_unit_test(test_timer_periodic),    cmocka_unit_test(test_timer_deadline),
-        cmocka_unit_test(test_local_sources),     cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_reset_state),      cmocka_unit_test(test_vectors_against_naive_model),
+        cmocka_unit_test(test_destinations),     cmocka_unit_test(test_icr),
+        cmocka_unit_test(test_mode_transitions), cmocka_unit_test(test_timer_one_shot),
+        cmocka_unit_test(test_timer_periodic),   cmocka_unit_test(test_timer_deadline),
+        cmocka_unit_test(test_local_sources),    cmocka_unit_test(test_save_and_load),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
