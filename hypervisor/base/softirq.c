@@ -28,12 +28,14 @@ void softirq_run(void)
     uint32_t *pending = &this_cpu(softirq_bits);
     uint32_t bits;
 
-    while ((bits = __atomic_load_n(pending, __ATOMIC_RELAXED)) != 0) {
-        unsigned int nr = (unsigned int)__builtin_ctz(bits);
+    /* round by round: one that raises itself again waits for the others */
+    while ((bits = __atomic_exchange_n(pending, 0, __ATOMIC_SEQ_CST)) != 0) {
+        for (; bits; bits &= bits - 1) {
+            unsigned int nr = (unsigned int)__builtin_ctz(bits);
 
-        __atomic_fetch_and(pending, ~(1u << nr), __ATOMIC_SEQ_CST);
-        ASSERT(handlers[nr]);
-        handlers[nr]();
-        ASSERT(lock_held_count() == 0);
+            ASSERT(handlers[nr]);
+            handlers[nr]();
+            ASSERT(lock_held_count() == 0);
+        }
     }
 }

@@ -24,6 +24,7 @@ void timer_init_cpu(unsigned int cpu)
 {
     struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
 
+    zfree(c->heap.slot); /* a host program starts over */
     *c = (struct timer_cpu){0};
     spin_lock_init(&c->lock, timer);
     heap_init(&c->heap, NULL, 0);

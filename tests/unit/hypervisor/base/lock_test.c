@@ -119,8 +119,8 @@ static void test_softirqs(void **state)
     assert_false(softirq_pending());
     assert_int_equal(order_count, 3);
     assert_int_equal(order[0], SOFTIRQ_TIMER);
-    assert_int_equal(order[1], SOFTIRQ_TIMER);
-    assert_int_equal(order[2], SOFTIRQ_SCHEDULE);
+    assert_int_equal(order[1], SOFTIRQ_SCHEDULE);
+    assert_int_equal(order[2], SOFTIRQ_TIMER);
 
     host_take_kicks();
     softirq_raise_on(2, SOFTIRQ_SCHEDULE);

@@ -517,6 +517,7 @@ static void test_fifo_model(void **state)
             assert_int_equal(evtchn_send(table(0), to[port]), 0);
             pending[port] = true;
             assert_true(evtchn_is_pending(table(1), port));
+            assert_true(masked[port] || words[port] & (1u << EVTCHN_FIFO_LINKED));
             break;
         case 6:
             words[port] |= 1u << EVTCHN_FIFO_MASKED;
@@ -567,6 +568,45 @@ static void test_fifo_order(void **state)
     assert_int_equal(fake[1].notified[0], 1);
     assert_int_equal(handle_all(0, seen, order), 5);
     assert_memory_equal(order, by_priority, sizeof(by_priority));
+    fake_end();
+}
+
+/* A masked event is not put on a queue; unmasking does it. */
+static void test_fifo_masked(void **state)
+{
+    uint32_t at_b, port;
+
+    fake_start(2, ~0u);
+    fifo_start(1);
+    port = connect(0, 1, &at_b);
+    words[at_b] = 1u << EVTCHN_FIFO_MASKED;
+    assert_int_equal(evtchn_send(table(0), port), 0);
+    assert_int_equal(words[at_b], 1u << EVTCHN_FIFO_MASKED | 1u << EVTCHN_FIFO_PENDING);
+    assert_int_equal(fake[1].notified[0], 0);
+    assert_int_equal(fake[1].polled, 1);
+    assert_int_equal(evtchn_unmask(table(1), at_b), 0);
+    assert_int_equal(words[at_b], 1u << EVTCHN_FIFO_LINKED | 1u << EVTCHN_FIFO_PENDING);
+    assert_int_equal(fake[1].notified[0], 1);
+    fake_end();
+}
+
+/* An event that was last on one queue is taken, then goes to another: the first queue must not be appended to through its word. */
+static void test_fifo_tail_moves(void **state)
+{
+    uint32_t a, b, to_a, to_b, q = EVTCHN_FIFO_PRIORITY_DEFAULT;
+
+    fake_start(2, ~0u);
+    fifo_start(1);
+    to_a = connect(0, 1, &a);
+    to_b = connect(0, 1, &b);
+    assert_int_equal(evtchn_send(table(0), to_a), 0);
+    assert_int_equal(consume(&consumer[0], q), a);
+    assert_int_equal(evtchn_bind_vcpu(table(1), a, 1), 0);
+    assert_int_equal(evtchn_send(table(0), to_a), 0);
+    assert_int_equal(evtchn_send(table(0), to_b), 0);
+    assert_int_equal(words[a] & EVTCHN_FIFO_LINK_MASK, 0);
+    assert_int_equal(consumer[0].control->head[q], b);
+    assert_int_equal(consumer[1].control->head[q], a);
     fake_end();
 }
 
@@ -852,6 +892,8 @@ int main(void)
         cmocka_unit_test(test_teardown_in_steps),
         cmocka_unit_test(test_fifo_model),
         cmocka_unit_test(test_fifo_order),
+        cmocka_unit_test(test_fifo_masked),
+        cmocka_unit_test(test_fifo_tail_moves),
         cmocka_unit_test(test_fifo_carries_over),
         cmocka_unit_test(test_fifo_busy_port),
         cmocka_unit_test(test_fifo_reset),
