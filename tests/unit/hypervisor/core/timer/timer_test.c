@@ -123,7 +123,7 @@ static void rearm_in_past(void *arg)
         assert_int_equal(timer_set(arg, 1), 0);
         softirq_raise(SOFTIRQ_SCHEDULE);
     }
-    assert_true(++in_a_row <= 2);
+    assert_true(++in_a_row <= 4); /* other softirqs have their turn */
 }
 
 static void test_callbacks(void **state)

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The scheduler in a simulation: pCPUs, vCPUs with a behaviour each (hog, sleeper, yielder), virtual time. After every step the invariants are checked:
+ * each vCPU is where its state says, hard affinity holds, and no vCPU waits while a pCPU that it may use idles.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <cmocka.h>
+#include <base/softirq.h>
+#include <core/sched/arch.h>
+#include <core/sched/sched_policy.h>
+#include <host/host.h>
+#include <hypervisor/random.h>
+
+#define CPUS_MAX 16
+#define VCPUS_MAX 64
+
+struct sim_vcpu {
+    struct sched_vcpu s;
+    uint64_t run_ns, sleep_ns; /* it blocks after running so long, for so long; 0: never */
+    uint64_t ran_ns; /* since it last woke */
+    uint64_t wake_at_ns; /* UINT64_MAX: not asleep */
+    uint64_t max_wait_ns;
+    uint64_t switched_in_ns;
+    bool yields;
+};
+
+static struct sched_vcpu idle[CPUS_MAX];
+static struct sim_vcpu vcpus[VCPUS_MAX];
+static struct sched_domain domains[VCPUS_MAX];
+static unsigned int cpu_count, vcpu_count;
+static unsigned int switches;
+static struct sched_vcpu *on_cpu[CPUS_MAX]; /* as arch_context_switch() was told */
+
+void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
+{
+    unsigned int cpu = pcpu_id();
+
+    assert_false(irqs_enabled());
+    assert_int_equal(lock_held_count(), 0);
+    assert_ptr_equal(on_cpu[cpu], prev);
+    assert_ptr_not_equal(prev, next);
+    for (unsigned int i = 0; i < cpu_count; i++) {
+        assert_ptr_not_equal(on_cpu[i], next); /* on one pCPU only */
+    }
+    assert_true(cpuset_has(next->hard_affinity, cpu));
+    on_cpu[cpu] = next;
+    switches++;
+    if (!next->is_idle) {
+        struct sim_vcpu *v = container_of(next, struct sim_vcpu, s);
+
+        v->switched_in_ns = port_now_ns();
+    }
+}
+
+static void start(unsigned int cpus)
+{
+    host_init(cpus, 1 << 22);
+    cpu_count = cpus;
+    vcpu_count = 0;
+    switches = 0;
+    memset(vcpus, 0, sizeof(vcpus));
+    assert_int_equal(sched_init(NULL), 0);
+    for (unsigned int i = 0; i < cpus; i++) {
+        sched_cpu_up(i, &idle[i]);
+        on_cpu[i] = &idle[i];
+    }
+}
+
+static struct sim_vcpu *add(uint32_t weight, uint64_t run_ns, uint64_t sleep_ns)
+{
+    struct sim_vcpu *v = &vcpus[vcpu_count];
+    struct sched_domain *d = &domains[vcpu_count++];
+
+    assert_int_equal(sched_domain_init(d), 0);
+    assert_int_equal(sched_set_params(d, weight, 0), 0);
+    assert_int_equal(sched_vcpu_add(&v->s, d), 0);
+    v->run_ns = run_ns;
+    v->sleep_ns = sleep_ns;
+    v->wake_at_ns = UINT64_MAX;
+    return v;
+}
+
+static void come_up(struct sim_vcpu *v)
+{
+    __atomic_fetch_and(&v->s.pause_flags, ~VPF_DOWN, __ATOMIC_SEQ_CST);
+    sched_unpause(&v->s);
+}
+
+static void check(void)
+{
+    uint64_t now = port_now_ns();
+
+    for (unsigned int c = 0; c < cpu_count; c++) {
+        struct sched_pcpu *p = &per_cpu(sched_pcpu, c);
+
+        assert_ptr_equal(p->curr, on_cpu[c]);
+        assert_int_equal(p->curr->cpu, c);
+        assert_true(p->curr->is_running);
+        assert_int_equal(p->curr->runstate, RUNSTATE_running);
+        assert_int_equal(cpuset_has(p->rq->idle, c), p->curr->is_idle);
+        assert_true(p->curr->is_idle || p->timer_at_ns != 0); /* nobody runs without an end */
+    }
+    for (unsigned int i = 0; i < vcpu_count; i++) {
+        struct sched_vcpu *v = &vcpus[i].s;
+        bool current = on_cpu[v->cpu] == v;
+        struct vcpu_runstate_info info;
+        uint64_t sum = 0;
+
+        assert_int_equal(v->is_running, current);
+        assert_int_equal(current || !list_is_empty(&v->queue), sched_is_runnable(v));
+        assert_false(current && !list_is_empty(&v->queue));
+        if (!list_is_empty(&v->queue)) {
+            assert_int_equal(v->runstate, RUNSTATE_runnable);
+            vcpus[i].max_wait_ns = MAX(vcpus[i].max_wait_ns, now - v->runstate_since_ns);
+            for (unsigned int c = 0; c < cpu_count; c++) {
+                assert_false(on_cpu[c]->is_idle && cpuset_has(v->hard_affinity, c)); /* work and a pCPU for it */
+            }
+        }
+        if (current) {
+            assert_true(cpuset_has(v->hard_affinity, v->cpu));
+        }
+        sched_runstate(v, &info);
+        for (unsigned int k = 0; k < 4; k++) {
+            sum += info.time[k];
+        }
+        assert_int_equal(sum, now);
+    }
+}
+
+/* What vCPUs do by themselves by now: block, wake, yield. */
+static void behave(void)
+{
+    uint64_t now = port_now_ns();
+
+    for (unsigned int i = 0; i < vcpu_count; i++) {
+        struct sim_vcpu *v = &vcpus[i];
+
+        if (v->wake_at_ns <= now) {
+            v->wake_at_ns = UINT64_MAX;
+            v->ran_ns = sched_cpu_time_ns(&v->s);
+            __atomic_fetch_and(&v->s.pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+            host_set_pcpu(i % cpu_count); /* the waker may be anywhere */
+            sched_wake(&v->s);
+        } else if (on_cpu[v->s.cpu] == &v->s) {
+            host_set_pcpu(v->s.cpu);
+            if (v->yields) {
+                sched_yield_current();
+            }
+            if (v->run_ns && sched_cpu_time_ns(&v->s) - v->ran_ns >= v->run_ns) {
+                v->wake_at_ns = now + v->sleep_ns;
+                __atomic_fetch_or(&v->s.pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+                sched_sleep(&v->s);
+            }
+        }
+    }
+    host_set_pcpu(0);
+    host_run_softirqs();
+    check();
+}
+
+/* When the next vCPU has something to do. */
+static uint64_t next_action(uint64_t end)
+{
+    for (unsigned int i = 0; i < vcpu_count; i++) {
+        struct sim_vcpu *v = &vcpus[i];
+
+        end = MIN(end, v->wake_at_ns);
+        if (v->run_ns && on_cpu[v->s.cpu] == &v->s) {
+            end = MIN(end, port_now_ns() + v->run_ns - MIN(v->run_ns, sched_cpu_time_ns(&v->s) - v->ran_ns));
+        }
+        if (v->yields && on_cpu[v->s.cpu] == &v->s) {
+            end = MIN(end, port_now_ns() + MICROSECS(20));
+        }
+    }
+    return end;
+}
+
+static void run(uint64_t ns)
+{
+    uint64_t end = port_now_ns() + ns;
+
+    behave();
+    while (port_now_ns() < end) {
+        host_advance_to(MIN(next_action(end), host_next_deadline()));
+        behave();
+    }
+}
+
+static double share(const struct sim_vcpu *v, uint64_t from, uint64_t ns)
+{
+    return (double)(sched_cpu_time_ns(&v->s) - from) / (double)ns;
+}
+
+#define assert_near(value, want, tolerance)                                                                            \
+    do {                                                                                                               \
+        double v_ = (value), w_ = (want);                                                                              \
+        if (v_ < w_ - (tolerance) || v_ > w_ + (tolerance)) {                                                          \
+            fail_msg("%s is %.4f, not %.4f", #value, v_, w_);                                                          \
+        }                                                                                                              \
+    } while (0)
+
+/* --- tests -------------------------------------------------------------------------------------------------------------------------------- */
+
+static void test_names(void **state)
+{
+    host_init(1, 1 << 22);
+    assert_int_equal(sched_init("no such"), -XEN_ENOENT);
+    assert_string_equal(sched_name(), "credit2");
+    assert_int_equal(sched_init("credit2"), 0);
+    assert_int_equal(sched_id(), XEN_SCHEDULER_CREDIT2);
+}
+
+static void test_weights_on_one_cpu(void **state)
+{
+    start(1);
+    for (unsigned int i = 0; i < 3; i++) {
+        come_up(add(256u << i, 0, 0));
+    }
+    run(SECONDS(5));
+    assert_near(share(&vcpus[0], 0, SECONDS(5)), 1.0 / 7, 0.005);
+    assert_near(share(&vcpus[1], 0, SECONDS(5)), 2.0 / 7, 0.005);
+    assert_near(share(&vcpus[2], 0, SECONDS(5)), 4.0 / 7, 0.005);
+    assert_true(switches < 5000); /* slices are not tiny */
+}
+
+static void test_weights_on_many_cpus(void **state)
+{
+    start(4);
+    for (unsigned int i = 0; i < 21; i++) {
+        come_up(add(256u << (i % 3), 0, 0));
+    }
+    run(SECONDS(5));
+    for (unsigned int i = 0; i < 21; i++) {
+        assert_near(share(&vcpus[i], 0, SECONDS(5)), 4.0 * (1u << (i % 3)) / 49, 0.01);
+    }
+}
+
+/* A vCPU cannot use more than one pCPU: what it cannot take goes to the others by their weights. */
+static void test_heavy_vcpu_takes_one_cpu(void **state)
+{
+    start(2);
+    for (unsigned int i = 0; i < 3; i++) {
+        come_up(add(256u << i, 0, 0));
+    }
+    run(SECONDS(3));
+    assert_near(share(&vcpus[2], 0, SECONDS(3)), 1.0, 0.02);
+    assert_near(share(&vcpus[1], 0, SECONDS(3)), 2.0 / 3, 0.02);
+    assert_near(share(&vcpus[0], 0, SECONDS(3)), 1.0 / 3, 0.02);
+}
+
+static void test_idle_cpus_are_used(void **state)
+{
+    start(8);
+    for (unsigned int i = 0; i < 8; i++) {
+        come_up(add(256, 0, 0));
+    }
+    run(SECONDS(1));
+    for (unsigned int i = 0; i < 8; i++) {
+        assert_near(share(&vcpus[i], 0, SECONDS(1)), 1.0, 0.0001);
+    }
+    for (unsigned int i = 0; i < 8; i++) {
+        assert_true(sched_idle_ns(i) < MILLISECS(1));
+    }
+}
+
+/* One that mostly sleeps gets a pCPU as soon as the rate limit lets it, although hogs fill the machine. */
+static void test_sleeper_latency(void **state)
+{
+    struct sim_vcpu *v;
+    uint64_t before;
+
+    start(2);
+    for (unsigned int i = 0; i < 8; i++) {
+        come_up(add(256, 0, 0));
+    }
+    v = add(256, MICROSECS(100), MILLISECS(7));
+    come_up(v);
+    run(MILLISECS(100)); /* a new one has not lagged behind yet: its first turn is like the others' */
+    v->max_wait_ns = 0;
+    before = sched_cpu_time_ns(&v->s);
+    run(SECONDS(2));
+    assert_true(v->max_wait_ns <= MILLISECS(1));
+    assert_near(share(v, before, SECONDS(2)), 0.1 / 7.1, 0.003);
+}
+
+/* Sleeping short and often gives no more than one's share. */
+static void test_sleeping_saves_up_nothing(void **state)
+{
+    struct sim_vcpu *v;
+
+    start(1);
+    come_up(add(256, 0, 0));
+    v = add(256, MILLISECS(5), MICROSECS(10));
+    come_up(v);
+    run(SECONDS(3));
+    assert_near(share(v, 0, SECONDS(3)), 0.5, 0.02);
+}
+
+static void test_affinity(void **state)
+{
+    uint64_t before[2];
+
+    start(4);
+    for (unsigned int i = 0; i < 10; i++) {
+        come_up(add(256, 0, 0));
+    }
+    run(MILLISECS(300));
+    assert_int_equal(sched_set_affinity(&vcpus[0].s, CPUSET_NONE, CPUSET_ALL), -XEN_EINVAL);
+    assert_int_equal(sched_set_affinity(&vcpus[0].s, cpuset_of(4), CPUSET_ALL), -XEN_EINVAL);
+    for (unsigned int i = 0; i < 9; i++) {
+        assert_int_equal(sched_set_affinity(&vcpus[i].s, cpuset_of(i < 2 ? 0 : 1 + i % 2), CPUSET_ALL), 0);
+    }
+    run(MILLISECS(1000)); /* check() sees to the rest: pCPU 3 is left to vCPU 9 */
+    assert_ptr_equal(on_cpu[3], &vcpus[9].s);
+    before[0] = sched_cpu_time_ns(&vcpus[0].s);
+    before[1] = sched_cpu_time_ns(&vcpus[1].s);
+    run(SECONDS(1));
+    assert_near(share(&vcpus[0], before[0], SECONDS(1)), 0.5, 0.02);
+    assert_near(share(&vcpus[1], before[1], SECONDS(1)), 0.5, 0.02);
+}
+
+/* Groups that cannot compete drift apart in virtual time; one that changes sides neither starves nor starves others. */
+static void test_changing_sides(void **state)
+{
+    uint64_t before;
+
+    start(2);
+    for (unsigned int i = 0; i < 12; i++) {
+        come_up(add(256, 0, 0));
+        sched_set_affinity(&vcpus[i].s, cpuset_of(i != 0), CPUSET_ALL);
+    }
+    run(SECONDS(10)); /* vCPU 0 had 11 times what the others got */
+    sched_set_affinity(&vcpus[0].s, cpuset_of(1), CPUSET_ALL);
+    sched_set_affinity(&vcpus[1].s, cpuset_of(0), CPUSET_ALL);
+    sched_set_affinity(&vcpus[2].s, cpuset_of(0), CPUSET_ALL);
+    run(SECONDS(2));
+    before = sched_cpu_time_ns(&vcpus[0].s);
+    run(SECONDS(2));
+    assert_near(share(&vcpus[0], before, SECONDS(2)), 0.1, 0.02);
+    for (unsigned int i = 0; i < 12; i++) {
+        assert_true(vcpus[i].max_wait_ns < MILLISECS(800));
+    }
+}
+
+static void test_extreme_weights_do_not_starve(void **state)
+{
+    start(1);
+    come_up(add(1, 0, 0));
+    come_up(add(65535, 0, 0));
+    come_up(add(65535, 0, 0));
+    run(SECONDS(10));
+    assert_true(vcpus[0].max_wait_ns < SECONDS(1));
+    assert_true(share(&vcpus[0], 0, SECONDS(10)) < 0.02);
+    assert_near(share(&vcpus[1], 0, SECONDS(10)), 0.495, 0.02);
+}
+
+static void test_yield_gives_way(void **state)
+{
+    unsigned int before;
+
+    start(1);
+    for (unsigned int i = 0; i < 2; i++) {
+        add(256, 0, 0)->yields = true;
+        come_up(&vcpus[i]);
+    }
+    run(MILLISECS(20));
+    before = switches;
+    run(MILLISECS(20));
+    assert_true(switches - before > 900); /* every 20 us */
+    /* alone, it goes on and nothing is done */
+    sched_pause(&vcpus[1].s);
+    host_run_softirqs();
+    host_set_pcpu(0);
+    sched_yield_current();
+    assert_false(softirq_pending());
+}
+
+static void test_pausing(void **state)
+{
+    struct sim_vcpu *v;
+    struct vcpu_runstate_info info;
+
+    start(2);
+    v = add(256, 0, 0);
+    assert_int_equal(v->s.runstate, RUNSTATE_offline);
+    come_up(v);
+    run(MILLISECS(1));
+    host_set_pcpu(v->s.cpu ^ 1);
+    sched_pause(&v->s); /* waits for the other pCPU */
+    assert_false(v->s.is_running);
+    assert_int_equal(v->s.runstate, RUNSTATE_offline);
+    sched_pause_nosync(&v->s);
+    sched_unpause(&v->s);
+    assert_false(sched_is_runnable(&v->s));
+    /* blocked and paused is blocked; when what it waited for comes, it is offline; unpaused it runs */
+    __atomic_fetch_or(&v->s.pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    sched_unpause(&v->s);
+    sched_sleep_sync(&v->s);
+    __atomic_fetch_and(&v->s.pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    sched_wake(&v->s);
+    host_run_softirqs();
+    assert_true(v->s.is_running);
+    host_advance(MILLISECS(3));
+    __atomic_fetch_or(&v->s.pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    sched_sleep(&v->s);
+    host_run_softirqs();
+    assert_int_equal(v->s.runstate, RUNSTATE_blocked);
+    host_advance(MILLISECS(2));
+    sched_pause(&v->s);
+    assert_int_equal(v->s.runstate, RUNSTATE_blocked);
+    __atomic_fetch_and(&v->s.pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    sched_wake(&v->s);
+    assert_int_equal(v->s.runstate, RUNSTATE_offline);
+    sched_runstate(&v->s, &info);
+    assert_int_equal(info.time[RUNSTATE_blocked], MILLISECS(2));
+    assert_int_equal(info.time[RUNSTATE_running], MILLISECS(4));
+    sched_vcpu_remove(&v->s);
+}
+
+static void test_parameters(void **state)
+{
+    struct sched_domain d;
+
+    start(1);
+    sched_domain_init(&d);
+    assert_int_equal(d.weight, 256);
+    assert_int_equal(sched_set_params(&d, 0, 0), -XEN_EINVAL);
+    assert_int_equal(sched_set_params(&d, 65536, 0), -XEN_EINVAL);
+    assert_int_equal(sched_set_params(&d, 100, 50), -XEN_EOPNOTSUPP);
+    assert_int_equal(d.weight, 256);
+}
+
+/* Everything at once, by chance: check() judges. */
+static void test_random(void **state)
+{
+    for (uint64_t seed = 1; seed <= 12; seed++) {
+        struct random r = random_seed(seed);
+
+        start(1 + (unsigned int)random_below(&r, CPUS_MAX));
+        for (unsigned int i = 0; i < 48; i++) {
+            static const uint64_t kinds[][2] = {{0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
+            const uint64_t *k = kinds[random_below(&r, 4)];
+
+            add(1 + (uint32_t)random_below(&r, 1000), k[0], k[1])->yields = random_below(&r, 10) == 0;
+            come_up(&vcpus[i]);
+        }
+        for (unsigned int step = 0; step < 150; step++) {
+            struct sim_vcpu *v = &vcpus[random_below(&r, vcpu_count)];
+            uint64_t set = random_u64(&r) & cpus_online.bits & random_u64(&r);
+
+            host_set_pcpu((unsigned int)random_below(&r, cpu_count));
+            switch (random_below(&r, 4)) {
+            case 0:
+                sched_set_affinity(&v->s, (cpuset_t){set ? set : 1}, CPUSET_ALL);
+                break;
+            case 1:
+                sched_set_params(v->s.dom, 1 + (uint32_t)random_below(&r, 65535), 0);
+                break;
+            case 2:
+                sched_pause(&v->s);
+                host_run_softirqs();
+                run(random_below(&r, MILLISECS(2)));
+                sched_unpause(&v->s);
+                break;
+            default:
+                break;
+            }
+            host_run_softirqs();
+            check();
+            run(random_below(&r, MILLISECS(5)));
+        }
+        for (unsigned int i = 0; i < vcpu_count; i++) {
+            host_set_pcpu(0);
+            vcpus[i].wake_at_ns = UINT64_MAX;
+            sched_pause_nosync(&vcpus[i].s);
+            host_run_softirqs();
+            sched_vcpu_remove(&vcpus[i].s);
+        }
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_parameters),
+        cmocka_unit_test(test_pausing),
+        cmocka_unit_test(test_weights_on_one_cpu),
+        cmocka_unit_test(test_weights_on_many_cpus),
+        cmocka_unit_test(test_heavy_vcpu_takes_one_cpu),
+        cmocka_unit_test(test_idle_cpus_are_used),
+        cmocka_unit_test(test_sleeper_latency),
+        cmocka_unit_test(test_sleeping_saves_up_nothing),
+        cmocka_unit_test(test_affinity),
+        cmocka_unit_test(test_changing_sides),
+        cmocka_unit_test(test_extreme_weights_do_not_starve),
+        cmocka_unit_test(test_yield_gives_way),
+        cmocka_unit_test(test_random),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
