@@ -12,11 +12,13 @@ hypervisor prints (lines that start with a tag) is taken out of the stream, wher
 A machine's whole console is in build/test/system/NAME.log.
 """
 import base64
+import ctypes
 import itertools
 import os
 import re
 import select
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -34,6 +36,11 @@ CHUNK = 96  # bytes sent at once: the hypervisor's receive buffer holds 128
 BOOT_S, SILENT_S = 180, 45
 # The time of every deadline is multiplied by this on a slow machine.
 SLOW = float(os.environ.get('ZENDO_SLOW', '1'))
+
+
+def die_with_parent():
+    """In the child: be killed when the test run ends, however it ends."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 class MachineError(AssertionError):
@@ -156,7 +163,8 @@ class Machine:
         args += ['-nic', 'user,model=e1000' + (f',hostfwd=tcp:127.0.0.1:{self.hostfwd}-:7000' if self.hostfwd else ',restrict=on')]
         os.makedirs(LOGS, exist_ok=True)
         self.log_path = os.path.join(LOGS, re.sub(r'[^\w.-]', '_', self.name) + '.log')
-        self.proc = subprocess.Popen(args + self.qemu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.proc = subprocess.Popen(args + self.qemu, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                     preexec_fn=die_with_parent)
         self.console = Console(self.proc.stdout, open(self.log_path, 'wb'))
         self.mark = 0
 

@@ -15,7 +15,7 @@ within() {
     shift
     until "$@"; do
         [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || return 1
-        usleep 100000
+        usleep 200000
     done
 }
 quietly() { "$@" > /dev/null 2>&1; }
