@@ -199,7 +199,7 @@ def run_domu(guests, mode, opts):
             open(log, "w").close()
             hv = "xen" if opts.hv_name == "xen" else os.path.abspath(opts.hv)
             lines, why = boot([opts.rig, hv, "example", str(opts.rig_timeout)], log, opts.rig_timeout + 30, r"^#alldone",
-                              dict(os.environ, RIG_EXTRA=extra, HVARGS="guest_loglvl=all"))
+                              dict(os.environ, RIG_EXTRA=extra))
         if opts.verbose:
             print("\n".join(lines))
         text = "\n".join(lines)

@@ -73,6 +73,9 @@ TEST(unknown_ops) {
 TEST(bad_pointer) {
     void *bad[] = {UNMAPPED, NONCANON, XEN_AREA, (void *)~0UL};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
+        if (!g.pv && bad[i] == NONCANON) {
+            continue; /* Xen's walk of a PVH guest's tables ignores the high bits: address 0 here */
+        }
         CHECK_EQ(xen_version(XENVER_extraversion, bad[i]), -XEN_EFAULT);
         CHECK_EQ(xen_version(XENVER_get_features, bad[i]), -XEN_EFAULT);
         CHECK_EQ(evtchn_op(EVTCHNOP_send, bad[i]), -XEN_EFAULT);
@@ -142,7 +145,7 @@ TEST(multicall_empty) {
 }
 TEST(multicall_bad_pointer) {
     CHECK_EQ(multicall(UNMAPPED, 1), -XEN_EFAULT);
-    CHECK_EQ(multicall(NONCANON, 1), -XEN_EFAULT);
+    CHECK_EQ(multicall(g.pv ? NONCANON : XEN_AREA, 1), -XEN_EFAULT);
 }
 TEST(multicall_long) { /* long enough to be preempted and resumed */
     static struct multicall_entry many[2000];

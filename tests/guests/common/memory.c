@@ -61,7 +61,7 @@ TEST(machine_memory_map) {
     set_xen_guest_handle(m.buffer, e);
     long rc = memory_op(XENMEM_machine_memory_map, &m);
     if (!g.dom0) {
-        CHECK_EQ(rc, -XEN_EPERM);
+        CHECK(rc == -XEN_EPERM || rc == -XEN_ENOSYS);
         return;
     }
     CHECK_EQ(rc, 0);
