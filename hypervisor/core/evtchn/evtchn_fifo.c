@@ -76,8 +76,8 @@ static bool enqueue(struct evtchn_table *t, struct evtchn *e, uint32_t port, eve
         return false;
     }
     if (last && last->tail == port) {
-        last->tail =
-            0; /* it was taken off there, so that queue is empty; appending to it must not go through this word */
+        /* it was taken off there, so that queue is empty; appending to it must not go through this word */
+        last->tail = 0;
     }
     e->last_vcpu = vcpu;
     e->last_priority = priority;

@@ -24,7 +24,7 @@
 #define FAKE_DOMAINS  4
 #define FAKE_VCPUS    2
 #define FAKE_PAGES    16
-#define FAKE_MAPPINGS 256
+#define FAKE_MAPPINGS 1024
 #define FAKE_PIRQS    16
 #define FAKE_MEMORY   (32ull << 20)
 
