@@ -9,8 +9,9 @@
  2. The declared graph has no cycle, no unknown folder and no entry that nothing uses.
  3. core, model and guest hold no assembly, no architecture macro and no #if on a build kind.
  4. With --objects: an undefined symbol of DIR/<folder>/**.o must be defined in that folder or in one that it reaches, or be declared in
-    a contract: a header of hypervisor/base (whose calls hw and host supply), or an arch.h or *contract.h of the folder or of one that it
-    reaches (whose calls a higher folder supplies).  This catches a hand-written `extern`.
+    a contract: a header of hypervisor/base or <port/...> (whose calls hw and host supply), or, of the folder or of one that it reaches,
+    an arch.h, a *contract.h or a header that its LAYER names in a line `contract: <file> ...` (whose calls a higher folder supplies).
+    The do_NAME of abi/hypercalls.def are core/hypercall's contract.  This catches a hand-written `extern`.
 """
 import argparse
 import os
@@ -25,8 +26,10 @@ FREESTANDING = {f'std{x}.h' for x in ('arg', 'atomic', 'bool', 'def', 'int', 'al
     | {'limits.h', 'float.h', 'iso646.h', 'cpuid.h'}
 COMPRESSION = {'lzma.h', 'zlib.h', 'zconf.h', 'zstd.h', 'zstd_errors.h', 'lz4.h', 'lz4frame.h'}
 COMPRESSION_SYMBOLS = re.compile(r'^(lzma_|inflate|zlib|adler32|crc32|ZSTD_|LZ4)')
-COMPILER = {'memcpy', 'memset', 'memmove', 'memcmp', '_GLOBAL_OFFSET_TABLE_'}  # calls that a compiler makes by itself
+COMPILER = {'memcpy', 'memset', 'memmove', 'memcmp', '_GLOBAL_OFFSET_TABLE_',
+            '__divti3', '__modti3', '__udivti3', '__umodti3', '__multi3'}  # calls that a compiler makes by itself
 CONTRACT = re.compile(r'(^|_)(arch|contract)\.h$')
+HYPERCALL = 'hypervisor/core/hypercall'
 MADE = re.compile(r'^symtab_')  # tools/symtab.py
 PURE = ('hypervisor/core/', 'hypervisor/model/', 'hypervisor/guest/')
 PURE_IF = re.compile(r'^\s*#\s*(?:el)?if(?:n?def)?\b.*\b(CONFIG_\w+|ZENDO_HOST|ZENDO_DEBUG|__x86_64__|__aarch64__|__i386__|NDEBUG)\b')
@@ -181,6 +184,17 @@ def words_of(root, folder, file_name):
     return out
 
 
+def named_contracts(root, folder):
+    """The words of the headers that the folder's LAYER names as contracts."""
+    with open(os.path.join(root, folder, 'LAYER')) as f:
+        names = re.findall(r'\S+', ' '.join(re.findall(r'^contract:(.*)$', f.read(), re.M)))
+    out = set()
+    for name in names:
+        with open(os.path.join(root, folder, name), errors='replace') as f:
+            out.update(re.findall(r'\b[A-Za-z_]\w+', f.read()))
+    return out
+
+
 def reach(layers, folder, seen):
     for used in expand(layers, folder):
         if used in layers and used not in seen:
@@ -190,7 +204,8 @@ def reach(layers, folder, seen):
 
 
 def object_errors(root, layers, objects):
-    contract = words_of(root, BASE, re.compile(r'\.h$'))
+    header = re.compile(r'\.h$')
+    contract = words_of(root, BASE, header) | words_of(root, 'hypervisor/hw/x86/port', header)
     linker = words_of(root, 'hypervisor', re.compile(r'\.lds$'))
     per_folder = {f: (set(), set()) for f in layers}
     # an object whose source has gone stays in the build folder: it is no part of the tree
@@ -205,9 +220,9 @@ def object_errors(root, layers, objects):
             continue
         known = set(defined) | COMPILER | contract
         for used in reach(layers, folder, {folder}):
-            known |= per_folder[used][1] | words_of(root, used, CONTRACT)
+            known |= per_folder[used][1] | words_of(root, used, CONTRACT) | named_contracts(root, used)
         for symbol in sorted(undefined - known):
-            if MADE.match(symbol) or symbol in linker or \
+            if MADE.match(symbol) or symbol in linker or (folder == HYPERCALL and symbol.startswith('do_')) or \
                     (folder.split('/')[0] == 'lib' and COMPRESSION_SYMBOLS.match(symbol)):
                 continue
             homes = [f for f, (_, d) in per_folder.items() if symbol in d]

@@ -114,6 +114,13 @@ class LayersTest(unittest.TestCase):
                                         'hypervisor/core/b.c': '#include <core/arch.h>\nvoid f(void) { void hw_poke(void); hw_poke(); }\n'},
                                        objects=True), [])
 
+    def test_contract_named_in_the_layer_file(self):
+        new = {'hypervisor/core/kinds.h': 'void hw_poke(void);\n',
+               'hypervisor/core/b.c': '#include <core/kinds.h>\nvoid f(void) { void hw_poke(void); hw_poke(); }\n'}
+        self.finds(new, 'hw_poke', objects=True)
+        new['hypervisor/core/LAYER'] = 'uses: hypervisor/base\ncontract: kinds.h\n'
+        self.assertEqual(self.run_with(new, objects=True), [])
+
     def test_symbol_of_nobody(self):
         self.finds({'hypervisor/core/bad.c': 'extern int printf();\nvoid f(void) { printf(); }\n'}, 'printf of nobody', objects=True)
 
