@@ -25,7 +25,7 @@ HW_DIRS    := hypervisor/hw/x86 hypervisor/hw/drivers hypervisor/init
 LEFT_OUT   := $(if $(filter n,$(CONFIG_PV)),hypervisor/guest/x86/pv/% hypervisor/model/x86/pgtype/%) \
               $(if $(filter n,$(CONFIG_PVH)),hypervisor/guest/x86/pvh/% hypervisor/hw/x86/svm/%) \
               $(if $(filter y,$(CONFIG_PV)),hypervisor/guest/x86/nopv/%) $(if $(filter y,$(CONFIG_PVH)),hypervisor/guest/x86/nopvh/%)
-HV_SRCS    := $(filter-out $(LEFT_OUT),$(call srcs,$(PURE_DIRS) $(HW_DIRS)))
+HV_SRCS    := $(filter-out $(LEFT_OUT) $(EXTRA_OUT),$(call srcs,$(PURE_DIRS) $(HW_DIRS)))
 HOST_SRCS  := $(filter-out $(LEFT_OUT) %.S lib/freestanding/% hypervisor/core/memory/zalloc.c,$(call srcs,$(PURE_DIRS) hypervisor/host))
 HV_OBJS    := $(patsubst %,$(B)/obj/%.o,$(basename $(HV_SRCS)))
 HOST_OBJS  := $(patsubst %,$(H)/obj/%.o,$(basename $(HOST_SRCS)))
@@ -58,7 +58,7 @@ $(B)/obj/%.o: %.S
 
 # Linked twice: the first pass has an empty symbol table, the second the one made from the first.
 LD_SCRIPT := hypervisor/hw/x86/boot/zendo.lds
-LINK       = ld -nostdlib --no-relax -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --gc-sections -T $(LD_SCRIPT) -o $(1) $(HV_OBJS) $(2) --start-group $(patsubst -l:%,$$($(CC) -print-file-name=%),$(HV_LIBS)) $$($(CC) -print-libgcc-file-name) --end-group
+LINK       = ld -nostdlib --no-relax --build-id=sha1 -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments --gc-sections -T $(LD_SCRIPT) -o $(1) $(HV_OBJS) $(2) --start-group $(patsubst -l:%,$$($(CC) -print-file-name=%),$(HV_LIBS)) $$($(CC) -print-libgcc-file-name) --end-group
 $(B)/zendo.elf: $(HV_OBJS) $(LD_SCRIPT) tools/symtab.py
 	@echo "  LD      $@"
 	@$(PYTHON) tools/symtab.py > $(B)/sym0.S && $(CC) $(HV_CFLAGS) -D__ASSEMBLY__ -c $(B)/sym0.S -o $(B)/sym0.o

@@ -84,8 +84,8 @@ static bool parse_level(const char *value, int *threshold)
     static const struct {
         const char *name;
         int level;
-    } levels[] = {{"none", LOG_ERROR - 1}, {"error", LOG_ERROR}, {"warning", LOG_WARNING}, {"info", LOG_INFO},
-                  {"debug", LOG_DEBUG},    {"all", LOG_DEBUG}};
+    } levels[] = {{"none", LOG_ERROR - 1}, {"error", LOG_ERROR}, {"warning", LOG_WARNING},
+                  {"info", LOG_INFO},      {"debug", LOG_DEBUG}, {"all", LOG_DEBUG}};
     const char *slash = strchr(value, '/');
     size_t length = slash ? (size_t)(slash - value) : strlen(value);
 
@@ -132,8 +132,8 @@ static bool parse_vga(const char *value)
     return true;
 }
 
-#define TEXT(array) OPT_TEXT, (array), sizeof(array), NULL
-#define BOOL(variable) OPT_BOOL, &(variable), 0, NULL
+#define TEXT(array)      OPT_TEXT, (array), sizeof(array), NULL
+#define BOOL(variable)   OPT_BOOL, &(variable), 0, NULL
 #define NUMBER(variable) OPT_NUMBER, &(variable), 0, NULL
 #define CUSTOM(function) OPT_CUSTOM, NULL, 0, (function)
 

@@ -7,7 +7,10 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-#define COM_DEFAULT(io, line) {.io_base = (io), .gsi = (line), .baud = 0, .line_control = 3}
+#define COM_DEFAULT(io, line)                                        \
+    {                                                                \
+        .io_base = (io), .gsi = (line), .baud = 0, .line_control = 3 \
+    }
 
 char console_option[CONSOLE_OPTION_MAX] = "com1,vga";
 char console_com_option[2][CONSOLE_OPTION_MAX];
@@ -115,4 +118,14 @@ void console_set_input(void (*fn)(char c))
 void console_release_screen(void)
 {
     vga_close();
+}
+
+unsigned int console_port_count(void)
+{
+    return output_count;
+}
+
+uint16_t console_port(unsigned int n)
+{
+    return outputs[n]->io_base;
 }

@@ -25,3 +25,7 @@ void console_poll_input(void);
 
 /* Leave the VGA screen to the first domain (unless vga=keep). */
 void console_release_screen(void);
+
+/* The serial ports in use: a domain must not touch the 8 I/O ports from console_port(n), n < console_port_count(). */
+unsigned int console_port_count(void);
+uint16_t console_port(unsigned int n);

@@ -5,10 +5,10 @@
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
 
-#define HPET_SIZE 0x400
+#define HPET_SIZE     0x400
 #define REG_PERIOD_FS 0x04
-#define REG_CONFIG 0x10
-#define REG_COUNTER 0xf0
+#define REG_CONFIG    0x10
+#define REG_COUNTER   0xf0
 #define CONFIG_ENABLE BIT(0)
 #define CONFIG_LEGACY BIT(1)
 #define PERIOD_FS_MAX 100000000u

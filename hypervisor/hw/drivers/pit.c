@@ -3,12 +3,12 @@
 #include <hw/drivers/clocks.h>
 #include <hw/x86/cpu/insn.h>
 
-#define PIT_HZ 1193182u
-#define PORT_CHANNEL2 0x42
-#define PORT_CONTROL 0x43
-#define PORT_GATE 0x61
+#define PIT_HZ             1193182u
+#define PORT_CHANNEL2      0x42
+#define PORT_CONTROL       0x43
+#define PORT_GATE          0x61
 #define MODE_CHANNEL2_RATE 0xb4 /* both bytes, mode 2 */
-#define LATCH_CHANNEL2 0x80
+#define LATCH_CHANNEL2     0x80
 
 static uint64_t pit_read(void)
 {

@@ -22,6 +22,7 @@ bool pm_timer_open(struct ref_clock *clock)
         return false;
     }
     port = (uint16_t)f->pm_timer.address;
-    *clock = (struct ref_clock){"ACPI PM timer", pm_timer_read, PM_TIMER_HZ, f->pm_timer_bits == 32 ? 0xffffffff : 0xffffff};
+    *clock = (struct ref_clock){"ACPI PM timer", pm_timer_read, PM_TIMER_HZ,
+                                f->pm_timer_bits == 32 ? 0xffffffff : 0xffffff};
     return true;
 }

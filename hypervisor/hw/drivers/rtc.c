@@ -3,15 +3,15 @@
 #include <hw/drivers/clocks.h>
 #include <hw/x86/cpu/insn.h>
 
-#define PORT_INDEX 0x70
-#define PORT_DATA 0x71
+#define PORT_INDEX   0x70
+#define PORT_DATA    0x71
 #define REG_STATUS_A 0x0a
 #define REG_STATUS_B 0x0b
-#define A_UPDATING 0x80
-#define B_BINARY 0x04
-#define B_24_HOURS 0x02
+#define A_UPDATING   0x80
+#define B_BINARY     0x04
+#define B_24_HOURS   0x02
 #define UPDATE_SPINS 20000u
-#define HOUR_PM 0x80
+#define HOUR_PM      0x80
 
 static uint8_t cmos(uint8_t reg)
 {
@@ -31,7 +31,8 @@ static uint64_t days_since_1970(unsigned int year, unsigned int month, unsigned 
     unsigned int y = year - 1;
     bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-    return y * 365ull + y / 4 - y / 100 + y / 400 - 719162 + before[month - 1] + (leap && month > 2) + day - 1;
+    return y * 365ull + y / 4 - y / 100 + y / 400 - 719162 + before[month - 1] + (leap && month > 2) + day -
+           1;
 }
 
 uint64_t rtc_read_seconds(void)
@@ -64,5 +65,6 @@ uint64_t rtc_read_seconds(void)
     if (!same || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23) {
         return 0;
     }
-    return days_since_1970(year, month, day) * 86400 + hour * 3600u + number(raw[1], b) * 60u + number(raw[0], b);
+    return days_since_1970(year, month, day) * 86400 + hour * 3600u + number(raw[1], b) * 60u +
+           number(raw[0], b);
 }

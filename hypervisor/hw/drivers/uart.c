@@ -5,21 +5,21 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-#define REG_DATA 0 /* divisor low while LCR_DLAB */
-#define REG_IER 1 /* divisor high while LCR_DLAB */
-#define REG_FCR 2
-#define REG_LCR 3
-#define REG_MCR 4
-#define REG_LSR 5
-#define REG_SCRATCH 7
-#define IER_RECEIVE 0x01
+#define REG_DATA         0 /* divisor low while LCR_DLAB */
+#define REG_IER          1 /* divisor high while LCR_DLAB */
+#define REG_FCR          2
+#define REG_LCR          3
+#define REG_MCR          4
+#define REG_LSR          5
+#define REG_SCRATCH      7
+#define IER_RECEIVE      0x01
 #define FCR_ENABLE_CLEAR 0x07
-#define LCR_DLAB 0x80
+#define LCR_DLAB         0x80
 #define MCR_DTR_RTS_OUT2 0x0b
-#define LSR_DATA 0x01
-#define LSR_THR_EMPTY 0x20
-#define UART_CLOCK 115200u /* of a divisor of 1 */
-#define PUT_SPINS 200000u
+#define LSR_DATA         0x01
+#define LSR_THR_EMPTY    0x20
+#define UART_CLOCK       115200u /* of a divisor of 1 */
+#define PUT_SPINS        200000u
 
 static bool parse_format(struct uart *u, const char *text)
 {

@@ -4,12 +4,12 @@
 #include <base/layout.h>
 #include <lib/string.h>
 
-#define COLUMNS 80u
-#define ROWS 25u
-#define BLANK 0x0720u
-#define ATTRIBUTE 0x0700u
+#define COLUMNS    80u
+#define ROWS       25u
+#define BLANK      0x0720u
+#define ATTRIBUTE  0x0700u
 #define CRTC_INDEX 0x3d4
-#define CRTC_DATA 0x3d5
+#define CRTC_DATA  0x3d5
 
 static uint16_t *const screen = (uint16_t *)(VA_DIRECT + 0xb8000);
 static unsigned int column, row;

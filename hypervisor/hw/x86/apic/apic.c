@@ -10,39 +10,39 @@
 #include <base/log.h>
 
 /* Register numbers: address / 16 in memory, offset from MSR_X2APIC. */
-#define REG_ID 0x02
-#define REG_VERSION 0x03
-#define REG_TPR 0x08
-#define REG_EOI 0x0b
-#define REG_SPURIOUS 0x0f
-#define REG_ISR 0x10
-#define REG_ESR 0x28
-#define REG_ICR 0x30
-#define REG_ICR_HIGH 0x31
-#define REG_LVT_TIMER 0x32
-#define REG_LVT_THERMAL 0x33
-#define REG_LVT_COUNTER 0x34
-#define REG_LVT_LINT0 0x35
-#define REG_LVT_LINT1 0x36
-#define REG_LVT_ERROR 0x37
+#define REG_ID            0x02
+#define REG_VERSION       0x03
+#define REG_TPR           0x08
+#define REG_EOI           0x0b
+#define REG_SPURIOUS      0x0f
+#define REG_ISR           0x10
+#define REG_ESR           0x28
+#define REG_ICR           0x30
+#define REG_ICR_HIGH      0x31
+#define REG_LVT_TIMER     0x32
+#define REG_LVT_THERMAL   0x33
+#define REG_LVT_COUNTER   0x34
+#define REG_LVT_LINT0     0x35
+#define REG_LVT_LINT1     0x36
+#define REG_LVT_ERROR     0x37
 #define REG_TIMER_INITIAL 0x38
 #define REG_TIMER_CURRENT 0x39
-#define REG_TIMER_DIVIDE 0x3e
+#define REG_TIMER_DIVIDE  0x3e
 
-#define BASE_X2 BIT(10)
-#define BASE_ENABLE BIT(11)
-#define SPURIOUS_ENABLE 0x100u
-#define LVT_MASKED 0x10000u
-#define LVT_NMI 0x400u
-#define DIVIDE_BY_1 0xbu
-#define ICR_NMI 0x00000400u
-#define ICR_INIT 0x00004500u
-#define ICR_STARTUP 0x00004600u
-#define ICR_ASSERT 0x00004000u
+#define BASE_X2          BIT(10)
+#define BASE_ENABLE      BIT(11)
+#define SPURIOUS_ENABLE  0x100u
+#define LVT_MASKED       0x10000u
+#define LVT_NMI          0x400u
+#define DIVIDE_BY_1      0xbu
+#define ICR_NMI          0x00000400u
+#define ICR_INIT         0x00004500u
+#define ICR_STARTUP      0x00004600u
+#define ICR_ASSERT       0x00004000u
 #define ICR_ALL_BUT_SELF 0x000c0000u
-#define ICR_BUSY 0x1000u
-#define ICR_SPINS 1000000u
-#define LAPIC_DEFAULT 0xfee00000ull
+#define ICR_BUSY         0x1000u
+#define ICR_SPINS        1000000u
+#define LAPIC_DEFAULT    0xfee00000ull
 
 bool opt_x2apic;
 uint32_t apic_id_of_cpu[MAX_PCPUS];
@@ -66,7 +66,8 @@ static void reg_write(unsigned int reg, uint32_t value)
 
 static void mask_8259(void)
 {
-    static const uint8_t first[] = {0x11, VECTOR_LEGACY_FIRST, 4, 1}, second[] = {0x11, VECTOR_LEGACY_FIRST + 8, 2, 1};
+    static const uint8_t first[] = {0x11, VECTOR_LEGACY_FIRST, 4, 1},
+                         second[] = {0x11, VECTOR_LEGACY_FIRST + 8, 2, 1};
 
     for (unsigned int i = 0; i < 4; i++) {
         out8(i ? 0x21 : 0x20, first[i]);
@@ -127,7 +128,8 @@ void apic_init_bsp(void)
     mask_8259();
     enable();
     is_ready = true;
-    log_info("APIC: %s, version 0x%x, boot CPU's id %u", is_x2 ? "x2APIC" : "xAPIC", reg_read(REG_VERSION) & 0xff, apic_id());
+    log_info("APIC: %s, version 0x%x, boot CPU's id %u", is_x2 ? "x2APIC" : "xAPIC",
+             reg_read(REG_VERSION) & 0xff, apic_id());
 }
 
 void apic_init_ap(void)

@@ -7,13 +7,13 @@
 #include <base/lock.h>
 #include <base/log.h>
 
-#define INDEX 0x00
-#define WINDOW 0x10
-#define REG_VERSION 1
-#define REG_ROUTE(pin) (0x10 + 2 * (pin))
+#define INDEX            0x00
+#define WINDOW           0x10
+#define REG_VERSION      1
+#define REG_ROUTE(pin)   (0x10 + 2 * (pin))
 #define ROUTE_LOW_ACTIVE 0x2000u
-#define ROUTE_LEVEL 0x8000u
-#define ROUTE_MASKED 0x10000u
+#define ROUTE_LEVEL      0x8000u
+#define ROUTE_MASKED     0x10000u
 
 struct ioapic {
     volatile uint8_t *regs;
@@ -87,7 +87,8 @@ bool ioapic_has_gsi(unsigned int gsi)
 
 static uint32_t low_word(const struct ioapic_route *r)
 {
-    return r->vector | (r->low ? ROUTE_LOW_ACTIVE : 0) | (r->level ? ROUTE_LEVEL : 0) | (r->masked ? ROUTE_MASKED : 0);
+    return r->vector | (r->low ? ROUTE_LOW_ACTIVE : 0) | (r->level ? ROUTE_LEVEL : 0) |
+           (r->masked ? ROUTE_MASKED : 0);
 }
 
 void ioapic_write_route(unsigned int gsi, const struct ioapic_route *r)

@@ -10,10 +10,10 @@
 #include <base/lock.h>
 #include <base/log.h>
 
-#define GSI_MAX 1024u
-#define MSI_ADDRESS 0xfee00000u
-#define ISA_COUNT 16u
-#define POLARITY_LOW 3u
+#define GSI_MAX       1024u
+#define MSI_ADDRESS   0xfee00000u
+#define ISA_COUNT     16u
+#define POLARITY_LOW  3u
 #define TRIGGER_LEVEL 3u
 
 /* One for each vector: a vector in use is a descriptor in use. Fields under the lock, but for is_used (bind_lock). */
@@ -25,7 +25,7 @@ struct irq_desc {
     uint16_t gsi;
     bool is_used;
     bool is_msi;
-    bool is_masked; /* by irq_mask() */
+    bool is_masked;  /* by irq_mask() */
     bool is_waiting; /* level: came, and irq_eoi() was not called yet */
     uint8_t running; /* handlers at work now, atomic */
 };

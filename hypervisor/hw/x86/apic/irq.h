@@ -12,10 +12,10 @@
 struct irq_desc;
 typedef void (*irq_handler_t)(void *arg);
 
-#define IRQ_EDGE false
+#define IRQ_EDGE  false
 #define IRQ_LEVEL true
-#define IRQ_HIGH false
-#define IRQ_LOW true
+#define IRQ_HIGH  false
+#define IRQ_LOW   true
 
 struct msi_message {
     uint64_t address;

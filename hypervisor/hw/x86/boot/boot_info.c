@@ -8,11 +8,11 @@
 
 #define BOOT_MAP_END (4ull << 30)
 /* EFI system table, 64-bit: number and address of the configuration tables, each a GUID and an address (UEFI 2.10, 4.3 and 4.6). */
-#define EFI_TABLE_COUNT 104
-#define EFI_TABLE_ADDRESS 112
+#define EFI_TABLE_COUNT       104
+#define EFI_TABLE_ADDRESS     112
 #define EFI_SYSTEM_TABLE_SIZE 120
-#define EFI_ENTRY_SIZE 24
-#define EFI_ENTRIES_MAX 256
+#define EFI_ENTRY_SIZE        24
+#define EFI_ENTRIES_MAX       256
 
 struct boot_info boot_info;
 
@@ -94,7 +94,7 @@ void boot_module_release(unsigned int index)
     const struct loader_module *m = &boot_info.loader.modules[index];
     paddr_t start = ALIGN_UP(m->start, PAGE_SIZE), end = ALIGN_DOWN(m->end, PAGE_SIZE);
 
-    /* the last page holds only this module, since loaders align modules: give it too unless something shares it */
+    /* pages that hold something else too stay */
     if (start < end) {
         heap_add_range(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
     }

@@ -5,9 +5,9 @@
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/trap/trap.h>
 
-#define GATE_INTERRUPT 0x8e00u
+#define GATE_INTERRUPT  0x8e00u
 #define FIRST_INTERRUPT 32
-#define VECTOR_NMI 2
+#define VECTOR_NMI      2
 
 struct gate {
     uint16_t offset_low;

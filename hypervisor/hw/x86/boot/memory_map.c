@@ -31,7 +31,8 @@ static uint64_t next_boundary(const struct loader_memory *in, unsigned int count
     return next;
 }
 
-unsigned int memory_map_build(const struct loader_memory *in, unsigned int in_count, struct loader_memory *out, unsigned int out_max)
+unsigned int memory_map_build(const struct loader_memory *in, unsigned int in_count,
+                              struct loader_memory *out, unsigned int out_max)
 {
     unsigned int out_count = 0;
     uint64_t at = 0, next;

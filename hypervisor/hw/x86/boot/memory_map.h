@@ -4,4 +4,5 @@
 #include <lib/multiboot.h>
 
 /* Fill @out, sorted, disjoint, joined; returns how many. Room for twice @in_count is always enough. */
-unsigned int memory_map_build(const struct loader_memory *in, unsigned int in_count, struct loader_memory *out, unsigned int out_max);
+unsigned int memory_map_build(const struct loader_memory *in, unsigned int in_count,
+                              struct loader_memory *out, unsigned int out_max);

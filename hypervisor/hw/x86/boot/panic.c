@@ -7,7 +7,7 @@
 #include <base/assert.h>
 #include <lib/printf.h>
 
-#define BACKTRACE_MAX 24
+#define BACKTRACE_MAX   24
 #define REBOOT_DELAY_NS SECONDS(3)
 
 /* Made by tools/symtab.py between the two links. */
@@ -123,7 +123,8 @@ static _Noreturn void panic_finish(void)
     port_reboot();
 }
 
-static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uint64_t rbp, const char *fmt, va_list args)
+static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uint64_t rbp, const char *fmt,
+                                   va_list args)
 {
     uint32_t nobody = ~0u, me = pcpu_id();
     char text[256];
@@ -137,7 +138,9 @@ static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uin
     }
     apic_stop_others();
     zvscnprintf(text, sizeof(text), fmt, args);
-    say("\n****************************************\nPanic on CPU %u:\n%s\n****************************************\n", me, text);
+    say("\n****************************************\nPanic on CPU "
+        "%u:\n%s\n****************************************\n",
+        me, text);
     if (r) {
         say_regs(r);
     }
@@ -159,7 +162,8 @@ _Noreturn void port_panic(const char *fmt, ...)
     va_list args;
 
     va_start(args, fmt);
-    panic_common(NULL, (uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), fmt, args);
+    panic_common(NULL, (uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), fmt,
+                 args);
 }
 
 _Noreturn void port_assert_failed(const char *expr, const char *file, int line)

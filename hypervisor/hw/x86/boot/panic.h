@@ -13,7 +13,8 @@ struct panic_regs {
 };
 
 /* Print the message, @r (NULL: none), and the call chain from @r's frame; stop the other CPUs; never returns. Any context, NMI included. */
-_Noreturn void panic_with_regs(const struct panic_regs *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+_Noreturn void panic_with_regs(const struct panic_regs *r, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 /* Another CPU is in panic: the NMI and stop handlers halt then. */
 bool panic_in_progress(void);
 /* Halt this CPU for good. */

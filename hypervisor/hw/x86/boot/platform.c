@@ -7,7 +7,7 @@
 #include <base/log.h>
 #include <lib/string.h>
 
-#define LOW_MEMORY_END 0x100000u
+#define LOW_MEMORY_END  0x100000u
 #define XAPIC_BROADCAST 0xffu
 
 struct platform_info platform;
@@ -56,10 +56,10 @@ static bool read_tables(void)
 
 static uint32_t boot_apic_id(void)
 {
-    struct cpuid_regs max = cpuid(0, 0);
+    struct cpuid_result max = cpuid(0, 0);
 
     if (max.eax >= 0xb) {
-        struct cpuid_regs topology = cpuid(0xb, 0);
+        struct cpuid_result topology = cpuid(0xb, 0);
 
         if (topology.ebx) {
             return topology.edx;
@@ -101,9 +101,10 @@ void platform_init(void)
     platform.has_acpi = read_tables();
     list_cpus();
     if (platform.has_acpi) {
-        log_info("ACPI: revision %u, %u tables, %u CPUs, %u IO-APICs%s%s", platform.acpi.revision, platform.acpi.table_count,
-                 platform.cpu_count + platform.cpus_ignored, platform.acpi.ioapic_count,
-                 platform.acpi.hpet.present ? ", HPET" : "", platform.acpi.mcfg_count ? ", MCFG" : "");
+        log_info("ACPI: revision %u, %u tables, %u CPUs, %u IO-APICs%s%s", platform.acpi.revision,
+                 platform.acpi.table_count, platform.cpu_count + platform.cpus_ignored,
+                 platform.acpi.ioapic_count, platform.acpi.hpet.present ? ", HPET" : "",
+                 platform.acpi.mcfg_count ? ", MCFG" : "");
     }
     if (platform.cpus_ignored) {
         log_info("%u CPUs are not used (maxcpus=, or more than %u)", platform.cpus_ignored, MAX_PCPUS);

@@ -9,14 +9,14 @@
 #include <hw/x86/mmu/mmu.h>
 #include <base/log.h>
 
-#define PM1_SCI_ENABLE 0x0001u
-#define PM1_SLEEP_TYPE(t) ((uint16_t)((t) << 10))
+#define PM1_SCI_ENABLE      0x0001u
+#define PM1_SLEEP_TYPE(t)   ((uint16_t)((t) << 10))
 #define PM1_SLEEP_TYPE_MASK 0x1c00u
-#define PM1_SLEEP_ENABLE 0x2000u
+#define PM1_SLEEP_ENABLE    0x2000u
 #define ACPI_ENABLE_WAIT_MS 300u
-#define KEYBOARD_COMMAND 0x64
-#define KEYBOARD_RESET 0xfe
-#define RESET_CONTROL 0xcf9
+#define KEYBOARD_COMMAND    0x64
+#define KEYBOARD_RESET      0xfe
+#define RESET_CONTROL       0xcf9
 
 static volatile uint8_t *reset_memory; /* a reset register that is in memory */
 
@@ -65,7 +65,8 @@ _Noreturn void port_reboot(void)
 /* The sleep registers work only while the firmware has handed them over. */
 static void enable_acpi(const struct acpi_fadt *f, uint16_t control)
 {
-    if ((in16(control) & PM1_SCI_ENABLE) || f->smi_command == 0 || f->smi_command > 0xffff || f->acpi_enable == 0) {
+    if ((in16(control) & PM1_SCI_ENABLE) || f->smi_command == 0 || f->smi_command > 0xffff ||
+        f->acpi_enable == 0) {
         return;
     }
     out8((uint16_t)f->smi_command, f->acpi_enable);
@@ -79,7 +80,8 @@ static void sleep_control(const struct acpi_address *a, uint8_t type)
     uint16_t port = (uint16_t)a->address;
 
     if (a->address != 0 && a->space == ACPI_SPACE_IO) {
-        out16(port, (uint16_t)((in16(port) & ~PM1_SLEEP_TYPE_MASK) | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
+        out16(port,
+              (uint16_t)((in16(port) & ~PM1_SLEEP_TYPE_MASK) | PM1_SLEEP_TYPE(type) | PM1_SLEEP_ENABLE));
     }
 }
 

@@ -73,29 +73,29 @@ static inline uint64_t rdtsc_ordered(void)
     return rdtsc();
 }
 
-struct cpuid_regs {
+struct cpuid_result {
     uint32_t eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid_regs cpuid(uint32_t leaf, uint32_t subleaf)
+static inline struct cpuid_result cpuid(uint32_t leaf, uint32_t subleaf)
 {
-    struct cpuid_regs r;
+    struct cpuid_result r;
 
     asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
     return r;
 }
 
-#define DEFINE_CONTROL_REGISTER(name)                                                                                  \
-    static inline uint64_t read_##name(void)                                                                           \
-    {                                                                                                                  \
-        uint64_t value;                                                                                                \
-                                                                                                                       \
-        asm volatile("mov %%" #name ", %0" : "=r"(value)::"memory");                                                   \
-        return value;                                                                                                  \
-    }                                                                                                                  \
-    static inline void write_##name(uint64_t value)                                                                    \
-    {                                                                                                                  \
-        asm volatile("mov %0, %%" #name ::"r"(value) : "memory");                                                      \
+#define DEFINE_CONTROL_REGISTER(name)                                \
+    static inline uint64_t read_##name(void)                         \
+    {                                                                \
+        uint64_t value;                                              \
+                                                                     \
+        asm volatile("mov %%" #name ", %0" : "=r"(value)::"memory"); \
+        return value;                                                \
+    }                                                                \
+    static inline void write_##name(uint64_t value)                  \
+    {                                                                \
+        asm volatile("mov %0, %%" #name ::"r"(value) : "memory");    \
     }
 DEFINE_CONTROL_REGISTER(cr0)
 DEFINE_CONTROL_REGISTER(cr2)
@@ -139,25 +139,25 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
     *(volatile uint64_t *)addr = value;
 }
 
-#define MSR_TSC 0x10
-#define MSR_APIC_BASE 0x1b
-#define MSR_TSC_ADJUST 0x3b
-#define MSR_PAT 0x277
-#define MSR_TSC_DEADLINE 0x6e0
-#define MSR_X2APIC 0x800
-#define MSR_EFER 0xc0000080
-#define MSR_STAR 0xc0000081
-#define MSR_LSTAR 0xc0000082
-#define MSR_CSTAR 0xc0000083
-#define MSR_SYSCALL_MASK 0xc0000084
-#define MSR_FS_BASE 0xc0000100
-#define MSR_GS_BASE 0xc0000101
+#define MSR_TSC            0x10
+#define MSR_APIC_BASE      0x1b
+#define MSR_TSC_ADJUST     0x3b
+#define MSR_PAT            0x277
+#define MSR_TSC_DEADLINE   0x6e0
+#define MSR_X2APIC         0x800
+#define MSR_EFER           0xc0000080
+#define MSR_STAR           0xc0000081
+#define MSR_LSTAR          0xc0000082
+#define MSR_CSTAR          0xc0000083
+#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_FS_BASE        0xc0000100
+#define MSR_GS_BASE        0xc0000101
 #define MSR_KERNEL_GS_BASE 0xc0000102
 
-#define EFER_SCE BIT(0)
-#define EFER_LME BIT(8)
-#define EFER_LMA BIT(10)
-#define EFER_NXE BIT(11)
+#define EFER_SCE  BIT(0)
+#define EFER_LME  BIT(8)
+#define EFER_LMA  BIT(10)
+#define EFER_NXE  BIT(11)
 #define EFER_SVME BIT(12)
 
 #define CR0_PE BIT(0)
@@ -168,12 +168,12 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
 #define CR0_WP BIT(16)
 #define CR0_PG BIT(31)
 
-#define CR4_PAE BIT(5)
-#define CR4_MCE BIT(6)
-#define CR4_PGE BIT(7)
-#define CR4_OSFXSR BIT(9)
+#define CR4_PAE        BIT(5)
+#define CR4_MCE        BIT(6)
+#define CR4_PGE        BIT(7)
+#define CR4_OSFXSR     BIT(9)
 #define CR4_OSXMMEXCPT BIT(10)
-#define CR4_FSGSBASE BIT(16)
-#define CR4_OSXSAVE BIT(18)
-#define CR4_SMEP BIT(20)
-#define CR4_SMAP BIT(21)
+#define CR4_FSGSBASE   BIT(16)
+#define CR4_OSXSAVE    BIT(18)
+#define CR4_SMEP       BIT(20)
+#define CR4_SMAP       BIT(21)

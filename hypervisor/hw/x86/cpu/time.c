@@ -7,9 +7,9 @@
 #include <base/log.h>
 #include <base/softirq.h>
 
-#define MEASURE_MS 20u
-#define SAMPLES 8u
-#define UNMEASURED_HZ 4000000000ull
+#define MEASURE_MS      20u
+#define SAMPLES         8u
+#define UNMEASURED_HZ   4000000000ull
 #define TIMER_TICKS_MAX 0xfffffff0ull
 
 struct sample {
@@ -22,7 +22,7 @@ static uint64_t hz;
 static uint32_t scale_mul;
 static int8_t scale_shift;
 static uint64_t apic_ticks_per_ns; /* 32.32 fixed point */
-static uint64_t tsc_ticks_per_ns; /* 32.32 fixed point */
+static uint64_t tsc_ticks_per_ns;  /* 32.32 fixed point */
 static bool has_deadline_msr;
 static uint64_t wallclock_base_ns;
 
@@ -102,8 +102,9 @@ void time_init(void)
     apic_ticks_per_ns = fixed_per_ns(apic_hz);
     has_deadline_msr = cpuid(1, 0).ecx & BIT(24);
     wallclock_base_ns = SECONDS(rtc_read_seconds()) - port_now_ns();
-    log_info("Time: TSC %lu.%03lu MHz, APIC timer %lu.%03lu MHz%s, by %s", hz / 1000000, hz / 1000 % 1000, apic_hz / 1000000,
-             apic_hz / 1000 % 1000, has_deadline_msr ? " (deadlines by TSC)" : "", ref->name);
+    log_info("Time: TSC %lu.%03lu MHz, APIC timer %lu.%03lu MHz%s, by %s", hz / 1000000, hz / 1000 % 1000,
+             apic_hz / 1000000, apic_hz / 1000 % 1000, has_deadline_msr ? " (deadlines by TSC)" : "",
+             ref->name);
 }
 
 void time_init_cpu(void)

@@ -8,9 +8,9 @@
 #include <base/log.h>
 
 #define RANGES_MAX 64
-#define TAKEN_MAX 128
-#define LOW_END 0x100000ull /* the first MiB is the firmware's and the first domain's, as in a PC */
-#define RAM_END (VA_DIRECT_END - VA_DIRECT)
+#define TAKEN_MAX  128
+#define LOW_END    0x100000ull /* the first MiB is the firmware's and the first domain's, as in a PC */
+#define RAM_END    (VA_DIRECT_END - VA_DIRECT)
 
 struct taken {
     paddr_t start, end;

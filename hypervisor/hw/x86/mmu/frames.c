@@ -8,15 +8,15 @@
 #include <base/frame.h>
 #include <lib/string.h>
 
-#define LARGE_PAGE (PAGE_SIZE << 9)
-#define PAGES_IN_LARGE 512u
+#define LARGE_PAGE      (PAGE_SIZE << 9)
+#define PAGES_IN_LARGE  512u
 #define SPARE_PAGES_MAX 4u /* a large page may waste so many small ones */
 
 struct frame_array {
     vaddr_t va;
     unsigned int element_size;
     uint64_t user; /* MMU_U when guests read it */
-    uint8_t fill; /* each byte of an element that describes no RAM */
+    uint8_t fill;  /* each byte of an element that describes no RAM */
 };
 
 static const struct frame_array arrays[] = {

@@ -9,15 +9,15 @@
 #include <base/lock.h>
 #include <lib/string.h>
 
-#define TABLE_FLAGS (MMU_P | MMU_W | MMU_U | MMU_A)
-#define BOOT_MAP_END (4ull << 30) /* what the boot page tables map */
+#define TABLE_FLAGS    (MMU_P | MMU_W | MMU_U | MMU_A)
+#define BOOT_MAP_END   (4ull << 30) /* what the boot page tables map */
 #define LOW_MEMORY_END 0x100000ull
 
 static struct spinlock mmu_lock = SPINLOCK_INIT(mmu);
 static uint64_t *master_l4;
 static bool has_1g_pages;
 static bool is_heap_ready; /* tables come from the page heap */
-static bool is_switched; /* the final tables are in CR3: the direct map holds all RAM */
+static bool is_switched;   /* the final tables are in CR3: the direct map holds all RAM */
 static vaddr_t dynamic_next = VA_DYNAMIC_FREE;
 
 static unsigned int index_at(vaddr_t va, unsigned int level)
@@ -273,4 +273,18 @@ vaddr_t mmu_alloc_stack(void)
         }
     }
     return base;
+}
+
+mfn_t mmu_translate(vaddr_t va)
+{
+    for (unsigned int level = 1; level <= 3; level++) {
+        const uint64_t *e = mmu_entry(va, level, false);
+
+        if (e) {
+            uint64_t below = va & ((1ull << (12 + 9 * (level - 1))) - 1);
+
+            return *e & MMU_P ? paddr_to_mfn((*e & MMU_ADDR) + (level > 1 ? below : 0)) : INVALID_MFN;
+        }
+    }
+    return INVALID_MFN;
 }

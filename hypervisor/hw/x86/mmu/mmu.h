@@ -10,22 +10,22 @@
 #include <base/layout.h>
 #include <base/types.h>
 
-#define MMU_P BIT(0)
-#define MMU_W BIT(1)
-#define MMU_U BIT(2)
-#define MMU_PWT BIT(3)
-#define MMU_PCD BIT(4)
-#define MMU_A BIT(5)
-#define MMU_D BIT(6)
-#define MMU_PS BIT(7)
-#define MMU_G BIT(8)
-#define MMU_NX BIT(63)
+#define MMU_P    BIT(0)
+#define MMU_W    BIT(1)
+#define MMU_U    BIT(2)
+#define MMU_PWT  BIT(3)
+#define MMU_PCD  BIT(4)
+#define MMU_A    BIT(5)
+#define MMU_D    BIT(6)
+#define MMU_PS   BIT(7)
+#define MMU_G    BIT(8)
+#define MMU_NX   BIT(63)
 #define MMU_ADDR 0x000ffffffffff000ull
 
 /* Kinds of mapping. Leaf entries are made accessed and dirty: nobody looks, and the CPU need not write them. */
-#define MAP_R (MMU_P | MMU_A | MMU_D | MMU_G | MMU_NX)
-#define MAP_RW (MAP_R | MMU_W)
-#define MAP_RX (MAP_R & ~MMU_NX)
+#define MAP_R        (MMU_P | MMU_A | MMU_D | MMU_G | MMU_NX)
+#define MAP_RW       (MAP_R | MMU_W)
+#define MAP_RX       (MAP_R & ~MMU_NX)
 #define MAP_UNCACHED (MAP_RW | MMU_PCD | MMU_PWT)
 
 /* The PAT that every CPU has, which is part of the PV ABI: WB WT UC- UC WC WP UC UC. */
@@ -52,6 +52,8 @@ void *mmu_map_device(paddr_t pa, uint64_t size_bytes);
 const void *mmu_map_firmware(paddr_t pa, uint64_t size_bytes);
 /* The entry that maps @va (level 1), or NULL when there is none or a larger page. */
 uint64_t *mmu_pte(vaddr_t va);
+/* The frame that @va is mapped to, by a page of any size; INVALID_MFN: none. */
+mfn_t mmu_translate(vaddr_t va);
 
 /* Descriptor windows: make the table entries for @cpu (-XEN_ENOMEM), then find the entry of a page: 0-15 GDT, 16-31 LDT. */
 int mmu_desc_window_init(unsigned int cpu);

@@ -7,7 +7,7 @@
 #include <base/percpu.h>
 
 #define ADDRESS_NONE 0ull
-#define ADDRESS_ALL 1ull /* no page begins there */
+#define ADDRESS_ALL  1ull /* no page begins there */
 
 /*
  * A flush request: the senders join what they want into `address`, then draw a number from `wanted`; the target takes the number, then the
@@ -134,7 +134,8 @@ static void ask_for_flush(unsigned int cpu, uint64_t address)
 
     do {
         both = old == ADDRESS_NONE || old == address ? address : ADDRESS_ALL;
-    } while (!__atomic_compare_exchange_n(&box->address, &old, both, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
+    } while (
+        !__atomic_compare_exchange_n(&box->address, &old, both, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED));
 }
 
 static void flush_others(cpuset_t cpus, uint64_t address)
@@ -151,7 +152,8 @@ static void flush_others(cpuset_t cpus, uint64_t address)
     for (uint64_t left = cpus.bits; left; left &= left - 1) {
         unsigned int cpu = ffs64(left) - 1;
 
-        while ((int32_t)(__atomic_load_n(&per_cpu(flush_box, cpu).done, __ATOMIC_ACQUIRE) - number[cpu]) < 0) {
+        while ((int32_t)(__atomic_load_n(&per_cpu(flush_box, cpu).done, __ATOMIC_ACQUIRE) - number[cpu]) <
+               0) {
             serve();
         }
     }

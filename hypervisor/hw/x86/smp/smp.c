@@ -14,10 +14,10 @@
 #include <core/memory/heap.h>
 #include <lib/string.h>
 
-#define STARTUP_TRIES 3u
+#define STARTUP_TRIES   3u
 #define STARTUP_WAIT_NS MILLISECS(100)
-#define LOW_START 0x10000u /* firmware bugs and the real-mode vectors are below */
-#define LOW_END 0x9f000u
+#define LOW_START       0x10000u /* firmware bugs and the real-mode vectors are below */
+#define LOW_END         0x9f000u
 
 enum ap_state { AP_NONE, AP_ALIVE, AP_GO, AP_READY };
 
