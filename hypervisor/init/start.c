@@ -3,11 +3,13 @@
  * Start-up, in order: one row a step, with the phase that its time counts for. Everything above hw/ is put together here. Ends in the boot CPU's idle
  * loop; the other CPUs come in at ap_main().
  */
+#include <init/first_domain.h>
 #include <init/options.h>
 #include <hw/drivers/console.h>
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/boot/boot_info.h>
+#include <hw/x86/boot/image.h>
 #include <hw/x86/boot/main.h>
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/boot/power.h>
@@ -16,19 +18,27 @@
 #include <hw/x86/mmu/mmu.h>
 #include <hw/x86/smp/smp.h>
 #include <hw/x86/trap/trap.h>
+#include <core/domain/domain.h>
+#include <core/hypercall/build_info.h>
+#include <core/hypercall/console_input.h>
 #include <core/memory/heap.h>
+#include <core/sched/sched.h>
 #include <core/timer/timer.h>
+#include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/x86_domain.h>
 #include <base/contract.h>
 #include <base/log.h>
-#include <base/softirq.h>
+#include <lib/string.h>
 
-enum phase { PHASE_ENTRY, PHASE_MEMORY, PHASE_CPUS, PHASE_DEVICES, PHASE_COUNT };
+enum phase { PHASE_ENTRY, PHASE_MEMORY, PHASE_CPUS, PHASE_DEVICES, PHASE_DOMAIN, PHASE_COUNT };
 
-static const char *const phase_names[] = {"entry", "memory", "CPUs", "devices"};
+static const char *const phase_names[] = {"entry", "memory", "CPUs", "devices", "first domain"};
 
 static void banner(void)
 {
-    log_info("Zendo 4.17-zendo (gcc " __VERSION__ ")");
+    const uint8_t *id = image_build_id();
+
+    log_info("Zendo 4.17-zendo (gcc " __VERSION__ ", build %02x%02x%02x%02x)", id[0], id[1], id[2], id[3]);
     log_info("Loader: %s; options: %s", boot_info.loader.loader_name, boot_info.cmdline);
     options_report();
     for (unsigned int i = 0; i < boot_info.map_count; i++) {
@@ -42,6 +52,7 @@ static void banner(void)
 static void open_console(void)
 {
     options_parse(boot_info.cmdline);
+    strlcpy(build_command_line, boot_info.cmdline, sizeof(build_command_line));
     console_init(boot_info.has_text_screen);
     banner();
 }
@@ -77,6 +88,30 @@ static void start_timers(void)
     timer_init_cpu(0);
 }
 
+/* Whom the idle vCPUs belong to; it has no number of its own and is in no table. */
+static struct x86_domain idle_domain = {.d = {.id = DOMID_IDLE}};
+
+/* A vCPU for this pCPU to run when there is no other; current from here on. */
+static void make_idle_vcpu(void)
+{
+    struct x86_vcpu *xv = zalloc(sizeof(*xv));
+
+    BUG_ON(!xv);
+    xv->v.domain = &idle_domain.d;
+    xv->v.id = pcpu_id();
+    set_current_vcpu(&xv->v);
+    sched_cpu_up(pcpu_id(), &xv->v.sched);
+}
+
+static void start_scheduler(void)
+{
+    if (sched_init(opt_sched[0] ? opt_sched : "credit2") != 0) {
+        log_warning("sched=%s: there is no such scheduler; using credit2", opt_sched);
+        BUG_ON(sched_init("credit2") != 0);
+    }
+    make_idle_vcpu();
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -91,7 +126,10 @@ static const struct {
     {"interrupts", irq_init, PHASE_DEVICES},
     {"time", start_time, PHASE_DEVICES},
     {"timers", start_timers, PHASE_DEVICES},
+    {"scheduler", start_scheduler, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
+    {"CPU policies", cpuid_init, PHASE_CPUS},
+    {"first domain", first_domain_start, PHASE_DOMAIN},
 };
 
 static void report_phases(const uint64_t *ticks)
@@ -100,20 +138,6 @@ static void report_phases(const uint64_t *ticks)
         uint64_t us = ticks[p] * 1000 / (tsc_hz() / 1000 + 1);
 
         log_info("Boot phase %s: %lu.%03lu ms", phase_names[p], us / 1000, us % 1000);
-    }
-}
-
-/* Until the lead's pcpu_loop() is linked. */
-static _Noreturn void idle(void)
-{
-    for (;;) {
-        irq_disable();
-        while (softirq_pending()) {
-            irq_enable();
-            softirq_run();
-            irq_disable();
-        }
-        sti_hlt();
     }
 }
 
@@ -130,15 +154,18 @@ _Noreturn void init_start(void)
         last = now;
     }
     report_phases(ticks);
-    idle();
+    console_set_input(console_input_push);
+    console_release_screen();
+    pcpu_loop();
 }
 
 void ap_prepare(void)
 {
     timer_init_cpu(pcpu_id());
+    make_idle_vcpu();
 }
 
 _Noreturn void ap_main(void)
 {
-    idle();
+    pcpu_loop();
 }

@@ -37,3 +37,14 @@ uint64_t arch_max_gfn(struct domain *d);
 
 /* Copy @time's fields that depend on the clock hardware: tsc stamp, multiplier, shift. */
 void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time);
+
+/* VCPUOP_initialise: the state at @gva is a vCPU's whole context. -XEN_EEXIST: it has one already. May return -XEN_ERESTART. */
+long arch_vcpu_initialise(struct vcpu *v, vaddr_t gva);
+/* Raise an NMI in @v. */
+long arch_vcpu_send_nmi(struct vcpu *v);
+/* Something besides event channels waits to interrupt @v (a PVH guest's local APIC). */
+bool arch_vcpu_interrupt_pending(struct vcpu *v);
+
+/* Operations of memory_op that only the architecture has: memory maps, the machine-to-physical table. */
+struct hypercall;
+long arch_memory_op(struct hypercall *c, uint64_t op);

@@ -124,6 +124,10 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset);
 /* An event arrived: it need not wait any longer. Any context. */
 void vcpu_unblock(struct vcpu *v);
 void vcpu_end_poll(struct vcpu *v);
+/* Wait for an event, unless one is pending (SCHEDOP_block, HLT). The current vCPU. */
+void vcpu_block(struct vcpu *v);
+/* VCPUOP_down: the last one down shuts the domain down. */
+void vcpu_take_down(struct vcpu *v);
 void domain_pause(struct domain *d); /* waits until no vCPU runs; not on the current domain */
 void domain_unpause(struct domain *d);
 /* Toolstack pauses: counted apart, so that they cannot undo the hypervisor's. -XEN_EINVAL: not paused so. */
@@ -146,6 +150,8 @@ void domain_send_global_virq(unsigned int virq);
 /* Refresh the vCPU's struct vcpu_time_info from the pCPU's calibration. */
 void vcpu_update_time(struct vcpu *v);
 void domain_update_wallclock(struct domain *d);
+/* The hardware domain knows the time better: UTC in nanoseconds at port_now_ns() == 0. Tells every domain. */
+void wallclock_set_base(uint64_t base_ns);
 int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags);
 
 /* --- events as seen by a vCPU ---------------------------------------------------------------------------------------------------- */

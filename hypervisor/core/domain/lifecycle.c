@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* A domain between creation and destruction: pausing, shutting down, and teardown in steps that can be interrupted and resumed. */
+#include <abi/sched.h>
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/evtchn/evtchn_ops.h>

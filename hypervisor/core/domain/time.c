@@ -37,9 +37,29 @@ void vcpu_update_time(struct vcpu *v)
     }
 }
 
+/* UTC at port_now_ns() == 0; 0 until the hardware domain sets it, then the machine's clock is not asked any more. */
+static uint64_t wallclock_base_ns;
+
+void wallclock_set_base(uint64_t base_ns)
+{
+    struct domain *d;
+
+    __atomic_store_n(&wallclock_base_ns, base_ns, __ATOMIC_RELAXED);
+    for (domid_t id = 0; (d = domain_next(id)) != NULL; id = d->id + 1, domain_put(d)) {
+        domain_update_wallclock(d);
+    }
+}
+
+static uint64_t wallclock_base(void)
+{
+    uint64_t set = __atomic_load_n(&wallclock_base_ns, __ATOMIC_RELAXED);
+
+    return set ? set : port_wallclock_base_ns();
+}
+
 void domain_update_wallclock(struct domain *d)
 {
-    uint64_t ns = port_wallclock_base_ns() + (uint64_t)d->time_offset_s * 1000000000ull;
+    uint64_t ns = wallclock_base() + (uint64_t)d->time_offset_s * 1000000000ull;
     uint64_t sec = ns / 1000000000ull;
     struct shared_info *s = d->shared;
 

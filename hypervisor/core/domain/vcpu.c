@@ -210,3 +210,14 @@ void gnttab_put_frame(mfn_t mfn, bool write)
         frame_put(mfn);
     }
 }
+
+void vcpu_block(struct vcpu *v)
+{
+    __atomic_fetch_or(&v->sched.pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    /* after the flag is set: whoever sends an event now clears it again */
+    if (vcpu_event_pending(v) || arch_vcpu_interrupt_pending(v)) {
+        __atomic_fetch_and(&v->sched.pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
+    } else {
+        sched_sleep(&v->sched);
+    }
+}

@@ -95,6 +95,7 @@ void arch_domain_free(struct domain *d)
         pvh_domain_free(xd);
     }
     rangeset_destroy(&xd->ioports);
+    zfree(xd->map);
     cpuid_domain_free(xd);
     zfree(xd);
 }

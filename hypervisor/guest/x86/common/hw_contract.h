@@ -65,3 +65,7 @@ uint32_t hw_port_in(uint16_t port, unsigned int size);
 void hw_port_out(uint16_t port, unsigned int size, uint32_t value);
 /* CPUID of this CPU. */
 void hw_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
+
+/* Processors that firmware announced and we use, and the names others have for them. */
+unsigned int hw_cpu_count(void);
+void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id);

@@ -13,5 +13,3 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value);
 uint32_t platform_port_read(struct domain *d, uint16_t port, unsigned int size);
 void platform_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t value);
 
-/* Wait for an event, unless one is pending (SCHEDOP_block, HLT). */
-void vcpu_block(struct vcpu *v);

@@ -110,6 +110,8 @@ struct x86_domain {
     uint32_t relinquish_step;
     struct x86_e820_entry *map; /* under d.lock; NULL until the toolstack sets it */
     unsigned int map_count;
+    struct pirq_table *pirqs; /* the hardware domain's */
+    uint32_t pci_address; /* its CF8 */
 };
 
 static inline struct x86_vcpu *x86_vcpu(struct vcpu *v)

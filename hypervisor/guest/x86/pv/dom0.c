@@ -3,6 +3,7 @@
  * Carry out a plan (dom0_plan.h): allocate, copy, write page tables, start info and p2m. The tables are written as plain memory and then taken
  * through the page-type machine like any guest's, so a mistake here is refused there.
  */
+#include <abi/elfnote.h>
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
@@ -95,7 +96,7 @@ static void load_kernel(struct builder *b)
     uint32_t i = 0;
 
     while (elf_next_load(b->in->elf, &i, &seg)) {
-        copy_in(b, seg.vaddr - b->in->notes->virt_base, b->in->elf->bytes + seg.offset, seg.file_size);
+        copy_in(b, seg.paddr - b->in->notes->paddr_offset, b->in->elf->bytes + seg.offset, seg.file_size);
     }
 }
 
@@ -208,8 +209,9 @@ static int plan(struct builder *b)
     const struct pv_build *in = b->in;
     const struct pv_plan_input pi = {
         .virt_base = in->notes->virt_base,
-        .kernel_start = in->elf->load_vaddr_start,
-        .kernel_end = in->elf->load_vaddr_end,
+        /* by physical addresses: Linux links its per-CPU segment at virtual address 0 */
+        .kernel_start = in->elf->load_paddr_start - in->notes->paddr_offset + in->notes->virt_base,
+        .kernel_end = in->elf->load_paddr_end - in->notes->paddr_offset + in->notes->virt_base,
         .entry = in->notes->entry,
         .p2m_base = elf_xen_has(in->notes, XEN_ELFNOTE_INIT_P2M) ? in->notes->init_p2m : 0,
         .ramdisk_bytes = in->ramdisk ? in->ramdisk_size : 0,
@@ -267,8 +269,8 @@ int pv_build_domain(struct domain *d, const struct pv_build *in)
     rc = build(&b);
     heap_free(list, order);
     if (rc == 0) {
-        log_info("First domain: %lu MiB, kernel at %#lx, %lu page-table pages, %lu KiB ramdisk\n",
-                 (unsigned long)(in->pages >> 8), (unsigned long)in->elf->load_vaddr_start,
+        log_info("First domain: %lu MiB, entry at %#lx, %lu page-table pages, %lu KiB ramdisk\n",
+                 (unsigned long)(in->pages >> 8), (unsigned long)in->notes->entry,
                  (unsigned long)(b.plan.table_pages + b.plan.p2m_tables), (unsigned long)(in->ramdisk_size >> 10));
     }
     return rc;

@@ -2,6 +2,7 @@
 /* Building the first domain as a PV guest, from an ELF kernel in memory. */
 #pragma once
 #include <guest/x86/common/x86_domain.h>
+#include <abi/elfnote.h>
 #include <lib/elf.h>
 
 struct pv_build {

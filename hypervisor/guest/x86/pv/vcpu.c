@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PV domains and vCPUs: creation, the switch between them, and their whole state as the toolstack or another vCPU sets it. */
+#include <base/guest_access.h>
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
@@ -165,7 +166,7 @@ static int set_tables(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
 {
     int rc = 0;
 
-    if (mfn_is_invalid(xv->pv->guest_table)) {
+    if (!xv->v.is_initialised) {
         rc = pv_set_base_tables(xv, MFN(xen_cr3_to_pfn(c->ctrlreg[3])),
                                 c->ctrlreg[1] & 1 ? MFN(xen_cr3_to_pfn(c->ctrlreg[1])) : INVALID_MFN);
     }
@@ -246,4 +247,28 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
     c->fs_base = p->fs_base;
     c->gs_base_kernel = p->gs_base_kernel;
     c->gs_base_user = p->gs_base_user;
+}
+
+long pv_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva)
+{
+    struct vcpu_guest_context *ctx = zalloc(sizeof(*ctx));
+    long rc;
+
+    if (!ctx) {
+        return -XEN_ENOMEM;
+    }
+    rc = guest_read_obj(ctx, gva) == 0 ? pv_set_context(xv, ctx) : -XEN_EFAULT;
+    zfree(ctx);
+    return rc;
+}
+
+long pv_send_nmi(struct x86_vcpu *xv)
+{
+    if (xv->pv->callbacks[PV_CB_NMI].rip == 0) {
+        return -XEN_EOPNOTSUPP;
+    }
+    __atomic_store_n(&xv->pv->nmi_pending, true, __ATOMIC_SEQ_CST);
+    vcpu_unblock(&xv->v);
+    arch_vcpu_kick(&xv->v);
+    return 0;
 }

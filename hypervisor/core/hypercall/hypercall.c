@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The table made from abi/hypercalls.def, dispatch through it, and multicalls. */
+#include <base/guest_access.h>
+#include <base/log.h>
+#include <base/softirq.h>
+#include <core/hypercall/handlers.h>
+
+#define KINDS_PV (1u << GUEST_PV)
+#define KINDS_PVH (1u << GUEST_PVH)
+#define KINDS_BOTH (KINDS_PV | KINDS_PVH)
+
+enum who { WHO_any, WHO_hardware, WHO_control };
+
+struct row {
+    hypercall_fn *fn;
+    const char *name;
+    uint8_t kinds;
+    uint8_t who;
+};
+
+static const struct row rows[] = {
+#define HYPERCALL(nr, name, kinds, who, text) [nr] = {do_##name, #name, KINDS_##kinds, WHO_##who},
+#include <abi/hypercalls.def>
+#undef HYPERCALL
+};
+
+static bool may_call(const struct domain *d, uint8_t who)
+{
+    return who == WHO_hardware ? d->is_hardware : d->is_control;
+}
+
+long hypercall_dispatch(struct hypercall *c)
+{
+    const struct domain *d = current_domain();
+    const struct row *row;
+
+    if (unlikely(c->nr >= ARRAY_SIZE(rows))) {
+        return -XEN_ENOSYS;
+    }
+    row = &rows[c->nr];
+    if (unlikely(!(row->kinds & (1u << d->kind)))) {
+        return -XEN_ENOSYS;
+    }
+    if (unlikely(row->who != WHO_any) && !may_call(d, row->who)) {
+        return -XEN_EPERM;
+    }
+    return row->fn(c);
+}
+
+/* One bit for each thing that was asked for; a collision only loses a log line. */
+long hypercall_not_built(const char *name, uint64_t sub_op)
+{
+    static uint64_t said[64];
+    uint32_t hash = (uint32_t)sub_op * 2654435761u;
+
+    for (const char *p = name; *p; p++) {
+        hash = (hash ^ (uint8_t)*p) * 16777619u;
+    }
+    hash >>= 20;
+    if (!(__atomic_fetch_or(&said[hash / 64], 1ull << (hash % 64), __ATOMIC_RELAXED) >> (hash % 64) & 1)) {
+        log_info("d%u asked for %s %lu, which is not built (see SUPPORT.md)\n", current_domain()->id, name, (unsigned long)sub_op);
+    }
+    return -XEN_ENOSYS;
+}
+
+/* --- multicall --------------------------------------------------------------------------------------------------------------------------- */
+
+/* Write back where to go on: entries before @i are done, entry @i starts again with @inner's arguments. */
+static long restart_at(struct hypercall *c, uint64_t i, struct multicall_entry *e, const struct hypercall *inner)
+{
+    vaddr_t at = c->arg[0] + i * sizeof(*e);
+
+    if (inner) {
+        for (unsigned int a = 0; a < 6; a++) {
+            e->args[a] = inner->arg[a];
+        }
+        if (guest_write_obj(at, e) != 0) {
+            return -XEN_EFAULT;
+        }
+    }
+    c->arg[0] = at;
+    c->arg[1] -= i;
+    return -XEN_ERESTART;
+}
+
+long do_multicall(struct hypercall *c)
+{
+    uint64_t count = (uint32_t)c->arg[1];
+
+    if (c->in_multicall) {
+        return -XEN_EINVAL;
+    }
+    c->arg[1] = count;
+    for (uint64_t i = 0; i < count; i++) {
+        struct hypercall inner = {.in_multicall = true};
+        struct multicall_entry e;
+        long rc;
+
+        if (i != 0 && hypercall_preempt_check()) {
+            return restart_at(c, i, &e, NULL);
+        }
+        if (guest_read_elem(&e, c->arg[0], i) != 0) {
+            return -XEN_EFAULT;
+        }
+        inner.nr = e.op;
+        for (unsigned int a = 0; a < 6; a++) {
+            inner.arg[a] = e.args[a];
+        }
+        rc = hypercall_dispatch(&inner);
+        if (rc == -XEN_ERESTART) {
+            return restart_at(c, i, &e, &inner);
+        }
+        e.result = (xen_ulong_t)rc;
+        if (guest_write(c->arg[0] + i * sizeof(e) + offsetof(struct multicall_entry, result), &e.result, sizeof(e.result)) != 0) {
+            return -XEN_EFAULT;
+        }
+    }
+    return 0;
+}

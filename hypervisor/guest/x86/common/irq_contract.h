@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Device interrupts and PCI configuration, as the guest layer uses them; defined by hw/x86 (meanings: hw/x86/apic/irq.h). */
+#pragma once
+#include <base/types.h>
+
+struct irq_desc;
+
+unsigned int hw_gsi_count(void);
+/* Trigger mode and polarity that the firmware gives an ISA line's GSI; false for a GSI that is none. */
+bool hw_gsi_isa_mode(unsigned int gsi, bool *level, bool *low);
+int hw_bind_gsi(unsigned int gsi, bool level, bool low, void (*fn)(void *), void *arg, struct irq_desc **desc);
+int hw_bind_msi(void (*fn)(void *), void *arg, struct irq_desc **desc, uint64_t *address, uint32_t *data);
+void hw_unbind_irq(struct irq_desc *desc);
+void hw_mask_irq(struct irq_desc *desc);
+void hw_unmask_irq(struct irq_desc *desc);
+void hw_eoi_irq(struct irq_desc *desc);
+/* Address and data of a bound message again. */
+void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data);
+
+/* Configuration space by the CF8/CFC mechanism, @size 1, 2 or 4, @offset below 256. Any context. */
+uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size);
+void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value);
+/* Access to the data port with @address in the address port, for a guest's own CF8 accesses. */
+uint32_t hw_pci_raw_read(uint32_t address, unsigned int lane, unsigned int size);
+void hw_pci_raw_write(uint32_t address, unsigned int lane, unsigned int size, uint32_t value);
+/* Uncached mapping, for good; NULL: no memory. */
+void *hw_map_device(paddr_t pa, uint64_t size_bytes);

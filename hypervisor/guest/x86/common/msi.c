@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+#include <guest/x86/common/irq_contract.h>
+#include <guest/x86/common/msi.h>
+
+#define CFG_STATUS 0x06
+#define CFG_CAPABILITIES 0x34
+#define STATUS_HAS_CAPABILITIES 0x10
+#define CAP_MSI 0x05
+#define CAP_MSIX 0x11
+#define MSI_CONTROL 2
+#define MSI_CONTROL_ENABLE 0x0001
+#define MSI_CONTROL_MULTIPLE 0x0070
+#define MSI_CONTROL_64BIT 0x0080
+#define MSIX_CONTROL_ENTRIES 0x07ff
+#define MSIX_TABLE 4
+#define ENTRY_WORDS 4 /* address, address high, data, vector control */
+#define ENTRY_MASKED 1u
+#define CAPABILITIES_MAX 48 /* a device's list cannot be longer than its space */
+
+static int find(uint16_t bdf, uint8_t id, uint16_t *offset)
+{
+    uint8_t at;
+
+    if (hw_pci_read(bdf, 0, 4) == ~0u || !(hw_pci_read(bdf, CFG_STATUS, 2) & STATUS_HAS_CAPABILITIES)) {
+        return -XEN_ENODEV;
+    }
+    at = hw_pci_read(bdf, CFG_CAPABILITIES, 1) & ~3u;
+    for (unsigned int i = 0; i < CAPABILITIES_MAX && at >= 0x40; i++) {
+        if (hw_pci_read(bdf, at, 1) == id) {
+            *offset = at;
+            return 0;
+        }
+        at = hw_pci_read(bdf, at + 1u, 1) & ~3u;
+    }
+    return -XEN_ENODEV;
+}
+
+int msi_find_capability(uint16_t bdf, uint16_t *offset)
+{
+    return find(bdf, CAP_MSI, offset);
+}
+
+/* Device mappings last for good: a table is mapped once, however often its entries come and go. */
+static volatile uint32_t *map_table(paddr_t pa, uint32_t bytes)
+{
+    static struct {
+        paddr_t pa;
+        void *va;
+    } known[128];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
+        if (known[i].va && known[i].pa == pa) {
+            return known[i].va;
+        }
+        if (!known[i].va) {
+            known[i].pa = pa;
+            known[i].va = hw_map_device(pa, bytes);
+            return known[i].va;
+        }
+    }
+    return NULL;
+}
+
+int msi_find_msix_entry(uint16_t bdf, paddr_t bar, unsigned int entry, volatile uint32_t **mapped)
+{
+    volatile uint32_t *table;
+    uint32_t count, where;
+    uint16_t cap;
+    int rc = find(bdf, CAP_MSIX, &cap);
+
+    if (rc != 0) {
+        return rc;
+    }
+    count = (hw_pci_read(bdf, cap + MSI_CONTROL, 2) & MSIX_CONTROL_ENTRIES) + 1;
+    where = hw_pci_read(bdf, cap + MSIX_TABLE, 4);
+    if (entry >= count) {
+        return -XEN_EINVAL;
+    }
+    table = map_table(bar + (where & ~7u), count * ENTRY_WORDS * 4);
+    if (!table) {
+        return -XEN_ENOMEM;
+    }
+    *mapped = table + entry * ENTRY_WORDS;
+    return 0;
+}
+
+void msi_mask_entry(struct pirq *p, bool masked)
+{
+    if (p->msix_entry) {
+        p->msix_entry[3] = masked ? ENTRY_MASKED : 0;
+    }
+}
+
+static void program_msi(const struct pirq *p, uint64_t address, uint32_t data)
+{
+    uint16_t cap = p->msi_capability;
+    uint32_t control = hw_pci_read(p->bdf, cap + MSI_CONTROL, 2);
+    unsigned int data_at = control & MSI_CONTROL_64BIT ? 12 : 8;
+
+    hw_pci_write(p->bdf, cap + 4u, 4, (uint32_t)address);
+    if (control & MSI_CONTROL_64BIT) {
+        hw_pci_write(p->bdf, cap + 8u, 4, (uint32_t)(address >> 32));
+    }
+    hw_pci_write(p->bdf, cap + data_at, 2, data);
+    hw_pci_write(p->bdf, cap + MSI_CONTROL, 2, (control & ~MSI_CONTROL_MULTIPLE) | MSI_CONTROL_ENABLE);
+}
+
+void msi_program(struct pirq *p, uint64_t address, uint32_t data)
+{
+    if (!p->msix_entry) {
+        program_msi(p, address, data);
+        return;
+    }
+    p->msix_entry[3] = ENTRY_MASKED;
+    p->msix_entry[0] = (uint32_t)address;
+    p->msix_entry[1] = (uint32_t)(address >> 32);
+    p->msix_entry[2] = data;
+    p->msix_entry[3] = p->port ? 0 : ENTRY_MASKED;
+}
+
+void msi_silence(struct pirq *p)
+{
+    if (p->msix_entry) {
+        msi_mask_entry(p, true);
+    } else if (p->msi_capability) {
+        uint32_t control = hw_pci_read(p->bdf, p->msi_capability + MSI_CONTROL, 2);
+
+        hw_pci_write(p->bdf, p->msi_capability + MSI_CONTROL, 2, control & ~MSI_CONTROL_ENABLE);
+    }
+}

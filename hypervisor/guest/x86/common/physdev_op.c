@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* physdev_op: the hardware domain's interrupts and PCI devices, and any PV domain's I/O privilege level. */
+#include <abi/physdev.h>
+#include <base/guest_access.h>
+#include <core/hypercall/handlers.h>
+#include <guest/x86/common/pirq.h>
+
+static uint16_t bdf_of(unsigned int bus, unsigned int devfn)
+{
+    return (uint16_t)((bus & 0xff) << 8 | (devfn & 0xff));
+}
+
+static long map_pirq(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_map_pirq m;
+    uint32_t pirq = 0;
+    long rc;
+
+    if (guest_read_obj(&m, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (m.domid != DOMID_SELF && m.domid != xd->d.id) {
+        return -XEN_EOPNOTSUPP; /* giving devices to other domains is not built */
+    }
+    switch (m.type) {
+    case MAP_PIRQ_TYPE_GSI:
+        rc = m.index < 0 ? -XEN_EINVAL : pirq_map_gsi(xd, (uint32_t)m.index, &pirq);
+        break;
+    case MAP_PIRQ_TYPE_MSI_SEG:
+    case MAP_PIRQ_TYPE_MSI:
+        if ((uint32_t)m.bus >> 16 != 0 && m.type == MAP_PIRQ_TYPE_MSI_SEG) {
+            return -XEN_ENODEV; /* only segment 0 is reached by CF8 */
+        }
+        rc = pirq_map_msi(xd, bdf_of((unsigned int)m.bus, (unsigned int)m.devfn), (unsigned int)m.entry_nr, m.table_base, &pirq);
+        break;
+    case MAP_PIRQ_TYPE_MULTI_MSI:
+        return -XEN_EOPNOTSUPP; /* the guest falls back to one message */
+    default:
+        return -XEN_EINVAL;
+    }
+    if (rc != 0) {
+        return rc;
+    }
+    m.pirq = (int)pirq;
+    return guest_write_obj(gva, &m) == 0 ? 0 : -XEN_EFAULT;
+}
+
+static long unmap_pirq(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_unmap_pirq u;
+
+    if (guest_read_obj(&u, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (u.domid != DOMID_SELF && u.domid != xd->d.id) {
+        return -XEN_EOPNOTSUPP;
+    }
+    return u.pirq < 0 ? -XEN_EINVAL : pirq_unmap(xd, (uint32_t)u.pirq);
+}
+
+static long setup_gsi(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_setup_gsi s;
+
+    if (guest_read_obj(&s, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    return s.gsi < 0 ? -XEN_EINVAL : pirq_setup_gsi(xd, (uint32_t)s.gsi, s.triggering != 0, s.polarity != 0);
+}
+
+static long status_query(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_irq_status_query q;
+
+    if (guest_read_obj(&q, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (q.irq >= PIRQ_MAX) {
+        return -XEN_EINVAL;
+    }
+    q.flags = pirq_needs_eoi(xd, q.irq) ? XENIRQSTAT_needs_eoi : 0;
+    return guest_write_obj(gva, &q) == 0 ? 0 : -XEN_EFAULT;
+}
+
+static long restore_msi(struct x86_domain *xd, vaddr_t gva, bool ext)
+{
+    struct physdev_pci_device dev = {0};
+    struct physdev_restore_msi old;
+
+    if (ext) {
+        if (guest_read_obj(&dev, gva) != 0) {
+            return -XEN_EFAULT;
+        }
+    } else {
+        if (guest_read_obj(&old, gva) != 0) {
+            return -XEN_EFAULT;
+        }
+        dev.bus = old.bus;
+        dev.devfn = old.devfn;
+    }
+    return dev.seg != 0 ? -XEN_ENODEV : pirq_restore_msi(xd, bdf_of(dev.bus, dev.devfn));
+}
+
+static long get_free_pirq(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_get_free_pirq f;
+    long rc;
+
+    if (guest_read_obj(&f, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    rc = pirq_get_free(xd, &f.pirq);
+    if (rc != 0) {
+        return rc;
+    }
+    return guest_write_obj(gva, &f) == 0 ? 0 : -XEN_EFAULT;
+}
+
+static long eoi(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_eoi e;
+
+    if (guest_read_obj(&e, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    return pirq_eoi(xd, e.irq);
+}
+
+static long set_iopl(vaddr_t gva)
+{
+    struct x86_vcpu *xv = current_x86();
+    struct physdev_set_iopl s;
+
+    if (guest_read_obj(&s, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (s.iopl > 3 || !xv->pv) {
+        return -XEN_EINVAL;
+    }
+    xv->pv->iopl = (uint8_t)s.iopl;
+    return 0;
+}
+
+static long set_iobitmap(vaddr_t gva)
+{
+    struct x86_vcpu *xv = current_x86();
+    struct physdev_set_iobitmap s;
+
+    if (guest_read_obj(&s, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (s.nr_ports > 65536 || !xv->pv) {
+        return -XEN_EINVAL;
+    }
+    xv->pv->iobmp = guest_addr(s.bitmap);
+    xv->pv->iobmp_limit = s.nr_ports;
+    return 0;
+}
+
+/* What only the hardware domain may do. */
+static long hardware_op(struct hypercall *c)
+{
+    struct x86_domain *xd = x86_domain(current_domain());
+    vaddr_t gva = c->arg[1];
+
+    if (!caller_is_hardware()) {
+        return -XEN_EPERM;
+    }
+    switch (c->arg[0]) {
+    case PHYSDEVOP_eoi:
+        return eoi(xd, gva);
+    case PHYSDEVOP_irq_status_query:
+        return status_query(xd, gva);
+    case PHYSDEVOP_map_pirq:
+        return map_pirq(xd, gva);
+    case PHYSDEVOP_unmap_pirq:
+        return unmap_pirq(xd, gva);
+    case PHYSDEVOP_setup_gsi:
+        return setup_gsi(xd, gva);
+    case PHYSDEVOP_get_free_pirq:
+        return get_free_pirq(xd, gva);
+    case PHYSDEVOP_restore_msi:
+        return restore_msi(xd, gva, false);
+    case PHYSDEVOP_restore_msi_ext:
+        return restore_msi(xd, gva, true);
+    case PHYSDEVOP_pci_device_add:
+    case PHYSDEVOP_pci_device_remove:
+    case PHYSDEVOP_manage_pci_add:
+    case PHYSDEVOP_manage_pci_add_ext:
+    case PHYSDEVOP_manage_pci_remove:
+    case PHYSDEVOP_pci_mmcfg_reserved:
+    case PHYSDEVOP_prepare_msix:
+    case PHYSDEVOP_release_msix:
+    case PHYSDEVOP_dbgp_op:
+        return 0; /* news that nobody here needs: no device is given to other domains, and CF8 reaches what MSIs need */
+    default:
+        return hypercall_not_built("physdev_op", c->arg[0]);
+    }
+}
+
+long do_physdev_op(struct hypercall *c)
+{
+    switch (c->arg[0]) {
+    case PHYSDEVOP_set_iopl:
+        return set_iopl(c->arg[1]);
+    case PHYSDEVOP_set_iobitmap:
+        return set_iobitmap(c->arg[1]);
+    default:
+        return hardware_op(c);
+    }
+}

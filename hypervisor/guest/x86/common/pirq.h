@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Physical interrupts of the hardware domain: each is an IO-APIC line (then its number is the GSI) or a message (MSI, MSI-X entry), and is delivered to
+ * the event channel that it is bound to. Lock class pirq.
+ */
+#pragma once
+#include <guest/x86/common/x86_domain.h>
+
+struct irq_desc;
+
+#define PIRQ_MAX 1024u
+
+enum pirq_kind { PIRQ_FREE, PIRQ_GSI, PIRQ_MSI, PIRQ_MSIX };
+
+struct pirq {
+    uint8_t kind;
+    bool level, low; /* GSI: trigger and polarity */
+    uint32_t port; /* event channel, 0 none */
+    struct irq_desc *desc; /* NULL until bound to a vector */
+    struct evtchn_table *events;
+    uint16_t bdf; /* message: the device */
+    uint16_t msi_capability; /* offset in its configuration space */
+    volatile uint32_t *msix_entry; /* mapped table entry */
+};
+
+struct pirq_table {
+    struct spinlock lock;
+    struct pirq p[PIRQ_MAX];
+};
+
+/* Give @d its (empty) table. -XEN_ENOMEM. */
+int pirq_init(struct x86_domain *xd);
+/* A line: @pirq is set to the GSI. -XEN_EINVAL: no such line; -XEN_EEXIST is no error: mapped already. */
+int pirq_map_gsi(struct x86_domain *xd, uint32_t gsi, uint32_t *pirq);
+/* A message of device @bdf: entry @entry of the MSI-X table at @table, or its MSI when @table is 0. Programs the device. -XEN_ENODEV, -XEN_ENOSPC. */
+int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_t table, uint32_t *pirq);
+int pirq_unmap(struct x86_domain *xd, uint32_t pirq);
+/* Trigger mode and polarity of a line, before it is bound. */
+int pirq_setup_gsi(struct x86_domain *xd, uint32_t gsi, bool level, bool low);
+/* Program a device's messages again, after it was reset. */
+int pirq_restore_msi(struct x86_domain *xd, uint16_t bdf);
+/* The guest has handled it. */
+int pirq_eoi(struct x86_domain *xd, uint32_t pirq);
+bool pirq_needs_eoi(struct x86_domain *xd, uint32_t pirq);
+int pirq_get_free(struct x86_domain *xd, uint32_t *pirq);
