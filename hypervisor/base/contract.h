@@ -13,7 +13,7 @@ typedef struct {
 } cpuset_t;
 
 #define CPUSET_NONE ((cpuset_t){0})
-#define CPUSET_ALL ((cpuset_t){~0ull})
+#define CPUSET_ALL  ((cpuset_t){~0ull})
 
 static inline bool cpuset_has(cpuset_t s, unsigned int cpu)
 {

@@ -47,10 +47,12 @@ bool frame_get_writable_slow(mfn_t mfn, domid_t owner)
     for (;;) {
         uint64_t new;
 
-        if (frame_owner(s) != owner || frame_refs(s) == 0 || frame_refs(s) == FRAME_REF_MASK || (s & FRAME_PARTIAL)) {
+        if (frame_owner(s) != owner || frame_refs(s) == 0 || frame_refs(s) == FRAME_REF_MASK ||
+            (s & FRAME_PARTIAL)) {
             return false;
         }
-        if (frame_type_refs(s) > 0 && (frame_type(s) != FT_WRITABLE || (s & FRAME_TREF_MASK) == FRAME_TREF_MASK)) {
+        if (frame_type_refs(s) > 0 &&
+            (frame_type(s) != FT_WRITABLE || (s & FRAME_TREF_MASK) == FRAME_TREF_MASK)) {
             return false;
         }
         if (was_special(s) && !leave_special_type(mfn, &s)) {

@@ -40,21 +40,21 @@ enum frame_type {
     FT_WRITABLE = 6,
 };
 
-#define FRAME_REF_ONE (1ull << 0)
-#define FRAME_REF_MASK 0xffffffull
-#define FRAME_TREF_SHIFT 24
-#define FRAME_TREF_ONE (1ull << FRAME_TREF_SHIFT)
-#define FRAME_TREF_MASK (0x3ffffull << FRAME_TREF_SHIFT)
-#define FRAME_OWNER_SHIFT 42
-#define FRAME_OWNER_MASK (0x7fffull << FRAME_OWNER_SHIFT)
-#define FRAME_TYPE_SHIFT 57
-#define FRAME_TYPE_MASK (7ull << FRAME_TYPE_SHIFT)
-#define FRAME_VALIDATED (1ull << 60)
-#define FRAME_PARTIAL (1ull << 61)
-#define FRAME_PINNED (1ull << 62)
-#define FRAME_ALLOCATED (1ull << 63)
+#define FRAME_REF_ONE      (1ull << 0)
+#define FRAME_REF_MASK     0xffffffull
+#define FRAME_TREF_SHIFT   24
+#define FRAME_TREF_ONE     (1ull << FRAME_TREF_SHIFT)
+#define FRAME_TREF_MASK    (0x3ffffull << FRAME_TREF_SHIFT)
+#define FRAME_OWNER_SHIFT  42
+#define FRAME_OWNER_MASK   (0x7fffull << FRAME_OWNER_SHIFT)
+#define FRAME_TYPE_SHIFT   57
+#define FRAME_TYPE_MASK    (7ull << FRAME_TYPE_SHIFT)
+#define FRAME_VALIDATED    (1ull << 60)
+#define FRAME_PARTIAL      (1ull << 61)
+#define FRAME_PINNED       (1ull << 62)
+#define FRAME_ALLOCATED    (1ull << 63)
 #define FRAME_OWNER(domid) ((uint64_t)(domid) << FRAME_OWNER_SHIFT)
-#define FRAME_TYPE(t) ((uint64_t)(t) << FRAME_TYPE_SHIFT)
+#define FRAME_TYPE(t)      ((uint64_t)(t) << FRAME_TYPE_SHIFT)
 
 /* Frames below this number have state words; the words of holes in memory read as 0 refs, owner 0 and are never handed out. */
 extern uint64_t frame_limit;
@@ -112,7 +112,8 @@ static inline bool frame_get(mfn_t mfn, domid_t owner)
     s = frame_read(mfn);
     do {
         /* refs - 1 wraps for a free frame: one comparison refuses both 0 and a full counter */
-        if (unlikely((s & FRAME_OWNER_MASK) != FRAME_OWNER(owner) || frame_refs(s) - 1u >= FRAME_REF_MASK - 1u)) {
+        if (unlikely((s & FRAME_OWNER_MASK) != FRAME_OWNER(owner) ||
+                     frame_refs(s) - 1u >= FRAME_REF_MASK - 1u)) {
             return false;
         }
     } while (unlikely(!frame_cas(mfn, &s, s + FRAME_REF_ONE)));
@@ -158,7 +159,8 @@ static inline bool frame_get_writable(mfn_t mfn, domid_t owner)
     }
     s = frame_read(mfn);
     do {
-        if (unlikely((s & (FRAME_OWNER_MASK | FRAME_TYPE_MASK | FRAME_PARTIAL)) != (FRAME_OWNER(owner) | FRAME_TYPE(FT_WRITABLE)) ||
+        if (unlikely((s & (FRAME_OWNER_MASK | FRAME_TYPE_MASK | FRAME_PARTIAL)) !=
+                         (FRAME_OWNER(owner) | FRAME_TYPE(FT_WRITABLE)) ||
                      frame_refs(s) - 1u >= FRAME_REF_MASK - 1u || (s & FRAME_TREF_MASK) == FRAME_TREF_MASK)) {
             return frame_get_writable_slow(mfn, owner);
         }

@@ -15,8 +15,9 @@ int guest_write(vaddr_t gva, const void *src, size_t size) __attribute__((warn_u
 int guest_clear(vaddr_t gva, size_t size) __attribute__((warn_unused_result));
 
 /* Handles of the ABI's structures: a pointer typed by the header, as an address. */
-#define guest_addr(handle) ((vaddr_t)(uintptr_t)(handle).p)
-#define guest_read_obj(dst, gva) guest_read((dst), (gva), sizeof(*(dst)))
-#define guest_write_obj(gva, src) guest_write((gva), (src), sizeof(*(src)))
+#define guest_addr(handle)           ((vaddr_t)(uintptr_t)(handle).p)
+#define guest_read_obj(dst, gva)     guest_read((dst), (gva), sizeof(*(dst)))
+#define guest_write_obj(gva, src)    guest_write((gva), (src), sizeof(*(src)))
 #define guest_read_elem(dst, gva, i) guest_read((dst), (gva) + (uint64_t)(i) * sizeof(*(dst)), sizeof(*(dst)))
-#define guest_write_elem(gva, i, src) guest_write((gva) + (uint64_t)(i) * sizeof(*(src)), (src), sizeof(*(src)))
+#define guest_write_elem(gva, i, src) \
+    guest_write((gva) + (uint64_t)(i) * sizeof(*(src)), (src), sizeof(*(src)))

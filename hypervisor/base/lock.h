@@ -15,7 +15,7 @@ enum lock_class {
 };
 
 struct spinlock {
-    uint16_t next; /* ticket to draw */
+    uint16_t next;    /* ticket to draw */
     uint16_t serving; /* ticket that may enter */
 #ifdef ZENDO_DEBUG
     uint32_t class;
@@ -70,7 +70,8 @@ static inline bool spin_trylock(struct spinlock *l)
 {
     uint16_t s = __atomic_load_n(&l->serving, __ATOMIC_ACQUIRE);
 
-    if (!__atomic_compare_exchange_n(&l->next, &s, (uint16_t)(s + 1), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+    if (!__atomic_compare_exchange_n(&l->next, &s, (uint16_t)(s + 1), false, __ATOMIC_ACQUIRE,
+                                     __ATOMIC_RELAXED)) {
         return false;
     }
     lock_check_acquire(l, true);

@@ -10,10 +10,10 @@
 #include <stdarg.h>
 
 #define RING_SIZE 32768u
-#define LINE_MAX 512u
-#define PREFIX "(ZEN) "
+#define LINE_MAX  512u
+#define PREFIX    "(ZEN) "
 /* What guests can cause: so many lines at once, then one in each period. */
-#define GUEST_BURST 20u
+#define GUEST_BURST     20u
 #define GUEST_PERIOD_NS MILLISECS(250)
 
 int log_threshold = LOG_INFO;
@@ -66,7 +66,8 @@ static int put_date(char *buf, size_t size, bool ms)
     int n;
 
     civil_date(sec / 86400, &year, &month, &day);
-    n = zscnprintf(buf, size, "[%04u-%02u-%02u %02u:%02u:%02u", year, month, day, s / 3600, s / 60 % 60, s % 60);
+    n = zscnprintf(buf, size, "[%04u-%02u-%02u %02u:%02u:%02u", year, month, day, s / 3600, s / 60 % 60,
+                   s % 60);
     if (ms) {
         n += zscnprintf(buf + n, size - (size_t)n, ".%03u", (unsigned int)(ns / MILLISECS(1) % 1000));
     }
@@ -83,7 +84,8 @@ static int put_timestamp(char *buf, size_t size)
         return put_date(buf, size, log_timestamps == LOG_TS_DATEMS);
     case LOG_TS_BOOT:
         now = port_now_ns();
-        return zscnprintf(buf, size, "[%5lu.%06lu] ", (unsigned long)(now / SECONDS(1)), (unsigned long)(now / 1000 % 1000000));
+        return zscnprintf(buf, size, "[%5lu.%06lu] ", (unsigned long)(now / SECONDS(1)),
+                          (unsigned long)(now / 1000 % 1000000));
     case LOG_TS_RAW:
         return zscnprintf(buf, size, "[%016lx] ", (unsigned long)port_now_ns());
     case LOG_TS_NONE:
@@ -124,7 +126,9 @@ static void emit_dropped(uint32_t dropped, bool to_console)
     char buf[64];
 
     if (dropped > 0) {
-        emit(buf, (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages about guests suppressed\n", dropped), to_console);
+        emit(buf,
+             (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages about guests suppressed\n", dropped),
+             to_console);
     }
 }
 

@@ -15,29 +15,29 @@ enum log_level {
 
 void log_at(enum log_level level, bool guest, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-#define log_error(...) log_at(LOG_ERROR, false, __VA_ARGS__)
-#define log_warning(...) log_at(LOG_WARNING, false, __VA_ARGS__)
-#define log_info(...) log_at(LOG_INFO, false, __VA_ARGS__)
-#define log_debug(...) log_at(LOG_DEBUG, false, __VA_ARGS__)
-#define log_guest_error(...) log_at(LOG_ERROR, true, __VA_ARGS__)
+#define log_error(...)         log_at(LOG_ERROR, false, __VA_ARGS__)
+#define log_warning(...)       log_at(LOG_WARNING, false, __VA_ARGS__)
+#define log_info(...)          log_at(LOG_INFO, false, __VA_ARGS__)
+#define log_debug(...)         log_at(LOG_DEBUG, false, __VA_ARGS__)
+#define log_guest_error(...)   log_at(LOG_ERROR, true, __VA_ARGS__)
 #define log_guest_warning(...) log_at(LOG_WARNING, true, __VA_ARGS__)
-#define log_guest_info(...) log_at(LOG_INFO, true, __VA_ARGS__)
-#define log_guest_debug(...) log_at(LOG_DEBUG, true, __VA_ARGS__)
+#define log_guest_info(...)    log_at(LOG_INFO, true, __VA_ARGS__)
+#define log_guest_debug(...)   log_at(LOG_DEBUG, true, __VA_ARGS__)
 
 /* Once for each place in the source. */
-#define log_once(fn, ...)                                                                                              \
-    do {                                                                                                               \
-        static bool said_;                                                                                             \
-        if (!__atomic_exchange_n(&said_, true, __ATOMIC_RELAXED)) {                                                    \
-            fn(__VA_ARGS__);                                                                                           \
-        }                                                                                                              \
+#define log_once(fn, ...)                                           \
+    do {                                                            \
+        static bool said_;                                          \
+        if (!__atomic_exchange_n(&said_, true, __ATOMIC_RELAXED)) { \
+            fn(__VA_ARGS__);                                        \
+        }                                                           \
     } while (0)
 
 /* Bytes as they are to the console, not to the ring, without level or time stamp (a guest's console_io output). */
 void log_raw(const char *text, size_t len);
 
 /* Thresholds: messages of a level above are not put on the console. */
-extern int log_threshold; /* loglvl=, default LOG_INFO while starting */
+extern int log_threshold;       /* loglvl=, default LOG_INFO while starting */
 extern int log_guest_threshold; /* guest_loglvl= */
 
 enum log_timestamps { LOG_TS_NONE, LOG_TS_DATE, LOG_TS_DATEMS, LOG_TS_BOOT, LOG_TS_RAW };

@@ -7,9 +7,9 @@
 #include <base/percpu.h>
 
 enum softirq {
-    SOFTIRQ_TIMER, /* core/timer: expired timers */
+    SOFTIRQ_TIMER,    /* core/timer: expired timers */
     SOFTIRQ_SCHEDULE, /* core/sched: choose who runs */
-    SOFTIRQ_TASKLET, /* core/timer: deferred work */
+    SOFTIRQ_TASKLET,  /* core/timer: deferred work */
     SOFTIRQ_COUNT
 };
 

@@ -5,12 +5,12 @@
 #include <lib/bits.h>
 
 #define PAGE_SHIFT 12
-#define PAGE_SIZE (1ul << PAGE_SHIFT)
-#define PAGE_MASK (~(PAGE_SIZE - 1))
+#define PAGE_SIZE  (1ul << PAGE_SHIFT)
+#define PAGE_MASK  (~(PAGE_SIZE - 1))
 
-typedef uint64_t paddr_t; /* machine (host physical) address */
+typedef uint64_t paddr_t;  /* machine (host physical) address */
 typedef uint64_t gpaddr_t; /* guest physical address */
-typedef uint64_t vaddr_t; /* guest virtual address */
+typedef uint64_t vaddr_t;  /* guest virtual address */
 
 /* Machine frame number. */
 typedef struct {
@@ -22,8 +22,8 @@ typedef struct {
     uint64_t n;
 } gfn_t;
 
-#define MFN(x) ((mfn_t){(x)})
-#define GFN(x) ((gfn_t){(x)})
+#define MFN(x)      ((mfn_t){(x)})
+#define GFN(x)      ((gfn_t){(x)})
 #define INVALID_MFN MFN(~0ull)
 #define INVALID_GFN GFN(~0ull)
 
@@ -63,11 +63,11 @@ enum guest_kind {
     GUEST_PVH = 1, /* an HVM container without a device model */
 };
 
-#define MAX_PCPUS 64u
-#define DOMID_NONE 0x7fffu /* owner of a frame that no domain has; never a domain's id (ABI: DOMID_IDLE) */
-#define MAX_VCPUS_PV 128u
+#define MAX_PCPUS     64u
+#define DOMID_NONE    0x7fffu /* owner of a frame that no domain has; never a domain's id (ABI: DOMID_IDLE) */
+#define MAX_VCPUS_PV  128u
 #define MAX_VCPUS_PVH 128u
 
-#define MILLISECS(n) ((uint64_t)(n) * 1000000ull)
-#define MICROSECS(n) ((uint64_t)(n) * 1000ull)
-#define SECONDS(n) ((uint64_t)(n) * 1000000000ull)
+#define MILLISECS(n) ((uint64_t)(n)*1000000ull)
+#define MICROSECS(n) ((uint64_t)(n)*1000ull)
+#define SECONDS(n)   ((uint64_t)(n)*1000000000ull)

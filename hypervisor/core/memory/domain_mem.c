@@ -35,25 +35,19 @@ static int check_room(const struct domain_mem *m, uint64_t count)
     return 0;
 }
 
-static int prepare_range(struct pageset *s, mfn_t start, uint64_t count)
-{
-    for (uint64_t i = 0; i < count; i += 1ull << PAGESET_CHUNK_SHIFT) {
-        if (pageset_prepare(s, mfn_add(start, i)) != 0) {
-            return -XEN_ENOMEM;
-        }
-    }
-    return 0;
-}
-
 static void take_ownership(struct domain_mem *m, mfn_t start, uint64_t count)
 {
     uint64_t state = FRAME_ALLOCATED | FRAME_OWNER(m->owner) | FRAME_REF_ONE;
 
+    if (count == 1) {
+        pageset_add(&m->owned, start);
+    } else {
+        pageset_add_range(&m->owned, start, count);
+    }
     for (uint64_t i = 0; i < count; i++) {
         mfn_t mfn = mfn_add(start, i);
 
         ASSERT(frame_read(mfn) == FRAME_OWNER(DOMID_NONE));
-        pageset_add(&m->owned, mfn);
         /* with refs 0 nobody else writes the word; the release makes the frame's contents visible with it */
         __atomic_store_n(frame_state(mfn), state, __ATOMIC_RELEASE);
     }
@@ -71,7 +65,7 @@ int domain_mem_assign(struct domain_mem *m, mfn_t start, unsigned int order)
     spin_lock(&m->lock);
     rc = check_room(m, count);
     if (rc == 0) {
-        rc = prepare_range(&m->owned, start, count);
+        rc = pageset_prepare_range(&m->owned, start, count);
     }
     if (rc == 0) {
         take_ownership(m, start, count);

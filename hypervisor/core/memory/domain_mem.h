@@ -9,14 +9,14 @@
 
 struct domain_mem {
     struct spinlock lock; /* class domain_mem; guards all below */
-    domid_t owner; /* constant */
-    bool dying; /* nothing more is assigned */
-    uint64_t tot_pages; /* frames with an `allocated` reference or still referenced */
+    domid_t owner;        /* constant */
+    bool dying;           /* nothing more is assigned */
+    uint64_t tot_pages;   /* frames with an `allocated` reference or still referenced */
     uint64_t max_pages;
-    uint64_t shared_pages; /* of the hypervisor's, shared with the domain (not in tot_pages) */
-    uint64_t claim; /* promised and not yet allocated */
+    uint64_t shared_pages;    /* of the hypervisor's, shared with the domain (not in tot_pages) */
+    uint64_t claim;           /* promised and not yet allocated */
     uint64_t relinquish_from; /* progress of domain_mem_relinquish() */
-    struct pageset owned; /* the frames in tot_pages */
+    struct pageset owned;     /* the frames in tot_pages */
 };
 
 int domain_mem_init(struct domain_mem *m, domid_t owner);

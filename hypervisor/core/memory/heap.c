@@ -10,13 +10,14 @@
 #include <core/memory/heap_map.h>
 #include <lib/string.h>
 
-#define ORDERS (HEAP_MAX_ORDER + 1)
-#define FRAMES_4G (1ull << (32 - PAGE_SHIFT))
-#define LIST_END UINT32_MAX
-#define STALE_BATCH 1024u /* flush when so many wait */
-#define MERGE_STEP 2u /* frames that each free moves from the list to the maps: the list shrinks while frames come */
-#define MERGE_BATCH 256u /* frames moved under one holding of the lock */
-#define PENDING_MAX 16u
+#define ORDERS       (HEAP_MAX_ORDER + 1)
+#define FRAMES_4G    (1ull << (32 - PAGE_SHIFT))
+#define LIST_END     UINT32_MAX
+#define STALE_BATCH  1024u /* flush when so many wait */
+#define FLUSHED_KEPT 4096u /* frames that stay on the list, for quick allocation */
+#define MERGE_STEP   2u /* above it each free moves so many to the maps: the list shrinks while frames come */
+#define MERGE_BATCH  256u /* frames moved under one holding of the lock */
+#define PENDING_MAX  16u
 
 struct frame_list {
     uint32_t head, tail;
@@ -77,7 +78,8 @@ static uint64_t find_block(unsigned int order, bool below_4g, unsigned int *from
 
     for (uint32_t left = orders_free & ~((1u << order) - 1); left; left &= left - 1) {
         unsigned int o = (unsigned int)__builtin_ctz(left);
-        uint64_t bit = below_4g ? heap_map_highest_below(&maps[o], FRAMES_4G >> o) : heap_map_highest(&maps[o]);
+        uint64_t bit =
+            below_4g ? heap_map_highest_below(&maps[o], FRAMES_4G >> o) : heap_map_highest(&maps[o]);
 
         if (bit == HEAP_MAP_NONE) {
             continue;
@@ -262,7 +264,9 @@ void heap_free_stale(mfn_t mfn)
     flags = spin_lock_irqsave(&lock);
     list_push(&stale, mfn);
     free_count++;
-    merge_flushed(MERGE_STEP);
+    if (flushed.count > FLUSHED_KEPT) {
+        merge_flushed(MERGE_STEP);
+    }
     flush = stale.count >= STALE_BATCH;
     spin_unlock_irqrestore(&lock, flags);
     if (unlikely(flush) && irqs_enabled()) {

@@ -11,8 +11,8 @@
 #include <base/frame.h>
 
 #define HEAP_MAX_ORDER 18u
-#define HEAP_BELOW_4G (1u << 0) /* the whole block lies under 4 GiB */
-#define HEAP_ZERO (1u << 1) /* clear it */
+#define HEAP_BELOW_4G  (1u << 0) /* the whole block lies under 4 GiB */
+#define HEAP_ZERO      (1u << 1) /* clear it */
 
 /* Give @count frames from @start to the allocator (start-up, or memory that a module no longer needs). By then frame_limit is set, the
  * frames are in the direct map, and their state words say refs 0, owner DOMID_NONE. */

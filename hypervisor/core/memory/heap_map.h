@@ -6,7 +6,7 @@
 #include <lib/bits.h>
 
 #define HEAP_MAP_LEVELS 6u
-#define HEAP_MAP_NONE (~0ull)
+#define HEAP_MAP_NONE   (~0ull)
 
 struct heap_map {
     uint64_t *level[HEAP_MAP_LEVELS];

@@ -53,6 +53,32 @@ int pageset_prepare(struct pageset *s, mfn_t mfn)
     return s->chunks[c] ? 0 : -XEN_ENOMEM;
 }
 
+int pageset_prepare_range(struct pageset *s, mfn_t start, uint64_t count)
+{
+    uint64_t last = chunk_of(mfn_add(start, count - 1));
+
+    for (uint64_t c = chunk_of(start); c <= last; c++) {
+        if (pageset_prepare(s, MFN(c << PAGESET_CHUNK_SHIFT)) != 0) {
+            return -XEN_ENOMEM;
+        }
+    }
+    return 0;
+}
+
+void pageset_add_range(struct pageset *s, mfn_t start, uint64_t count)
+{
+    s->count += count;
+    while (count > 0) {
+        uint64_t c = chunk_of(start), n = MIN(count, CHUNK_FRAMES - bit_of(start));
+
+        ASSERT(c < s->chunk_count && s->chunks[c]);
+        bitmap_set_range(s->chunks[c], bit_of(start), n);
+        s->counts[c] += (uint32_t)n;
+        start = mfn_add(start, n);
+        count -= n;
+    }
+}
+
 void pageset_add(struct pageset *s, mfn_t mfn)
 {
     uint64_t c = chunk_of(mfn);

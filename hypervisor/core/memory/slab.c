@@ -10,15 +10,15 @@
 #include <lib/list.h>
 #include <lib/string.h>
 
-#define SLAB_MAGIC 0x51ab51abu
-#define LARGE_MAGIC 0x1a460000u
+#define SLAB_MAGIC   0x51ab51abu
+#define LARGE_MAGIC  0x1a460000u
 #define FIRST_OBJECT 64u
 
 struct slab_page {
     uint32_t magic;
     uint16_t class;
     uint16_t used;
-    void *free; /* first free object */
+    void *free;            /* first free object */
     struct list_head link; /* in its class's list while `free` is not NULL */
 };
 

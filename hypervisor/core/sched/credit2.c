@@ -10,16 +10,16 @@
  */
 #include <core/sched/sched_policy.h>
 
-#define WEIGHT_DEFAULT 256ull
-#define INV_SHIFT 24
-#define LAG_NS MILLISECS(5)
-#define GRANULE_NS MILLISECS(5)
-#define MARGIN_NS MICROSECS(500) /* an advantage below this does not end a slice early */
-#define RATE_LIMIT_NS MILLISECS(1)
-#define SLICE_MIN_NS MICROSECS(500)
-#define SLICE_MAX_NS MILLISECS(10)
-#define CHARGE_MAX_NS SECONDS(1)
-#define STARVING_NS MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
+#define WEIGHT_DEFAULT   256ull
+#define INV_SHIFT        24
+#define LAG_NS           MILLISECS(5)
+#define GRANULE_NS       MILLISECS(5)
+#define MARGIN_NS        MICROSECS(500) /* an advantage below this does not end a slice early */
+#define RATE_LIMIT_NS    MILLISECS(1)
+#define SLICE_MIN_NS     MICROSECS(500)
+#define SLICE_MAX_NS     MILLISECS(10)
+#define CHARGE_MAX_NS    SECONDS(1)
+#define STARVING_NS      MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
 #define STARVING_EACH_NS MILLISECS(25)
 
 struct credit2_vcpu {
@@ -115,7 +115,8 @@ static void credit2_enqueue(struct sched_rq *rq, struct sched_vcpu *v, bool is_w
         move_forward(&cv(v)->vtime, crq(rq)->vtime - LAG_NS);
     }
     cv(v)->queued_at_ns = now;
-    while (at != &rq->queue && is_before(cv(v)->vtime, cv(list_entry(at, struct sched_vcpu, queue))->vtime, 0)) {
+    while (at != &rq->queue &&
+           is_before(cv(v)->vtime, cv(list_entry(at, struct sched_vcpu, queue))->vtime, 0)) {
         at = at->prev;
     }
     list_add(&v->queue, at);
@@ -142,7 +143,8 @@ static struct sched_vcpu *first_waiting(struct sched_rq *rq, unsigned int cpu)
 {
     struct sched_vcpu *v;
 
-    list_for_each_entry (v, &rq->queue, queue) {
+    list_for_each_entry(v, &rq->queue, queue)
+    {
         if (likely(cpuset_has(v->hard_affinity, cpu)) && !sched_rq_wait_for(rq, v)) {
             return v;
         }
@@ -156,7 +158,8 @@ static struct sched_vcpu *starving(struct sched_rq *rq, unsigned int cpu, uint64
     uint64_t limit = STARVING_NS + rq->queued_count * STARVING_EACH_NS;
     struct sched_vcpu *v;
 
-    list_for_each_entry_reverse (v, &rq->queue, queue) {
+    list_for_each_entry_reverse(v, &rq->queue, queue)
+    {
         if (likely(cpuset_has(v->hard_affinity, cpu))) {
             return unlikely(now - cv(v)->queued_at_ns >= limit) && !sched_rq_wait_for(rq, v) ? v : NULL;
         }
@@ -191,7 +194,8 @@ static bool keeps(const struct sched_pcpu *p, struct sched_vcpu *curr, struct sc
     return !is_before(cv(first)->vtime, cv(curr)->vtime, margin);
 }
 
-static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr, uint64_t now)
+static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr,
+                                       uint64_t now)
 {
     struct sched_vcpu *first, *hungry, *next;
 
@@ -211,13 +215,17 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
     hungry = starving(rq, p->cpu, now);
     next = hungry ? hungry : first;
     if (hungry) {
-        cv(hungry)->vtime = curr && is_before(cv(curr)->vtime, cv(first)->vtime, 0) ? cv(curr)->vtime : cv(first)->vtime;
+        cv(hungry)->vtime =
+            curr && is_before(cv(curr)->vtime, cv(first)->vtime, 0) ? cv(curr)->vtime : cv(first)->vtime;
     } else if (curr && !p->is_yielding && keeps(p, curr, first, now)) {
         p->slice_end_ns = now + slice(curr, cv(curr)->vtime, first);
         return curr;
     }
     credit2_dequeue(rq, next);
-    p->slice_end_ns = now + slice(next, cv(next)->vtime, curr ? curr : rq->queued_count > 0 ? first_waiting(rq, p->cpu) : NULL);
+    p->slice_end_ns = now + slice(next, cv(next)->vtime,
+                                  curr                   ? curr
+                                  : rq->queued_count > 0 ? first_waiting(rq, p->cpu)
+                                                         : NULL);
     return next;
 }
 

@@ -43,7 +43,8 @@ static bool is_current(const struct sched_vcpu *v)
 
 bool sched_is_runnable(const struct sched_vcpu *v)
 {
-    return (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) | __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST)) == 0;
+    return (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) |
+            __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST)) == 0;
 }
 
 static void set_runstate(struct sched_vcpu *v, uint8_t state, uint64_t now)
@@ -198,7 +199,8 @@ static cpuset_t spread(struct sched_rq *rq, uint64_t now)
     cpuset_t told = CPUSET_NONE;
     struct sched_vcpu *v;
 
-    list_for_each_entry (v, &rq->queue, queue) {
+    list_for_each_entry(v, &rq->queue, queue)
+    {
         cpuset_t free = {rq->idle.bits & ~rq->tickled.bits};
 
         if (cpuset_is_empty(free)) {
@@ -238,7 +240,8 @@ static void switch_done(struct sched_rq *rq, struct sched_vcpu *prev)
 }
 
 /* Take @p from @prev and give it to @next, on paper. Under the lock. */
-static void exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev, struct sched_vcpu *next, uint64_t now)
+static void exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev,
+                     struct sched_vcpu *next, uint64_t now)
 {
     uint64_t bit = 1ull << p->cpu;
 
@@ -346,7 +349,8 @@ void sched_cpu_up(unsigned int cpu, struct sched_vcpu *idle)
     struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
     unsigned long flags;
 
-    *idle = (struct sched_vcpu){.is_idle = true, .cpu = (uint16_t)cpu, .is_running = true, .hard_affinity = cpuset_of(cpu)};
+    *idle = (struct sched_vcpu){
+        .is_idle = true, .cpu = (uint16_t)cpu, .is_running = true, .hard_affinity = cpuset_of(cpu)};
     idle->soft_affinity = CPUSET_ALL;
     idle->runstate = RUNSTATE_running;
     idle->runstate_since_ns = port_now_ns();

@@ -12,15 +12,15 @@
 #include <core/timer/timer.h>
 #include <lib/list.h>
 
-#define VPF_BLOCKED (1u << 0) /* waits for an event */
-#define VPF_DOWN (1u << 1) /* not brought up, or taken down */
-#define VPF_POLLING (1u << 2) /* SCHEDOP_poll */
+#define VPF_BLOCKED  (1u << 0) /* waits for an event */
+#define VPF_DOWN     (1u << 1) /* not brought up, or taken down */
+#define VPF_POLLING  (1u << 2) /* SCHEDOP_poll */
 #define VPF_SHUTDOWN (1u << 3) /* its domain shut down */
 
 /* Scheduling parameters shared by a domain's vCPUs. */
 struct sched_domain {
-    uint32_t weight; /* 1..65535, 256 by default */
-    uint32_t cap; /* percent of a pCPU, 0 none */
+    uint32_t weight;         /* 1..65535, 256 by default */
+    uint32_t cap;            /* percent of a pCPU, 0 none */
     uint64_t policy_data[2]; /* the policy's own */
 };
 
@@ -31,14 +31,15 @@ struct sched_vcpu {
 
     /* under the runqueue's lock */
     uint16_t cpu; /* pCPU it runs on, or ran last */
-    bool is_running; /* chosen on `cpu`, or its state is still being saved there; cleared without the lock, then another pCPU may take it */
+    bool
+        is_running; /* chosen on `cpu`, or its state is still being saved there; cleared without the lock, then another pCPU may take it */
     cpuset_t hard_affinity;
     cpuset_t soft_affinity;
     uint8_t runstate; /* RUNSTATE_* */
     uint64_t runstate_since_ns;
     uint64_t runstate_time_ns[4];
-    uint64_t last_run_ns; /* charged up to here */
-    uint64_t policy[8]; /* the policy's own; a struct of its laid over */
+    uint64_t last_run_ns;   /* charged up to here */
+    uint64_t policy[8];     /* the policy's own; a struct of its laid over */
     struct list_head queue; /* the policy's runqueue link; linked to itself while not queued */
 
     /* atomic */

@@ -14,11 +14,12 @@
 
 /* pCPUs that share a queue. */
 struct sched_rq {
-    struct spinlock lock; /* class sched; guards all below, the vCPUs of these pCPUs and their struct sched_pcpu */
+    struct spinlock
+        lock; /* class sched; guards all below, the vCPUs of these pCPUs and their struct sched_pcpu */
     cpuset_t cpus;
-    cpuset_t idle; /* run their idle vCPU */
-    cpuset_t tickled; /* told to choose anew, and did not yet */
-    bool is_save_awaited; /* a pCPU passed over a vCPU because it was still being saved */
+    cpuset_t idle;         /* run their idle vCPU */
+    cpuset_t tickled;      /* told to choose anew, and did not yet */
+    bool is_save_awaited;  /* a pCPU passed over a vCPU because it was still being saved */
     uint32_t queued_count; /* also read without the lock, as a hint */
     struct list_head queue;
     uint64_t policy[4]; /* the policy's own */
@@ -26,8 +27,8 @@ struct sched_rq {
 };
 
 struct sched_pcpu {
-    struct sched_rq *rq; /* constant */
-    unsigned int cpu; /* constant */
+    struct sched_rq *rq;     /* constant */
+    unsigned int cpu;        /* constant */
     struct sched_vcpu *idle; /* constant */
     struct sched_vcpu *curr;
     uint64_t chosen_at_ns; /* when curr got the pCPU */
@@ -55,7 +56,8 @@ struct sched_policy {
     /*
      * Who runs on @p now: @curr (NULL when it may not go on), or a vCPU that is taken off the queue, or NULL to idle. Sets p->slice_end_ns unless idle.
      */
-    struct sched_vcpu *(*pick)(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr, uint64_t now_ns);
+    struct sched_vcpu *(*pick)(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr,
+                               uint64_t now_ns);
     /* Which pCPU should choose anew because @v is on the queue; SCHED_NO_CPU: none, it waits its turn. */
     unsigned int (*tickle)(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
 };

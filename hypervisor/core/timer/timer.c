@@ -13,8 +13,8 @@
 struct timer_cpu {
     struct spinlock lock; /* class timer: guards all below */
     struct heap heap;
-    uint32_t assigned; /* timers whose `cpu` this is */
-    uint64_t armed_ns; /* what port_timer_arm() was told last; 0: nothing */
+    uint32_t assigned;     /* timers whose `cpu` this is */
+    uint64_t armed_ns;     /* what port_timer_arm() was told last; 0: nothing */
     struct timer *running; /* whose callback runs; also read without the lock */
 };
 
@@ -171,7 +171,8 @@ void timer_kill(struct timer *t)
     }
     ran_on = t->ran_on;
     spin_unlock_irqrestore(&c->lock, flags);
-    while (ran_on != pcpu_id() && __atomic_load_n(&per_cpu(timer_cpu, ran_on).running, __ATOMIC_ACQUIRE) == t) {
+    while (ran_on != pcpu_id() &&
+           __atomic_load_n(&per_cpu(timer_cpu, ran_on).running, __ATOMIC_ACQUIRE) == t) {
         cpu_relax();
     }
 }
@@ -235,7 +236,8 @@ static void run_timers(void)
     struct timer_cpu *c = &this_cpu(timer_cpu);
     unsigned long flags = spin_lock_irqsave(&c->lock);
     uint64_t now = port_now_ns();
-    uint32_t budget = c->heap.count + 1; /* a callback that sets its timer to the past must not keep the pCPU here */
+    uint32_t budget =
+        c->heap.count + 1; /* a callback that sets its timer to the past must not keep the pCPU here */
     struct heap_node *first;
 
     while (budget-- > 0 && (first = heap_peek(&c->heap)) != NULL && first->key <= now) {

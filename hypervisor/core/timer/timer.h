@@ -14,9 +14,9 @@ struct timer {
     void (*fn)(void *arg);
     void *arg;
     uint64_t deadline_ns;
-    uint16_t cpu; /* under that pCPU's heap lock, which also guards all above */
+    uint16_t cpu;    /* under that pCPU's heap lock, which also guards all above */
     uint16_t ran_on; /* pCPU where the callback ran last */
-    uint8_t state; /* enum timer_state */
+    uint8_t state;   /* enum timer_state */
 };
 
 /* Before the first timer on @cpu, once it is online. */

@@ -11,13 +11,13 @@ static inline void panic_caught(const char *message)
     longjmp(panic_jump, 1);
 }
 
-#define expect_panic(statement)                                                                                        \
-    do {                                                                                                               \
-        host_on_panic = panic_caught;                                                                                  \
-        if (setjmp(panic_jump) == 0) {                                                                                 \
-            statement;                                                                                                 \
-            host_on_panic = NULL;                                                                                      \
-            fail_msg("did not panic: %s", #statement);                                                                 \
-        }                                                                                                              \
-        host_on_panic = NULL;                                                                                          \
+#define expect_panic(statement)                        \
+    do {                                               \
+        host_on_panic = panic_caught;                  \
+        if (setjmp(panic_jump) == 0) {                 \
+            statement;                                 \
+            host_on_panic = NULL;                      \
+            fail_msg("did not panic: %s", #statement); \
+        }                                              \
+        host_on_panic = NULL;                          \
     } while (0)

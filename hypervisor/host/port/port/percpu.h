@@ -3,8 +3,8 @@
 #pragma once
 #include <port/cpu.h>
 
-#define HOST_MAX_PCPUS 64
-#define DEFINE_PER_CPU(type, name) __typeof__(type) percpu_##name[HOST_MAX_PCPUS]
+#define HOST_MAX_PCPUS              64
+#define DEFINE_PER_CPU(type, name)  __typeof__(type) percpu_##name[HOST_MAX_PCPUS]
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) percpu_##name[HOST_MAX_PCPUS]
-#define this_cpu(name) (percpu_##name[host_pcpu])
-#define per_cpu(name, cpu) (percpu_##name[cpu])
+#define this_cpu(name)              (percpu_##name[host_pcpu])
+#define per_cpu(name, cpu)          (percpu_##name[cpu])

@@ -21,7 +21,8 @@ static void fresh_pcpu(void)
 
 static void test_order(void **state)
 {
-    struct spinlock domain = SPINLOCK_INIT(domain), mem = SPINLOCK_INIT(domain_mem), heap = SPINLOCK_INIT(heap);
+    struct spinlock domain = SPINLOCK_INIT(domain), mem = SPINLOCK_INIT(domain_mem),
+                    heap = SPINLOCK_INIT(heap);
     unsigned long flags;
 
     spin_lock(&domain);
@@ -137,8 +138,9 @@ static void test_softirqs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_softirqs), cmocka_unit_test(test_order),   cmocka_unit_test(test_same_class),
-        cmocka_unit_test(test_interrupt_rule), cmocka_unit_test(test_trylock),
+        cmocka_unit_test(test_softirqs),   cmocka_unit_test(test_order),
+        cmocka_unit_test(test_same_class), cmocka_unit_test(test_interrupt_rule),
+        cmocka_unit_test(test_trylock),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -130,8 +130,8 @@ static void test_guest_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_thresholds, setup), cmocka_unit_test_setup(test_timestamps, setup),
-        cmocka_unit_test_setup(test_long_line, setup),  cmocka_unit_test_setup(test_ring_wraps, setup),
+        cmocka_unit_test_setup(test_thresholds, setup),  cmocka_unit_test_setup(test_timestamps, setup),
+        cmocka_unit_test_setup(test_long_line, setup),   cmocka_unit_test_setup(test_ring_wraps, setup),
         cmocka_unit_test_setup(test_guest_limit, setup),
     };
 

@@ -13,7 +13,7 @@
 
 #define MEMORY (512ull << 20) /* four chunks of a page set */
 #define FRAMES (MEMORY >> PAGE_SHIFT)
-#define OWNER 5
+#define OWNER  5
 
 static struct domain_mem account;
 static unsigned int firsts, empties;
@@ -67,7 +67,9 @@ static void test_pageset(void **state)
     memset(model, 0, sizeof(model));
     for (unsigned int i = 0; i < 100000; i++) {
         /* dense corners and everywhere */
-        uint64_t n = random_below(&r, 2) ? random_below(&r, FRAMES) : (random_below(&r, 4) << PAGESET_CHUNK_SHIFT) + random_below(&r, 70);
+        uint64_t n = random_below(&r, 2)
+                         ? random_below(&r, FRAMES)
+                         : (random_below(&r, 4) << PAGESET_CHUNK_SHIFT) + random_below(&r, 70);
         bool add = random_below(&r, 100) < (i / 10000 % 2 ? 20 : 80);
 
         assert_int_equal(pageset_has(s, MFN(n)), model[n]);
@@ -103,6 +105,24 @@ static void test_pageset(void **state)
         pageset_remove(s, m);
     }
     assert_int_equal(heap_free_frames(), free_at_start); /* empty bitmaps were given back */
+}
+
+static void test_pageset_ranges(void **state)
+{
+    struct pageset *s = &account.owned;
+    mfn_t start = MFN((1ull << PAGESET_CHUNK_SHIFT) - 100);
+    uint64_t count = (1ull << PAGESET_CHUNK_SHIFT) + 300, n = 0;
+
+    assert_int_equal(pageset_prepare_range(s, start, count), 0);
+    pageset_add_range(s, start, count);
+    assert_int_equal(s->count, count);
+    assert_false(pageset_has(s, MFN(start.n - 1)));
+    assert_false(pageset_has(s, mfn_add(start, count)));
+    for (mfn_t m; !mfn_is_invalid(m = pageset_next(s, MFN(0))); n++) {
+        assert_int_equal(m.n, start.n + n);
+        pageset_remove(s, m);
+    }
+    assert_int_equal(n, count);
 }
 
 static void test_limits(void **state)
@@ -259,7 +279,8 @@ static void test_no_memory_for_bitmaps(void **state)
         n++;
     }
     heap_free(all[--n], 0);
-    assert_int_equal(domain_mem_alloc(&account, 0, 0, &mfn), -XEN_ENOMEM); /* a frame, but none for the bitmap */
+    assert_int_equal(domain_mem_alloc(&account, 0, 0, &mfn),
+                     -XEN_ENOMEM); /* a frame, but none for the bitmap */
     assert_int_equal(heap_free_frames(), 1);
     while (n > 0) {
         heap_free_clean(all[--n], 0);
@@ -335,6 +356,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_pageset, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_pageset_ranges, setup, teardown),
         cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
         cmocka_unit_test_setup_teardown(test_mapped_page_outlives_giving_back, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared_page, setup, teardown),

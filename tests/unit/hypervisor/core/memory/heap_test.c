@@ -38,13 +38,15 @@ static void test_map(void **state)
         memset(model, 0, sizeof(model));
         heap_map_init(&m, n, words);
         for (unsigned int i = 0; i < 3000; i++) {
-            uint64_t bit = random_below(&r, n), end = random_below(&r, n + 1), want = HEAP_MAP_NONE, want_end = HEAP_MAP_NONE;
+            uint64_t bit = random_below(&r, n), end = random_below(&r, n + 1), want = HEAP_MAP_NONE,
+                     want_end = HEAP_MAP_NONE;
 
             if (random_below(&r, 2)) {
                 heap_map_set(&m, bit);
                 model[bit] = 1;
             } else {
-                bit = random_below(&r, 4) && heap_map_highest(&m) != HEAP_MAP_NONE ? heap_map_highest(&m) : bit;
+                bit =
+                    random_below(&r, 4) && heap_map_highest(&m) != HEAP_MAP_NONE ? heap_map_highest(&m) : bit;
                 heap_map_clear(&m, bit);
                 model[bit] = 0;
             }

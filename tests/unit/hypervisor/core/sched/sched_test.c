@@ -15,14 +15,14 @@
 #include <host/host.h>
 #include <hypervisor/random.h>
 
-#define CPUS_MAX 16
+#define CPUS_MAX  16
 #define VCPUS_MAX 64
 
 struct sim_vcpu {
     struct sched_vcpu s;
     uint64_t run_ns, sleep_ns; /* it blocks after running so long, for so long; 0: never */
-    uint64_t ran_ns; /* since it last woke */
-    uint64_t wake_at_ns; /* UINT64_MAX: not asleep */
+    uint64_t ran_ns;           /* since it last woke */
+    uint64_t wake_at_ns;       /* UINT64_MAX: not asleep */
     uint64_t max_wait_ns;
     uint64_t switched_in_ns;
     bool yields;
@@ -117,7 +117,8 @@ static void check(void)
             assert_int_equal(v->runstate, RUNSTATE_runnable);
             vcpus[i].max_wait_ns = MAX(vcpus[i].max_wait_ns, now - v->runstate_since_ns);
             for (unsigned int c = 0; c < cpu_count; c++) {
-                assert_false(on_cpu[c]->is_idle && cpuset_has(v->hard_affinity, c)); /* work and a pCPU for it */
+                assert_false(on_cpu[c]->is_idle &&
+                             cpuset_has(v->hard_affinity, c)); /* work and a pCPU for it */
             }
         }
         if (current) {
@@ -195,12 +196,12 @@ static double share(const struct sim_vcpu *v, uint64_t from, uint64_t ns)
     return (double)(sched_cpu_time_ns(&v->s) - from) / (double)ns;
 }
 
-#define assert_near(value, want, tolerance)                                                                            \
-    do {                                                                                                               \
-        double v_ = (value), w_ = (want);                                                                              \
-        if (v_ < w_ - (tolerance) || v_ > w_ + (tolerance)) {                                                          \
-            fail_msg("%s is %.4f, not %.4f", #value, v_, w_);                                                          \
-        }                                                                                                              \
+#define assert_near(value, want, tolerance)                   \
+    do {                                                      \
+        double v_ = (value), w_ = (want);                     \
+        if (v_ < w_ - (tolerance) || v_ > w_ + (tolerance)) { \
+            fail_msg("%s is %.4f, not %.4f", #value, v_, w_); \
+        }                                                     \
     } while (0)
 
 /* --- tests -------------------------------------------------------------------------------------------------------------------------------- */
@@ -442,7 +443,8 @@ static void test_random(void **state)
 
         start(1 + (unsigned int)random_below(&r, CPUS_MAX));
         for (unsigned int i = 0; i < 48; i++) {
-            static const uint64_t kinds[][2] = {{0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
+            static const uint64_t kinds[][2] = {
+                {0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
             const uint64_t *k = kinds[random_below(&r, 4)];
 
             add(1 + (uint32_t)random_below(&r, 1000), k[0], k[1])->yields = random_below(&r, 10) == 0;

@@ -11,7 +11,7 @@
 #include <host/host.h>
 #include <hypervisor/random.h>
 
-#define CPUS 4
+#define CPUS   4
 #define TIMERS 200
 
 static int setup(void **state)
@@ -214,8 +214,10 @@ static void test_tasklets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_random, setup),    cmocka_unit_test_setup(test_past_deadline_fires_at_once, setup),
-        cmocka_unit_test_setup(test_callbacks, setup), cmocka_unit_test_setup(test_no_memory, setup),
+        cmocka_unit_test_setup(test_random, setup),
+        cmocka_unit_test_setup(test_past_deadline_fires_at_once, setup),
+        cmocka_unit_test_setup(test_callbacks, setup),
+        cmocka_unit_test_setup(test_no_memory, setup),
         cmocka_unit_test_setup(test_tasklets, setup),
     };
 
