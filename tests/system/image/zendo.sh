@@ -9,9 +9,9 @@ check() {
     shift
     if "$@"; then ok "$n"; else notok "$n"; fi
 }
-# within SECONDS COMMAND...: try the command until it succeeds
+# within SECONDS COMMAND...: try the command until it succeeds; SLOW, from machine.py, multiplies the seconds on a slow machine
 within() {
-    local end=$(($(cut -d. -f1 /proc/uptime) + $1))
+    local end=$(($(cut -d. -f1 /proc/uptime) + $1 * ${SLOW:-1}))
     shift
     until "$@"; do
         [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || return 1
