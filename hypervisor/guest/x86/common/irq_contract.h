@@ -6,6 +6,8 @@
 struct irq_desc;
 
 unsigned int hw_gsi_count(void);
+/* Register @reg of the IO-APIC at @pa; false when there is none. */
+bool hw_ioapic_read(paddr_t pa, uint32_t reg, uint32_t *value);
 /* Trigger mode and polarity that the firmware gives an ISA line's GSI; false for a GSI that is none. */
 bool hw_gsi_isa_mode(unsigned int gsi, bool *level, bool *low);
 int hw_bind_gsi(unsigned int gsi, bool level, bool low, void (*fn)(void *), void *arg, struct irq_desc **desc);

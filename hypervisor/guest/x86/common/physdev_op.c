@@ -3,6 +3,7 @@
 #include <abi/physdev.h>
 #include <base/guest_access.h>
 #include <core/hypercall/handlers.h>
+#include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/pirq.h>
 
 static uint16_t bdf_of(unsigned int bus, unsigned int devfn)
@@ -157,6 +158,34 @@ static long set_iobitmap(vaddr_t gva)
     return 0;
 }
 
+/* An interrupt's vector is our affair: the guest only wants to hear that it can have one. The number that it gets back is its own. */
+static long alloc_irq_vector(vaddr_t gva)
+{
+    struct physdev_irq i;
+
+    if (guest_read_obj(&i, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (i.irq >= hw_gsi_count()) {
+        return -XEN_EINVAL;
+    }
+    i.vector = i.irq;
+    return guest_write_obj(gva, &i) == 0 ? 0 : -XEN_EFAULT;
+}
+
+static long apic_read(vaddr_t gva)
+{
+    struct physdev_apic a;
+
+    if (guest_read_obj(&a, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (!hw_ioapic_read(a.apic_physbase, a.reg, &a.value)) {
+        return -XEN_EINVAL;
+    }
+    return guest_write_obj(gva, &a) == 0 ? 0 : -XEN_EFAULT;
+}
+
 /* What only the hardware domain may do. */
 static long hardware_op(struct hypercall *c)
 {
@@ -167,6 +196,12 @@ static long hardware_op(struct hypercall *c)
         return -XEN_EPERM;
     }
     switch (c->arg[0]) {
+    case PHYSDEVOP_alloc_irq_vector:
+        return alloc_irq_vector(gva);
+    case PHYSDEVOP_apic_read:
+        return apic_read(gva);
+    case PHYSDEVOP_apic_write:
+        return -XEN_EPERM; /* lines are programmed here, by PHYSDEVOP_setup_gsi and the event channel */
     case PHYSDEVOP_eoi:
         return eoi(xd, gva);
     case PHYSDEVOP_irq_status_query:

@@ -3,6 +3,7 @@
 #include <base/lock.h>
 #include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/memory_map.h>
+#include <hw/x86/apic/ioapic.h>
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
@@ -120,4 +121,9 @@ void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t
 void *hw_map_device(paddr_t pa, uint64_t size_bytes)
 {
     return mmu_map_device(pa, size_bytes);
+}
+
+bool hw_ioapic_read(paddr_t pa, uint32_t reg, uint32_t *value)
+{
+    return ioapic_read_register(pa, reg, value);
 }
