@@ -326,6 +326,23 @@ static void flushes_before_a_page_becomes_a_table(void **state)
     rig_teardown();
 }
 
+static void flushes_before_it_lets_go_of_anothers_page(void **state)
+{
+    unsigned int index[4] = {1, 0, 0, 0};
+    mfn_t left;
+
+    rnd = random_seed(1);
+    assert_int_equal(pin(0, FT_L4), 0);
+    assert_int_equal(rig_load_cr3(1, frame(0)), 0);
+    assert_int_equal(rig_update(3, 1, entry(15, PTE_RW), 0, OTHER, &left), 0);
+    tlb_access(1, index, true, &rnd);
+    tlb_check(true);
+    assert_int_equal(update(3, 1, 0), 0);
+    tlb_check(true);
+    rig_check();
+    rig_teardown();
+}
+
 /* --- random sequences ------------------------------------------------------------------------------------------------------------------------ */
 
 static unsigned int own(void)
@@ -391,10 +408,12 @@ static void random_cas(void)
     unsigned int i = own();
     uint64_t *pte = &words(i)[some_index()], old = *pte;
 
-    if (pgtype_get_current(frame(i), DOM) == FT_L1) {
+    enum frame_type type = pgtype_get_current(frame(i), DOM);
+
+    if (type == FT_L1) {
         pgtype_cas_l1(&ctx, pte, &old, some_entry());
-        pgtype_put_current(&ctx, frame(i));
-    } else if (frame_read(frame(i)) & FRAME_VALIDATED) {
+    }
+    if (type != FT_NONE) {
         pgtype_put_current(&ctx, frame(i));
     }
     remember_left(ctx.unfinished);
@@ -520,6 +539,7 @@ int main(void)
         cmocka_unit_test_setup(preempted_failure, setup),
         cmocka_unit_test_setup(freed_entry_is_finished_later, setup),
         cmocka_unit_test_setup(flushes_before_a_page_becomes_a_table, setup),
+        cmocka_unit_test_setup(flushes_before_it_lets_go_of_anothers_page, setup),
         cmocka_unit_test_setup(random_sequences, setup),
     };
 

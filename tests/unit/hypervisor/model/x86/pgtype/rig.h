@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include <base/layout.h>
 #include <base/softirq.h>
 #include <hypervisor/random.h>
 #include <host/host.h>
@@ -227,6 +228,8 @@ static void tlb_check(bool at_rest)
             s = frame_read(e->mfn);
             if (e->level == 0) {
                 assert_false((s & FRAME_VALIDATED) || ((s & FRAME_PARTIAL) && frame_type_refs(s)));
+                /* another domain looks at its own CPUs only: its frame stays referenced until ours forgot it */
+                assert_true(frame_owner(s) == DOM || frame_type_refs(s) > 0);
             } else if (at_rest) {
                 assert_true((s & FRAME_VALIDATED) && frame_type(s) == e->level);
             } else {
@@ -271,7 +274,7 @@ static int rig_update(unsigned int i, unsigned int index, uint64_t val, unsigned
 static int rig_load_cr3(unsigned int cpu, mfn_t l4)
 {
     struct pgtype_ctx ctx = rig_ctx();
-    mfn_t old = rig_cr3[cpu];
+    mfn_t old;
     int rc = mfn_is_invalid(l4) ? 0 : pgtype_get(&ctx, l4, DOM, FT_L4, true);
 
     if (rc != 0) {
@@ -280,6 +283,7 @@ static int rig_load_cr3(unsigned int cpu, mfn_t l4)
     if (!mfn_is_invalid(l4)) {
         rig_held[l4.n - FIRST]++;
     }
+    old = rig_cr3[cpu]; /* only now: another vCPU may have come in between */
     rig_cr3[cpu] = l4;
     port_flush_tlb(cpuset_of(cpu));
     if (mfn_is_invalid(old)) {
