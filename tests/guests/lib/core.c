@@ -347,6 +347,10 @@ void trap_dispatch(struct regs *r) {
         evt_upcall();
         return;
     }
+    trap_hook_t hook = r->vec < ARRAY_SIZE(trap_hook) ? trap_hook[r->vec] : NULL;
+    if (hook && r->vec >= 32 && hook(r)) {
+        return; /* an interrupt: not the trap that a probe waits for */
+    }
     g.trap.vec = r->vec;
     g.trap.err = r->err;
     g.trap.cr2 = cr2;
@@ -355,7 +359,7 @@ void trap_dispatch(struct regs *r) {
     g.trap.cs = r->cs;
     g.trap.rsp = r->rsp;
     g.trap.count++;
-    if (r->vec < ARRAY_SIZE(trap_hook) && trap_hook[r->vec] && trap_hook[r->vec](r)) {
+    if (hook && r->vec < 32 && hook(r)) {
         return;
     }
     for (const struct fixup *f = fixups_start; f < fixups_end; f++) {
