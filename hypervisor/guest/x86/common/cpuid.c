@@ -113,7 +113,7 @@ static void add_identity(struct x86_vcpu *xv, struct cpuid_vcpu *v)
     if (is_pv(xv->v.domain)) {
         v->apic_enabled = true;
         v->osxsave = xv->pv->cr4 & CR4_OSXSAVE;
-        v->machine_address_bits = (uint8_t)(PAGE_SHIFT + 64 - __builtin_clzll(frame_limit | 1));
+        v->machine_address_bits = (uint8_t)(PAGE_SHIFT + 64 - __builtin_clzll((frame_limit - 1) | 1));
     } else {
         v->hvm = true;
         pvh_cpuid_state(xv, v);

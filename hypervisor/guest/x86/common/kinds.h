@@ -63,12 +63,17 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *ctx);
 void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
 /*
  * The domain's state as save records (<xen/hvm/save.h>: HEADER, per vCPU CPU, MTRR, LAPIC, LAPIC_REGS, then END); it is paused. @buf NULL: *@used is the
- * size that get needs at most. -XEN_ENOSPC: @size is too small. set takes the records that there are, checks all, then commits: -XEN_EINVAL.
+ * size that get needs at most. -XEN_ENOSPC: @size is too small. set takes the records that there are, checks all, then commits: -XEN_EINVAL;
+ * a CPU record brings its vCPU up (is_initialised, VPF_DOWN off, sched_wake()).
  */
 int pvh_get_context(struct x86_domain *xd, void *buf, uint32_t size, uint32_t *used);
 int pvh_set_context(struct x86_domain *xd, const void *buf, uint32_t size);
 /* Vector for event upcalls: of one vCPU (HVMOP_set_evtchn_upcall_vector), or of the domain (HVM_PARAM_CALLBACK_IRQ; 0 none). -XEN_EINVAL. */
 int pvh_set_upcall_vector(struct x86_vcpu *xv, uint8_t vector);
 int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector);
+/* HVMOP_flush_tlbs: nothing of the domain's translations stays in any TLB. */
+void pvh_flush_tlbs(struct x86_domain *xd);
+/* This build has PV guests. */
+bool pv_is_built(void);
 /* The tools replaced the domain's CPU policy; it is paused. */
 void pvh_policy_changed(struct x86_domain *xd);

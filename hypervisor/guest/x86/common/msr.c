@@ -121,7 +121,8 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     case MSR_OK:
         return 0;
     case MSR_IGNORED:
-        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored\n", xv->v.domain->id, xv->v.id, (unsigned long)value, msr);
+        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored\n", xv->v.domain->id, xv->v.id,
+                        (unsigned long)value, msr);
         return 0;
     case MSR_NEW_BASE:
         load_base(msr, &s);

@@ -17,3 +17,8 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx)
 {
     BUG_ON(true);
 }
+
+bool pv_is_built(void)
+{
+    return false;
+}

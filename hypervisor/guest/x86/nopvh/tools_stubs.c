@@ -37,3 +37,8 @@ void pvh_policy_changed(struct x86_domain *xd)
 {
     BUG_ON(true);
 }
+
+void pvh_flush_tlbs(struct x86_domain *xd)
+{
+    BUG_ON(true);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* Debug keys: the registry, and the keys that show what core knows. Others register theirs at start-up. */
+#include <base/log.h>
+#include <core/evtchn/evtchn_ops.h>
+#include <core/gnttab/gnttab_ops.h>
+#include <core/hypercall/debug_keys.h>
+#include <core/hypercall/domctl_internal.h>
+#include <core/memory/heap.h>
+#include <core/memory/slab.h>
+
+#define KEYS            128u
+#define PORTS_SHOWN     1024u
+#define PAGES_TO_KIB(n) ((unsigned long)((n) * (PAGE_SIZE / 1024)))
+
+struct debug_key {
+    const char *what;
+    void (*fn)(void);
+};
+
+static void show_help(void);
+
+static void for_each_domain (void (*fn)(struct domain *d))
+{
+    struct domain *d = domain_next(0);
+
+    while (d) {
+        domid_t next = d->id + 1;
+
+        fn(d);
+        domain_put(d);
+        d = domain_next(next);
+    }
+}
+
+static void for_each_vcpu (struct domain *d, void (*fn)(struct vcpu *v))
+{
+    for (unsigned int i = 0; i < d->max_vcpus; i++) {
+        struct vcpu *v = __atomic_load_n(&d->vcpus[i], __ATOMIC_ACQUIRE);
+
+        if (v) {
+            fn(v);
+        }
+    }
+}
+
+/* --- domains -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void show_vcpu(struct vcpu *v)
+{
+    const struct sched_vcpu *s = &v->sched;
+
+    log_info("  v%u: pCPU %u%s paused %u flags %#x upcall pending %u mask %u, ran %lu ms, affinity %#lx\n",
+             v->id, s->cpu, s->is_running ? " running," : ",", s->pause_count, s->pause_flags,
+             v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask,
+             (unsigned long)(sched_cpu_time_ns(s) / 1000000), (unsigned long)s->hard_affinity.bits);
+}
+
+static void show_domain(struct domain *d)
+{
+    log_info("d%u: %s%s refs %u pauses %u (%u by control) dying %d (step %u) %s code %u\n", d->id,
+             d->kind == GUEST_PV ? "PV" : "PVH", d->is_hardware ? ", hardware domain," : ",", d->refs,
+             d->pauses, d->control_pauses, d->dying, d->kill_step, d->is_shut_down ? "shut down" : "up",
+             d->shutdown_code);
+    log_info(
+        "  memory: %lu of %lu KiB, claim %lu KiB, shared %lu KiB; ports %u; grant frames %u, mappings %u\n",
+        PAGES_TO_KIB(d->mem.tot_pages), PAGES_TO_KIB(d->mem.max_pages), PAGES_TO_KIB(d->mem.claim),
+        PAGES_TO_KIB(d->mem.shared_pages), d->evtchn.used_ports, d->gnttab.frame_count,
+        d->gnttab.maptrack_used);
+    for_each_vcpu (d, show_vcpu)
+        ;
+}
+
+static void show_domains(void)
+{
+    for_each_domain (show_domain)
+        ;
+}
+
+static void show_vcpu_registers(struct vcpu *v)
+{
+    log_info("  d%uv%u:%s\n", v->domain->id, v->id,
+             v->sched.is_running ? " (running: as of its last entry)" : "");
+    arch_dump_vcpu(v);
+}
+
+static void show_domain_registers(struct domain *d)
+{
+    for_each_vcpu (d, show_vcpu_registers)
+        ;
+}
+
+static void show_registers(void)
+{
+    for_each_domain (show_domain_registers)
+        ;
+}
+
+/* --- event channels --------------------------------------------------------------------------------------------------------------------------------- */
+
+static void show_ports(struct domain *d)
+{
+    static const char *const kinds[] = {"closed", "unbound", "interdomain", "pirq", "virq", "ipi"};
+
+    log_info("d%u: %u ports, %s\n", d->id, d->evtchn.used_ports, d->evtchn.fifo ? "FIFO" : "2-level");
+    for (uint32_t port = 1; port < MIN(d->evtchn.valid_ports, PORTS_SHOWN); port++) {
+        struct evtchn_status st = {.port = port};
+
+        if (evtchn_status(&d->evtchn, port, &st) != 0 || st.status == EVTCHNSTAT_closed ||
+            st.status >= ARRAY_SIZE(kinds)) {
+            continue;
+        }
+        log_info("  %4u %s v%u%s", port, kinds[st.status], st.vcpu,
+                 evtchn_is_pending(&d->evtchn, port) ? " pending" : "");
+        if (st.status == EVTCHNSTAT_interdomain) {
+            log_info("       to d%u port %u\n", st.u.interdomain.dom, st.u.interdomain.port);
+        }
+    }
+}
+
+static void show_event_channels(void)
+{
+    for_each_domain (show_ports)
+        ;
+}
+
+/* --- the machine -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void show_run_queues(void)
+{
+    struct sched_stats st;
+
+    sched_get_stats(&st);
+    log_info("Scheduler %s: %lu switches, %lu wakes, %lu migrations\n", sched_name(),
+             (unsigned long)st.switches, (unsigned long)st.wakes, (unsigned long)st.migrations);
+    for (unsigned int cpu = 0; cpu < pcpu_limit(); cpu++) {
+        if (cpuset_has(cpus_online, cpu)) {
+            log_info("  pCPU %u: idle for %lu of %lu ms\n", cpu,
+                     (unsigned long)(sched_idle_ns(cpu) / 1000000), (unsigned long)(port_now_ns() / 1000000));
+        }
+    }
+    for_each_domain (show_domain)
+        ;
+}
+
+static void show_memory(void)
+{
+    log_info("Memory: %lu KiB in all, %lu free, %lu claimed; small objects take %lu\n",
+             PAGES_TO_KIB(heap_total_frames()), PAGES_TO_KIB(heap_free_frames()),
+             PAGES_TO_KIB(heap_claimed_frames()), PAGES_TO_KIB(slab_pages()));
+}
+
+static void reboot(void)
+{
+    log_error("Reboot by debug key\n");
+    port_reboot();
+}
+
+/* --- the registry -------------------------------------------------------------------------------------------------------------------------------------- */
+
+static struct debug_key keys[KEYS] = {
+    ['h'] = {"show this help", show_help},
+    ['q'] = {"domains and their vCPUs", show_domains},
+    ['r'] = {"run queues", show_run_queues},
+    ['e'] = {"event channels", show_event_channels},
+    ['d'] = {"registers of the vCPUs", show_registers},
+    ['m'] = {"memory", show_memory},
+    ['R'] = {"reboot the machine", reboot},
+};
+
+static void show_help(void)
+{
+    for (unsigned int k = 0; k < KEYS; k++) {
+        if (keys[k].fn) {
+            log_info("  key '%c': %s\n", (char)k, keys[k].what);
+        }
+    }
+}
+
+void debug_key_register(char key, const char *what, void (*fn)(void))
+{
+    BUG_ON((unsigned char)key >= KEYS);
+    keys[(unsigned char)key] = (struct debug_key){what, fn};
+}
+
+void debug_key_press(char key)
+{
+    if ((unsigned char)key < KEYS && keys[(unsigned char)key].fn) {
+        log_info("Debug key '%c': %s\n", key, keys[(unsigned char)key].what);
+        keys[(unsigned char)key].fn();
+    }
+}

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sysctl: what the tools ask of the whole machine. Decoding and dispatch, the log, debug keys, CPU pools; figures are in sysctl_info.c, what only the
+ * architecture knows in guest/<arch>. ABI: <xen/sysctl.h>. Needs no lock of its own: each figure is a moment's view.
+ */
+#include <base/guest_access.h>
+#include <base/log.h>
+#include <core/hypercall/debug_keys.h>
+#include <core/hypercall/handlers.h>
+#include <core/hypercall/sysctl_internal.h>
+
+#define LOG_CHUNK      512u
+#define LOG_READ_MAX   (1u << 20)
+#define DEBUG_KEYS_MAX 64u
+#define RATELIMIT_US   1000u /* core/sched/credit2.c */
+
+/* --- the log ------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static long read_console(struct xen_sysctl *op, bool *copyback)
+{
+    struct xen_sysctl_readconsole *r = &op->u.readconsole;
+    uint32_t index = r->incremental ? r->index : 0;
+    uint32_t max = MIN(r->count, LOG_READ_MAX);
+    uint32_t done = 0;
+    char buf[LOG_CHUNK];
+
+    while (done < max) {
+        uint32_t n = (uint32_t)log_ring_read(buf, MIN(max - done, LOG_CHUNK), &index);
+
+        if (n == 0) {
+            break;
+        }
+        if (guest_write(guest_addr(r->buffer) + done, buf, n) != 0) {
+            return -XEN_EFAULT;
+        }
+        done += n;
+    }
+    if (r->clear) {
+        log_ring_clear();
+    }
+    r->count = done;
+    r->index = index;
+    *copyback = true;
+    return 0;
+}
+
+static long debug_keys(struct xen_sysctl *op, bool *copyback)
+{
+    char pressed[DEBUG_KEYS_MAX];
+    uint32_t n = op->u.debug_keys.nr_keys;
+
+    if (n > DEBUG_KEYS_MAX) {
+        return -XEN_E2BIG;
+    }
+    if (guest_read(pressed, guest_addr(op->u.debug_keys.keys), n) != 0) {
+        return -XEN_EFAULT;
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        debug_key_press(pressed[i]);
+    }
+    return 0;
+}
+
+/* --- scheduling and pools --------------------------------------------------------------------------------------------------------------------------------- */
+
+static long get_sched_id(struct xen_sysctl *op, bool *copyback)
+{
+    op->u.sched_id.sched_id = sched_id();
+    *copyback = true;
+    return 0;
+}
+
+static long scheduler_op(struct xen_sysctl *op, bool *copyback)
+{
+    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+
+    if (s->cpupool_id != 0) {
+        return -XEN_ESRCH;
+    }
+    if (s->sched_id != sched_id() || s->cmd > XEN_SYSCTL_SCHEDOP_getinfo) {
+        return -XEN_EINVAL;
+    }
+    if (s->sched_id != XEN_SCHEDULER_CREDIT2) {
+        return 0; /* the others have no parameters */
+    }
+    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
+        return s->u.sched_credit2.ratelimit_us == RATELIMIT_US ? 0 : -XEN_EOPNOTSUPP;
+    }
+    s->u.sched_credit2.ratelimit_us = RATELIMIT_US;
+    *copyback = true;
+    return 0;
+}
+
+static uint32_t count_domains(void)
+{
+    struct domain *d = domain_next(0);
+    uint32_t n = 0;
+
+    while (d) {
+        domid_t next = d->id + 1;
+
+        n++;
+        domain_put(d);
+        d = domain_next(next);
+    }
+    return n;
+}
+
+/* There is one pool, number 0, with every pCPU and domain. */
+static long cpupool_op(struct xen_sysctl *op, bool *copyback)
+{
+    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+    int rc;
+
+    switch (p->op) {
+    case XEN_SYSCTL_CPUPOOL_OP_INFO: /* the first pool from this number on */
+        if (p->cpupool_id != 0) {
+            return -XEN_ENOENT;
+        }
+        p->sched_id = sched_id();
+        p->n_dom = count_domains();
+        rc = xenctl_bitmap_write(&p->cpumap, cpus_online.bits);
+        *copyback = rc == 0;
+        return rc;
+    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
+        rc = xenctl_bitmap_write(&p->cpumap, 0);
+        *copyback = rc == 0;
+        return rc;
+    default:
+        return -XEN_EOPNOTSUPP;
+    }
+}
+
+/* --- dispatch ------------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static sysctl_fn *const operations[] = {
+    [XEN_SYSCTL_readconsole] = read_console,    [XEN_SYSCTL_physinfo] = sysctl_physinfo,
+    [XEN_SYSCTL_sched_id] = get_sched_id,       [XEN_SYSCTL_getdomaininfolist] = sysctl_domain_list,
+    [XEN_SYSCTL_debug_keys] = debug_keys,       [XEN_SYSCTL_getcpuinfo] = sysctl_cpu_info,
+    [XEN_SYSCTL_availheap] = sysctl_avail_heap, [XEN_SYSCTL_cputopoinfo] = sysctl_cpu_topology,
+    [XEN_SYSCTL_numainfo] = sysctl_numa_info,   [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
+    [XEN_SYSCTL_cpupool_op] = cpupool_op,       [XEN_SYSCTL_scheduler_op] = scheduler_op,
+};
+
+static long run(struct xen_sysctl *op, bool *copyback)
+{
+    uint32_t cmd = op->cmd;
+    long rc;
+
+    if (cmd < ARRAY_SIZE(operations) && operations[cmd]) {
+        return operations[cmd](op, copyback);
+    }
+    rc = arch_sysctl(op, copyback);
+    return rc == -XEN_ENOSYS ? hypercall_not_built("sysctl", cmd) : rc;
+}
+
+long do_sysctl(struct hypercall *c)
+{
+    struct xen_sysctl op;
+    bool copyback = false;
+    long rc;
+
+    if (!caller_is_control()) {
+        return -XEN_EPERM;
+    }
+    if (guest_read_obj(&op, c->arg[0]) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (op.interface_version != XEN_SYSCTL_INTERFACE_VERSION) {
+        return -XEN_EACCES;
+    }
+    rc = run(&op, &copyback);
+    if (copyback && guest_write_obj(c->arg[0], &op) != 0) {
+        return -XEN_EFAULT;
+    }
+    return rc;
+}
