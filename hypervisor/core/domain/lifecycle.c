@@ -143,7 +143,7 @@ void domain_crash(struct domain *d, const char *fmt, ...)
     va_start(args, fmt);
     zvsnprintf(why, sizeof(why), fmt, args);
     va_end(args);
-    log_guest_error("d%u crashed: %s\n", d->id, why);
+    log_error("d%u crashed: %s\n", d->id, why);
     domain_shutdown(d, SHUTDOWN_crash);
 }
 

@@ -193,6 +193,7 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
     if (c->flags & VGCF_i387_valid) {
         memcpy(xv->fpu, &c->fpu_ctxt, sizeof(c->fpu_ctxt));
     }
+    p->iopl = (uint8_t)(c->user_regs.rflags >> 12 & 3); /* a new vCPU says its I/O privilege level here */
     p->cr0 = c->ctrlreg[0] & CR0_TS;
     p->ldt_base = c->ldt_base;
     p->ldt_ents = c->ldt_ents;
@@ -258,6 +259,9 @@ long pv_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva)
         return -XEN_ENOMEM;
     }
     rc = guest_read_obj(ctx, gva) == 0 ? pv_set_context(xv, ctx) : -XEN_EFAULT;
+    if (rc != 0 && rc != -XEN_ERESTART) {
+        log_guest_warning("d%uv%u: VCPUOP_initialise refused (error %ld)\n", xv->v.domain->id, xv->v.id, rc);
+    }
     zfree(ctx);
     return rc;
 }
