@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sysctl: figures of the machine, lists, the log, and the CPU feature sets and policies. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <hypervisor/fake_x86.h>
+#include <abi/sysctl.h>
+#include <base/log.h>
+#include <core/hypercall/debug_keys.h>
+
+#define GUEST(p) ((uint64_t)(uintptr_t)(p))
+
+static struct xen_sysctl *op;
+static uint8_t *area;
+
+static int start(void **state)
+{
+    fake_x86_start();
+    op = (struct xen_sysctl *)fake_window;
+    area = fake_window + 4096;
+    return 0;
+}
+
+static int end(void **state)
+{
+    fake_x86_end();
+    return 0;
+}
+
+static long call(uint32_t cmd)
+{
+    op->cmd = cmd;
+    op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    return fake_call(do_sysctl, GUEST(op), 0);
+}
+
+static void make_domain(domid_t id)
+{
+    struct domain_config c = {.id = id, .kind = GUEST_PV, .max_vcpus = 1, .max_evtchn_port = ~0u, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct domain *d;
+
+    assert_int_equal(domain_create(&c, &d), 0);
+}
+
+static void access(void **state)
+{
+    struct hypercall c = {.arg = {GUEST(op)}};
+
+    op->cmd = XEN_SYSCTL_sched_id;
+    op->interface_version = 0x14;
+    assert_int_equal(do_sysctl(&c), -XEN_EACCES);
+    c.arg[0] = 16;
+    assert_int_equal(do_sysctl(&c), -XEN_EFAULT);
+    fake_dom0->is_control = false;
+    assert_int_equal(do_sysctl(&c), -XEN_EPERM);
+    fake_dom0->is_control = true;
+    assert_int_equal(call(XEN_SYSCTL_tbuf_op), -XEN_ENOSYS);
+    assert_int_equal(call(~0u), -XEN_ENOSYS);
+}
+
+static void physinfo(void **state)
+{
+    const struct xen_sysctl_physinfo *p = &op->u.physinfo;
+
+    memset(op, 0xff, sizeof(*op));
+    assert_int_equal(call(XEN_SYSCTL_physinfo), 0);
+    assert_int_equal(p->nr_cpus, FAKE_CPUS);
+    assert_int_equal(p->max_cpu_id, FAKE_CPUS - 1);
+    assert_int_equal(p->nr_nodes, 1);
+    assert_int_equal(p->max_node_id, 0);
+    assert_int_equal(p->threads_per_core, 1);
+    assert_int_equal(p->cores_per_socket, 4);
+    assert_int_equal(p->cpu_khz, 2000000);
+    assert_int_equal(p->pad, 0);
+    assert_int_equal(p->total_pages, heap_total_frames());
+    assert_int_equal(p->free_pages, heap_free_frames());
+    assert_int_equal(p->capabilities,
+                     XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1);
+    assert_int_equal(p->hw_cap[0], 0x178bfbff);
+    build_has_hvm = false;
+    assert_int_equal(call(XEN_SYSCTL_physinfo), 0);
+    assert_int_equal(p->capabilities, XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1);
+}
+
+static void domain_list(void **state)
+{
+    struct xen_sysctl_getdomaininfolist *l = &op->u.getdomaininfolist;
+    xen_domctl_getdomaininfo_t *info = (xen_domctl_getdomaininfo_t *)area;
+
+    make_domain(3);
+    make_domain(5);
+    memset(op, 0, sizeof(*op));
+    set_xen_guest_handle(l->buffer, info);
+    l->max_domains = 2;
+    assert_int_equal(call(XEN_SYSCTL_getdomaininfolist), 0);
+    assert_int_equal(l->num_domains, 2);
+    assert_int_equal(info[0].domain, 0);
+    assert_int_equal(info[1].domain, 3);
+    l->first_domain = 4;
+    l->max_domains = ~0u;
+    assert_int_equal(call(XEN_SYSCTL_getdomaininfolist), 0);
+    assert_int_equal(l->num_domains, 1);
+    assert_int_equal(info[0].domain, 5);
+    l->first_domain = DOMID_INVALID;
+    assert_int_equal(call(XEN_SYSCTL_getdomaininfolist), 0);
+    assert_int_equal(l->num_domains, 0);
+    set_xen_guest_handle(l->buffer, (xen_domctl_getdomaininfo_t *)8);
+    l->first_domain = 0;
+    assert_int_equal(call(XEN_SYSCTL_getdomaininfolist), -XEN_EFAULT);
+}
+
+static void read_console(void **state)
+{
+    struct xen_sysctl_readconsole *r = &op->u.readconsole;
+    uint32_t at;
+
+    memset(op, 0, sizeof(*op));
+    set_xen_guest_handle(r->buffer, (char *)area);
+    r->count = 16384;
+    r->clear = 1;
+    assert_int_equal(call(XEN_SYSCTL_readconsole), 0);
+    log_info("first line\n");
+    r->clear = 0;
+    r->incremental = 1;
+    r->count = 16384;
+    assert_int_equal(call(XEN_SYSCTL_readconsole), 0);
+    area[r->count] = 0;
+    assert_non_null(strstr((char *)area, "first line"));
+    at = r->index;
+    r->count = 16384;
+    assert_int_equal(call(XEN_SYSCTL_readconsole), 0);
+    assert_int_equal(r->count, 0);
+    assert_int_equal(r->index, at);
+    log_info("second line\n");
+    r->count = 16384;
+    assert_int_equal(call(XEN_SYSCTL_readconsole), 0);
+    area[r->count] = 0;
+    assert_null(strstr((char *)area, "first line"));
+    assert_non_null(strstr((char *)area, "second line"));
+    set_xen_guest_handle(r->buffer, (char *)8);
+    r->incremental = 0;
+    r->count = ~0u;
+    assert_int_equal(call(XEN_SYSCTL_readconsole), -XEN_EFAULT);
+}
+
+static void cpus(void **state)
+{
+    xen_sysctl_cputopo_t *topo = (xen_sysctl_cputopo_t *)area;
+
+    memset(op, 0, sizeof(*op));
+    assert_int_equal(call(XEN_SYSCTL_cputopoinfo), 0);
+    assert_int_equal(op->u.cputopoinfo.num_cpus, FAKE_CPUS);
+    set_xen_guest_handle(op->u.cputopoinfo.cputopo, topo);
+    op->u.cputopoinfo.num_cpus = 100;
+    memset(area, 0xee, 256);
+    assert_int_equal(call(XEN_SYSCTL_cputopoinfo), 0);
+    assert_int_equal(op->u.cputopoinfo.num_cpus, FAKE_CPUS);
+    assert_int_equal(topo[3].core, 3);
+    assert_int_equal(topo[3].socket, 0);
+    assert_int_equal(topo[3].node, 0);
+    assert_int_equal(topo[4].core, 0xeeeeeeee);
+    memset(op, 0, sizeof(*op));
+    set_xen_guest_handle(op->u.getcpuinfo.info, (xen_sysctl_cpuinfo_t *)area);
+    op->u.getcpuinfo.max_cpus = ~0u;
+    assert_int_equal(call(XEN_SYSCTL_getcpuinfo), 0);
+    assert_int_equal(op->u.getcpuinfo.nr_cpus, FAKE_CPUS);
+}
+
+static void numa(void **state)
+{
+    struct xen_sysctl_numainfo *n = &op->u.numainfo;
+    xen_sysctl_meminfo_t *m = (xen_sysctl_meminfo_t *)area;
+
+    memset(op, 0, sizeof(*op));
+    assert_int_equal(call(XEN_SYSCTL_numainfo), 0);
+    assert_int_equal(n->num_nodes, 1);
+    set_xen_guest_handle(n->meminfo, m);
+    set_xen_guest_handle(n->distance, (uint32_t *)(area + 64));
+    assert_int_equal(call(XEN_SYSCTL_numainfo), 0);
+    assert_int_equal(m->memsize, heap_total_frames() << 12);
+    assert_int_equal(*(uint32_t *)(area + 64), 10);
+    memset(op, 0, sizeof(*op));
+    op->u.availheap.node = -1;
+    assert_int_equal(call(XEN_SYSCTL_availheap), 0);
+    assert_int_equal(op->u.availheap.avail_bytes, heap_free_frames() << 12);
+    op->u.availheap.node = 1;
+    assert_int_equal(call(XEN_SYSCTL_availheap), -XEN_EINVAL);
+}
+
+static void pools(void **state)
+{
+    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+
+    make_domain(3);
+    memset(op, 0, sizeof(*op));
+    p->op = XEN_SYSCTL_CPUPOOL_OP_INFO;
+    set_xen_guest_handle(p->cpumap.bitmap, area);
+    p->cpumap.nr_bits = 8;
+    assert_int_equal(call(XEN_SYSCTL_cpupool_op), 0);
+    assert_int_equal(area[0], 0xf);
+    assert_int_equal(p->n_dom, 2);
+    assert_int_equal(p->sched_id, XEN_SCHEDULER_CREDIT2);
+    p->cpupool_id = 1;
+    assert_int_equal(call(XEN_SYSCTL_cpupool_op), -XEN_ENOENT);
+    p->op = XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
+    assert_int_equal(call(XEN_SYSCTL_cpupool_op), 0);
+    assert_int_equal(area[0], 0);
+    p->op = XEN_SYSCTL_CPUPOOL_OP_CREATE;
+    assert_int_equal(call(XEN_SYSCTL_cpupool_op), -XEN_EOPNOTSUPP);
+}
+
+static void scheduler(void **state)
+{
+    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
+
+    assert_int_equal(call(XEN_SYSCTL_sched_id), 0);
+    assert_int_equal(op->u.sched_id.sched_id, XEN_SCHEDULER_CREDIT2);
+    memset(op, 0, sizeof(*op));
+    s->sched_id = XEN_SCHEDULER_CREDIT2;
+    s->cmd = XEN_SYSCTL_SCHEDOP_getinfo;
+    assert_int_equal(call(XEN_SYSCTL_scheduler_op), 0);
+    assert_int_equal(s->u.sched_credit2.ratelimit_us, 1000);
+    s->cpupool_id = 1;
+    assert_int_equal(call(XEN_SYSCTL_scheduler_op), -XEN_ESRCH);
+}
+
+static void featureset(void **state)
+{
+    struct xen_sysctl_cpu_featureset *f = &op->u.cpu_featureset;
+    uint32_t *words = (uint32_t *)area;
+
+    memset(op, 0, sizeof(*op));
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_featureset), 0);
+    assert_int_equal(f->nr_features, CPU_FEATURESET_WORDS);
+    set_xen_guest_handle(f->features, words);
+    for (f->index = 0; f->index < 6; f->index++) {
+        f->nr_features = 64;
+        memset(area, 0xee, 256);
+        assert_int_equal(call(XEN_SYSCTL_get_cpu_featureset), 0);
+        assert_int_equal(f->nr_features, CPU_FEATURESET_WORDS);
+        assert_int_equal(words[CPU_FEATURESET_WORDS], 0xeeeeeeee);
+        assert_true(cpu_featureset_test(words, XEN_X86_FEATURE_SSE2));
+        assert_true(f->index < 2 || !cpu_featureset_test(words, XEN_X86_FEATURE_XSAVE));
+    }
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_featureset), -XEN_EINVAL);
+    f->index = XEN_SYSCTL_cpu_featureset_hvm;
+    f->nr_features = 2;
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_featureset), -XEN_ENOBUFS);
+    assert_int_equal(f->nr_features, 2);
+    build_has_hvm = false;
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_featureset), -XEN_EOPNOTSUPP);
+}
+
+static void policy(void **state)
+{
+    struct xen_sysctl_cpu_policy *c = &op->u.cpu_policy;
+
+    memset(op, 0, sizeof(*op));
+    c->index = XEN_SYSCTL_cpu_policy_hvm_default;
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_policy), 0);
+    assert_int_equal(c->nr_leaves, CPU_POLICY_MAX_LEAVES);
+    set_xen_guest_handle(c->leaves, (xen_cpuid_leaf_t *)area);
+    set_xen_guest_handle(c->msrs, (xen_msr_entry_t *)(area + 16384));
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_policy), 0);
+    assert_int_equal(((xen_cpuid_leaf_t *)area)[0].b, 0x68747541);
+    c->_rsvd = 1;
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_policy), -XEN_EINVAL);
+    c->_rsvd = 0;
+    c->index = 6;
+    assert_int_equal(call(XEN_SYSCTL_get_cpu_policy), -XEN_EINVAL);
+}
+
+static unsigned int pressed;
+
+static void on_key(void)
+{
+    pressed++;
+}
+
+static void debug_keys(void **state)
+{
+    const char *all = "hqredm";
+
+    make_domain(3);
+    debug_key_register('~', "a test", on_key);
+    memset(op, 0, sizeof(*op));
+    strlcpy((char *)area, "~\377~", 8);
+    set_xen_guest_handle(op->u.debug_keys.keys, (const char *)area);
+    op->u.debug_keys.nr_keys = 3;
+    assert_int_equal(call(XEN_SYSCTL_debug_keys), 0);
+    assert_int_equal(pressed, 2);
+    strlcpy((char *)area, all, 16);
+    op->u.debug_keys.nr_keys = 6;
+    assert_int_equal(call(XEN_SYSCTL_debug_keys), 0);
+    assert_non_null(strstr(host_console(), "d3: PV"));
+    op->u.debug_keys.nr_keys = 65;
+    assert_int_equal(call(XEN_SYSCTL_debug_keys), -XEN_E2BIG);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, start, end)
+    const struct CMUnitTest tests[] = {
+        T(access), T(physinfo), T(domain_list), T(read_console), T(cpus), T(numa), T(pools), T(scheduler), T(featureset), T(policy), T(debug_keys),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
