@@ -212,6 +212,9 @@ def run_domu(guests, mode, opts):
             ended = any(line.startswith("# end") for line in part)
             if ended and not panic_line(part):
                 continue
+            if m is None and round_ < opts.rounds:
+                again.append((g, start))  # the machine's time was up: the next one goes on here
+                continue
             reason = panic_line(part) or ("the guest stopped" if m else f"not reached ({why})")
             if last is None:
                 for t in g.tests[start:]:

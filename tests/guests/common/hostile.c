@@ -61,6 +61,9 @@ static bool left_out(u64 nr, u64 *a) {
         return g.pv; /* each has a test of its own */
     case __HYPERVISOR_console_io:
         return cmd == CONSOLEIO_write && g.dom0 && a[1] > 64;
+    case __HYPERVISOR_event_channel_op:
+    case __HYPERVISOR_event_channel_op_compat: /* a domU would lose its console's port; fifo.c and evtchn.c have these */
+        return !g.dom0 && (cmd == EVTCHNOP_reset || cmd == EVTCHNOP_close || nr == __HYPERVISOR_event_channel_op_compat);
     case __HYPERVISOR_vcpu_op:
         return cmd == VCPUOP_down || cmd == VCPUOP_send_nmi || cmd == VCPUOP_register_vcpu_info;
     case __HYPERVISOR_platform_op: /* the control domain may stop the machine */

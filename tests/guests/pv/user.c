@@ -130,6 +130,7 @@ TEST(event_in_user) { /* an event interrupts user mode and user mode goes on */
     RUN(user_up());
     long p = bind_virq(VIRQ_TIMER, 0);
     CHECK(p > 0);
+    vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     port_clear(p);
     port_mask(p, false);
     flag = 0;
