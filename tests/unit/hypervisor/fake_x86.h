@@ -28,10 +28,10 @@
 #include <host/host.h>
 #include <lib/string.h>
 
-#define FAKE_WEAK   __attribute__((weak))
-#define FAKE_MEMORY (64ull << 20)
-#define FAKE_CPUS   4u
-#define FAKE_WINDOW 65536u
+#define FAKE_WEAK     __attribute__((weak))
+#define FAKE_MEMORY   (64ull << 20)
+#define FAKE_CPUS     4u
+#define FAKE_WINDOW   65536u
 #define fake_check(e) ((e) ? (void)0 : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #e), abort()))
 
 static uint8_t *fake_window; /* on the heap: the sanitizers see what runs over it */
@@ -100,7 +100,10 @@ FAKE_WEAK void hw_time_now(uint64_t *tsc, uint64_t *now_ns)
 
 FAKE_WEAK int hw_rdmsr_fallible(uint32_t msr, uint64_t *value)
 {
-    *value = msr == 0xc0000100 ? fake_fs_base : msr == 0xc0000101 ? fake_gs_base : msr == 0xc0000102 ? fake_hidden_gs_base : 0;
+    *value = msr == 0xc0000100   ? fake_fs_base
+             : msr == 0xc0000101 ? fake_gs_base
+             : msr == 0xc0000102 ? fake_hidden_gs_base
+                                 : 0;
     return msr >> 28 == 0xc || msr == 0x8b ? 0 : -1;
 }
 
@@ -382,8 +385,14 @@ FAKE_WEAK long x86_memory_op(struct hypercall *c, uint64_t op)
 
 static inline void fake_x86_boot(void)
 {
-    struct domain_config c = {.id = 0, .kind = GUEST_PV, .is_control = true, .is_hardware = true, .max_vcpus = 1, .max_evtchn_port = ~0u,
-                              .max_grant_frames = 16, .max_maptrack_frames = 16};
+    struct domain_config c = {.id = 0,
+                              .kind = GUEST_PV,
+                              .is_control = true,
+                              .is_hardware = true,
+                              .max_vcpus = 1,
+                              .max_evtchn_port = ~0u,
+                              .max_grant_frames = 16,
+                              .max_maptrack_frames = 16};
     struct vcpu *v;
 
     host_init(FAKE_CPUS, FAKE_MEMORY);
@@ -404,7 +413,8 @@ static inline void fake_x86_boot(void)
 static inline void fake_open_window(void)
 {
 #ifdef FAKE_WINDOW_AT /* for fuzzers: handles in a corpus stay good */
-    fake_window = mmap((void *)FAKE_WINDOW_AT, FAKE_WINDOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+    fake_window = mmap((void *)FAKE_WINDOW_AT, FAKE_WINDOW, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
     fake_check(fake_window == (void *)FAKE_WINDOW_AT);
 #else
     fake_window = aligned_alloc(4096, FAKE_WINDOW);
@@ -457,6 +467,7 @@ static inline void fake_x86_end(void)
 
     host_alloc_fail_after(-1);
     host_guest_on_read(NULL, NULL);
+    host_run_softirqs(); /* what was destroyed may still wait for its tasklet */
     while ((d = domain_next(1)) != NULL) {
         while (domain_kill(d) == -XEN_ERESTART) {
             host_run_softirqs();

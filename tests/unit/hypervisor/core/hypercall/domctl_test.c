@@ -173,7 +173,8 @@ static void info(void **state)
     assert_int_equal(call(XEN_DOMCTL_getdomaininfo, 1), 0); /* the next one */
     assert_int_equal(op->domain, id);
     assert_int_equal(i->domain, id);
-    assert_int_equal(i->flags, XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_paused | XEN_DOMINF_blocked);
+    assert_int_equal(i->flags,
+                     XEN_DOMINF_hvm_guest | XEN_DOMINF_hap | XEN_DOMINF_paused | XEN_DOMINF_blocked);
     assert_int_equal(i->max_vcpu_id, 1);
     assert_int_equal(i->nr_online_vcpus, 0);
     assert_int_equal(i->handle[2], 3);
@@ -493,8 +494,24 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(access), T(create_refuses), T(create_ids), T(create_out_of_memory), T(info), T(pausing), T(vcpus), T(affinity), T(nodes),
-        T(weights), T(rights), T(limits), T(context), T(policy), T(frames), T(destroy), T(create_destroy_leaks_nothing), T(reads_once),
+        T(access),
+        T(create_refuses),
+        T(create_ids),
+        T(create_out_of_memory),
+        T(info),
+        T(pausing),
+        T(vcpus),
+        T(affinity),
+        T(nodes),
+        T(weights),
+        T(rights),
+        T(limits),
+        T(context),
+        T(policy),
+        T(frames),
+        T(destroy),
+        T(create_destroy_leaks_nothing),
+        T(reads_once),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,7 +10,7 @@
 #include <abi/hvm_params.h>
 
 #define GUEST(p) ((uint64_t)(uintptr_t)(p))
-#define PVH 4
+#define PVH      4
 
 static struct xen_hvm_param *param;
 static struct domain *pvh;
@@ -18,7 +18,12 @@ static struct vcpu *dom0_vcpu, *pvh_vcpu;
 
 static int start(void **state)
 {
-    struct domain_config c = {.id = PVH, .kind = GUEST_PVH, .max_vcpus = 2, .max_evtchn_port = ~0u, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct domain_config c = {.id = PVH,
+                              .kind = GUEST_PVH,
+                              .max_vcpus = 2,
+                              .max_evtchn_port = ~0u,
+                              .max_grant_frames = 4,
+                              .max_maptrack_frames = 4};
 
     fake_x86_start();
     param = (struct xen_hvm_param *)fake_window;
@@ -79,7 +84,8 @@ static void guest(void **state)
     assert_int_equal(get(PVH, HVM_PARAM_IDENT_PT), -XEN_EPERM);
     assert_int_equal(set(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 2ull << 56 | 0xf3), 0);
     assert_int_equal(fake_callback_vector, 0xf3);
-    assert_int_equal(set(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 1ull << 56 | 0xf3), 0); /* by an interrupt line: none */
+    assert_int_equal(set(DOMID_SELF, HVM_PARAM_CALLBACK_IRQ, 1ull << 56 | 0xf3),
+                     0); /* by an interrupt line: none */
     assert_int_equal(fake_callback_vector, 0);
     assert_int_equal(set(0, HVM_PARAM_STORE_PFN, 1), -XEN_EPERM);
     assert_int_equal(get(0, HVM_PARAM_STORE_PFN), -XEN_EPERM);

@@ -38,7 +38,12 @@ static long call(uint32_t cmd)
 
 static void make_domain(domid_t id)
 {
-    struct domain_config c = {.id = id, .kind = GUEST_PV, .max_vcpus = 1, .max_evtchn_port = ~0u, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct domain_config c = {.id = id,
+                              .kind = GUEST_PV,
+                              .max_vcpus = 1,
+                              .max_evtchn_port = ~0u,
+                              .max_grant_frames = 4,
+                              .max_maptrack_frames = 4};
     struct domain *d;
 
     assert_int_equal(domain_create(&c, &d), 0);
@@ -76,8 +81,8 @@ static void physinfo(void **state)
     assert_int_equal(p->pad, 0);
     assert_int_equal(p->total_pages, heap_total_frames());
     assert_int_equal(p->free_pages, heap_free_frames());
-    assert_int_equal(p->capabilities,
-                     XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap | XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1);
+    assert_int_equal(p->capabilities, XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap |
+                                          XEN_SYSCTL_PHYSCAP_pv | XEN_SYSCTL_PHYSCAP_gnttab_v1);
     assert_int_equal(p->hw_cap[0], 0x178bfbff);
     build_has_hvm = false;
     assert_int_equal(call(XEN_SYSCTL_physinfo), 0);
@@ -303,7 +308,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(access), T(physinfo), T(domain_list), T(read_console), T(cpus), T(numa), T(pools), T(scheduler), T(featureset), T(policy), T(debug_keys),
+        T(access), T(physinfo),  T(domain_list), T(read_console), T(cpus),       T(numa),
+        T(pools),  T(scheduler), T(featureset),  T(policy),       T(debug_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,9 +31,9 @@ static void cpuid_of_pv(void **state)
     x86_cpuid(xv, 0, 0, r);
     assert_int_equal(r[1], 0x68747541);
     x86_cpuid(xv, 1, 0, r);
-    assert_true(r[2] & 1u << 31); /* hypervisor */
+    assert_true(r[2] & 1u << 31);  /* hypervisor */
     assert_false(r[2] & 3u << 26); /* XSAVE, OSXSAVE */
-    assert_true(r[3] & 1u << 9); /* APIC */
+    assert_true(r[3] & 1u << 9);   /* APIC */
     assert_int_equal(r[1] >> 24, 0);
     x86_cpuid(xv, 7, 0, r);
     assert_false(r[1] & 1); /* FSGSBASE: CR4 has it off */
@@ -51,7 +51,12 @@ static void cpuid_of_pv(void **state)
 
 static void cpuid_of_pvh(void **state)
 {
-    struct domain_config c = {.id = 4, .kind = GUEST_PVH, .max_vcpus = 2, .max_evtchn_port = ~0u, .max_grant_frames = 4, .max_maptrack_frames = 4};
+    struct domain_config c = {.id = 4,
+                              .kind = GUEST_PVH,
+                              .max_vcpus = 2,
+                              .max_evtchn_port = ~0u,
+                              .max_grant_frames = 4,
+                              .max_maptrack_frames = 4};
     struct domain *d;
     struct vcpu *v;
     uint32_t r[4];
