@@ -77,7 +77,8 @@ int x86_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
     if (msr == MSR_PATCH_LEVEL) {
         uint64_t level = live(msr);
 
-        ctx.patch_level = (uint32_t)(level ? level : level >> 32);
+        ctx.patch_level =
+            (uint32_t)level ? (uint32_t)level : (uint32_t)(level >> 32); /* AMD's place, Intel's */
     }
     return msr_read(&ctx, msr, value) == MSR_OK ? 0 : -XEN_EINVAL;
 }
