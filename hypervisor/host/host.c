@@ -213,17 +213,17 @@ void port_flush_tlb(cpuset_t cpus)
 {
     uint32_t t = __atomic_fetch_add(&tlb_clock, 1, __ATOMIC_SEQ_CST) + 1;
 
-    host_flush_count++;
+    __atomic_fetch_add(&host_flush_count, 1, __ATOMIC_RELAXED);
     for (unsigned int i = 0; i < HOST_MAX_PCPUS; i++) {
         if (cpuset_has(cpus, i)) {
-            tlb_flushed_at[i] = t;
+            __atomic_store_n(&tlb_flushed_at[i], t, __ATOMIC_SEQ_CST);
         }
     }
 }
 
 void port_flush_tlb_page(cpuset_t cpus, vaddr_t va)
 {
-    host_flush_count++;
+    __atomic_fetch_add(&host_flush_count, 1, __ATOMIC_RELAXED);
 }
 
 cpuset_t port_tlb_stale(cpuset_t cpus, uint32_t stamp)

@@ -120,13 +120,13 @@ static void credit2_enqueue(struct sched_rq *rq, struct sched_vcpu *v, bool is_w
         at = at->prev;
     }
     list_add(&v->queue, at);
-    rq->queued_count++;
+    __atomic_store_n(&rq->queued_count, rq->queued_count + 1, __ATOMIC_RELAXED);
 }
 
 static void credit2_dequeue(struct sched_rq *rq, struct sched_vcpu *v)
 {
     list_del(&v->queue);
-    rq->queued_count--;
+    __atomic_store_n(&rq->queued_count, rq->queued_count - 1, __ATOMIC_RELAXED);
 }
 
 static void credit2_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t ns)
@@ -145,7 +145,7 @@ static struct sched_vcpu *first_waiting(struct sched_rq *rq, unsigned int cpu)
 
     list_for_each_entry(v, &rq->queue, queue)
     {
-        if (likely(cpuset_has(v->hard_affinity, cpu)) && !sched_rq_wait_for(rq, v)) {
+        if (likely(cpuset_has(v->hard_affinity, cpu)) && !sched_is_being_saved(v)) {
             return v;
         }
     }
@@ -161,7 +161,7 @@ static struct sched_vcpu *starving(struct sched_rq *rq, unsigned int cpu, uint64
     list_for_each_entry_reverse(v, &rq->queue, queue)
     {
         if (likely(cpuset_has(v->hard_affinity, cpu))) {
-            return unlikely(now - cv(v)->queued_at_ns >= limit) && !sched_rq_wait_for(rq, v) ? v : NULL;
+            return unlikely(now - cv(v)->queued_at_ns >= limit) && !sched_is_being_saved(v) ? v : NULL;
         }
     }
     return NULL;

@@ -193,7 +193,7 @@ static void arm_slice(struct sched_pcpu *p)
     }
 }
 
-/* Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): send them there. Under the lock. */
+/* Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. Under the lock. */
 static cpuset_t spread(struct sched_rq *rq, uint64_t now)
 {
     cpuset_t told = CPUSET_NONE;
@@ -206,7 +206,7 @@ static cpuset_t spread(struct sched_rq *rq, uint64_t now)
         if (cpuset_is_empty(free)) {
             break;
         }
-        if (!cpuset_is_empty(cpuset_and(free, v->hard_affinity))) {
+        if (!cpuset_is_empty(cpuset_and(free, v->hard_affinity)) && !sched_is_being_saved(v)) {
             told.bits |= 1ull << choose_tickle(rq, v, now);
         }
     }
@@ -220,23 +220,20 @@ static void tickle_all(cpuset_t cpus)
     }
 }
 
-/* @prev's state is in memory: others may take it. Without the lock, unless somebody already wanted it. */
+/* @prev's state is in memory: others may take it, and it may even be gone. */
 static void switch_done(struct sched_rq *rq, struct sched_vcpu *prev)
 {
-    unsigned int cpu = SCHED_NO_CPU;
+    /* pairs with sched_is_being_saved() */
+    uint8_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST);
+    cpuset_t told;
 
-    /* pairs with sched_rq_wait_for(): either it sees this store, or the load below sees its request */
-    (void)__atomic_exchange_n(&prev->is_running, false, __ATOMIC_SEQ_CST);
-    if (likely(!__atomic_load_n(&rq->is_save_awaited, __ATOMIC_SEQ_CST))) {
+    if (likely(!(was & SCHED_SAVE_AWAITED))) {
         return;
     }
     spin_lock(&rq->lock);
-    rq->is_save_awaited = false;
-    if (is_queued(prev)) {
-        cpu = choose_tickle(rq, prev, port_now_ns());
-    }
+    told = spread(rq, port_now_ns());
     spin_unlock(&rq->lock);
-    tickle(cpu);
+    tickle_all(told);
 }
 
 /* Take @p from @prev and give it to @next, on paper. Under the lock. */
@@ -257,12 +254,12 @@ static void exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     if (next->is_idle) {
         rq->idle.bits |= bit;
     } else if (next->cpu != p->cpu) {
-        next->cpu = (uint16_t)p->cpu;
+        __atomic_store_n(&next->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
         rq->stats.migrations++;
     }
     set_runstate(next, RUNSTATE_running, now);
     next->last_run_ns = now;
-    next->is_running = true;
+    __atomic_store_n(&next->is_running, SCHED_RUNNING, __ATOMIC_RELAXED);
     p->curr = next;
     p->chosen_at_ns = now;
     rq->stats.switches++;
@@ -350,7 +347,7 @@ void sched_cpu_up(unsigned int cpu, struct sched_vcpu *idle)
     unsigned long flags;
 
     *idle = (struct sched_vcpu){
-        .is_idle = true, .cpu = (uint16_t)cpu, .is_running = true, .hard_affinity = cpuset_of(cpu)};
+        .is_idle = true, .cpu = (uint16_t)cpu, .is_running = SCHED_RUNNING, .hard_affinity = cpuset_of(cpu)};
     idle->soft_affinity = CPUSET_ALL;
     idle->runstate = RUNSTATE_running;
     idle->runstate_since_ns = port_now_ns();

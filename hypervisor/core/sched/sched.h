@@ -17,6 +17,9 @@
 #define VPF_POLLING  (1u << 2) /* SCHEDOP_poll */
 #define VPF_SHUTDOWN (1u << 3) /* its domain shut down */
 
+#define SCHED_RUNNING      1u
+#define SCHED_SAVE_AWAITED 2u
+
 /* Scheduling parameters shared by a domain's vCPUs. */
 struct sched_domain {
     uint32_t weight;         /* 1..65535, 256 by default */
@@ -31,8 +34,9 @@ struct sched_vcpu {
 
     /* under the runqueue's lock */
     uint16_t cpu; /* pCPU it runs on, or ran last */
-    bool
-        is_running; /* chosen on `cpu`, or its state is still being saved there; cleared without the lock, then another pCPU may take it */
+    /* not 0: chosen on `cpu`, or its state is still being saved there. Cleared without the lock: from then on another
+     * pCPU may take it, and the saving one does not touch it again. SCHED_SAVE_AWAITED: one wanted it meanwhile. */
+    uint8_t is_running;
     cpuset_t hard_affinity;
     cpuset_t soft_affinity;
     uint8_t runstate; /* RUNSTATE_* */

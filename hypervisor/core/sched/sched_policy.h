@@ -4,7 +4,7 @@
  * clock: time is handed in. It owns the order of the runqueue and the `policy` words of vCPUs and domains; all is under the runqueue's lock.
  *
  * A vCPU is on the runqueue exactly while it is runnable and not current on a pCPU. `is_running` of a queued vCPU means that another pCPU is still saving
- * it: pick() must then leave it, and say so with sched_rq_wait_for().
+ * it: pick() must then leave it, and say so with sched_is_being_saved().
  */
 #pragma once
 #include <base/percpu.h>
@@ -19,7 +19,6 @@ struct sched_rq {
     cpuset_t cpus;
     cpuset_t idle;         /* run their idle vCPU */
     cpuset_t tickled;      /* told to choose anew, and did not yet */
-    bool is_save_awaited;  /* a pCPU passed over a vCPU because it was still being saved */
     uint32_t queued_count; /* also read without the lock, as a hint */
     struct list_head queue;
     uint64_t policy[4]; /* the policy's own */
@@ -64,12 +63,16 @@ struct sched_policy {
 
 extern const struct sched_policy sched_credit2;
 
-/* @v, queued, is still being saved by another pCPU? Then it will be offered again when that is over. For pick(). */
-static inline bool sched_rq_wait_for(struct sched_rq *rq, struct sched_vcpu *v)
+/* @v, queued, is still being saved by another pCPU? Then it will be offered again when that is over. For pick(); under the lock. */
+static inline bool sched_is_being_saved(struct sched_vcpu *v)
 {
-    if (likely(!__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE))) {
+    uint8_t was = SCHED_RUNNING;
+
+    if (likely(__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE) == 0)) {
         return false;
     }
-    __atomic_store_n(&rq->is_save_awaited, true, __ATOMIC_SEQ_CST);
-    return __atomic_load_n(&v->is_running, __ATOMIC_SEQ_CST);
+    /* once it is awaited, or became so here, only the saving pCPU changes it: to 0 */
+    return __atomic_compare_exchange_n(&v->is_running, &was, SCHED_RUNNING | SCHED_SAVE_AWAITED, false,
+                                       __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE) ||
+           was != 0;
 }

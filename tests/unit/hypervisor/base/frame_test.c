@@ -154,6 +154,9 @@ static void test_full_counters(void **state)
     assert_false(frame_get_writable(mfn, OWNER));
     s = frame_read(mfn);
     assert_int_equal(s, base | FRAME_REF_MASK); /* nothing spilled over */
+    set_state(mfn, base | FRAME_TYPE(FT_WRITABLE) | FRAME_REF_MASK);
+    assert_false(frame_get_writable(mfn, OWNER));
+    assert_int_equal(frame_read(mfn), base | FRAME_TYPE(FT_WRITABLE) | FRAME_REF_MASK);
     set_state(mfn, base | FRAME_TYPE(FT_WRITABLE) | (FRAME_TREF_MASK - FRAME_TREF_ONE) | 0x500000);
     assert_true(frame_get_writable(mfn, OWNER));
     assert_false(frame_get_writable(mfn, OWNER));

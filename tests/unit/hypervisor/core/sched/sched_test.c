@@ -35,6 +35,8 @@ static unsigned int cpu_count, vcpu_count;
 static unsigned int switches;
 static struct sched_vcpu *on_cpu[CPUS_MAX]; /* as arch_context_switch() was told */
 
+static void (*during_switch)(struct sched_vcpu *prev); /* once, while a vCPU is being saved */
+
 void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
 {
     unsigned int cpu = pcpu_id();
@@ -47,6 +49,12 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
         assert_ptr_not_equal(on_cpu[i], next); /* on one pCPU only */
     }
     assert_true(cpuset_has(next->hard_affinity, cpu));
+    if (during_switch) {
+        void (*fn)(struct sched_vcpu *) = during_switch;
+
+        during_switch = NULL;
+        fn(prev);
+    }
     on_cpu[cpu] = next;
     switches++;
     if (!next->is_idle) {
@@ -380,6 +388,44 @@ static void test_yield_gives_way(void **state)
     assert_false(softirq_pending());
 }
 
+/* pCPU 1, idle, looks for work in the very moment when pCPU 0 saves a vCPU that it preempted. */
+static void steal(struct sched_vcpu *prev)
+{
+    assert_false(list_is_empty(&prev->queue));
+    host_set_pcpu(1);
+    irq_enable();
+    softirq_raise(SOFTIRQ_SCHEDULE);
+    softirq_run();
+    assert_true(on_cpu[1]->is_idle); /* not before it is saved */
+    irq_disable();
+    host_set_pcpu(0);
+}
+
+static void test_preempted_vcpu_moves_to_an_idle_cpu(void **state)
+{
+    struct sim_vcpu *hog, *pinned;
+
+    for (unsigned int i = 0; i < 2; i++) {
+        start(2);
+        hog = add(256, 0, 0);
+        pinned = add(256, 0, 0);
+        sched_set_affinity(&hog->s, cpuset_of(0), CPUSET_ALL);
+        come_up(hog);
+        host_run_softirqs();
+        sched_set_affinity(&hog->s, CPUSET_ALL, CPUSET_ALL);
+        host_advance(MILLISECS(20));
+        assert_ptr_equal(on_cpu[0], &hog->s);
+        during_switch = i == 0 ? NULL : steal;
+        sched_set_affinity(&pinned->s, cpuset_of(0), CPUSET_ALL);
+        come_up(pinned);
+        host_run_softirqs();
+        check();
+        assert_ptr_equal(on_cpu[0], &pinned->s);
+        assert_ptr_equal(on_cpu[1], &hog->s);
+        assert_null(during_switch);
+    }
+}
+
 static void test_pausing(void **state)
 {
     struct sim_vcpu *v;
@@ -491,6 +537,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_parameters),
         cmocka_unit_test(test_pausing),
+        cmocka_unit_test(test_preempted_vcpu_moves_to_an_idle_cpu),
         cmocka_unit_test(test_weights_on_one_cpu),
         cmocka_unit_test(test_weights_on_many_cpus),
         cmocka_unit_test(test_heavy_vcpu_takes_one_cpu),
