@@ -235,6 +235,7 @@ TEST(map_table_page_writable_through_new_l1) {
     drop(victim);
 }
 TEST(emulated_write) { /* a plain store to an L1 entry is emulated; bad values and higher levels fault */
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0); /* the first domain has it from its notes */
     u8 *p = page_alloc();
     u64 *e = pt_entry(p, 1), good = *e;
     CHECK_EQ(probe_write(e, good & ~PTE_W), -1);
@@ -250,6 +251,7 @@ TEST(emulated_write) { /* a plain store to an L1 entry is emulated; bad values a
     page_free(p);
 }
 TEST(emulated_cmpxchg) {
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
     u8 *p = page_alloc();
     u64 *e = pt_entry(p, 1), old = *e, expect = old;
     trap_clear();
