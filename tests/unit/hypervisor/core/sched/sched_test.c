@@ -309,6 +309,20 @@ static void test_sleeping_saves_up_nothing(void **state)
     assert_near(share(v, 0, SECONDS(3)), 0.5, 0.02);
 }
 
+/* Nor does sleeping for long. */
+static void test_long_sleep_saves_up_nothing(void **state)
+{
+    struct sim_vcpu *v;
+
+    start(1);
+    come_up(add(256, 0, 0));
+    v = add(256, 0, 0);
+    run(SECONDS(3));
+    come_up(v);
+    run(MILLISECS(150));
+    assert_near(share(v, 0, MILLISECS(150)), 0.5, 0.1);
+}
+
 static void test_affinity(void **state)
 {
     uint64_t before[2];
@@ -544,6 +558,7 @@ int main(void)
         cmocka_unit_test(test_idle_cpus_are_used),
         cmocka_unit_test(test_sleeper_latency),
         cmocka_unit_test(test_sleeping_saves_up_nothing),
+        cmocka_unit_test(test_long_sleep_saves_up_nothing),
         cmocka_unit_test(test_affinity),
         cmocka_unit_test(test_changing_sides),
         cmocka_unit_test(test_extreme_weights_do_not_starve),
