@@ -5,7 +5,7 @@
 #include <model/x86/pgtype/pgtype_internal.h>
 
 #define ONE_OF_EACH (FRAME_REF_ONE + FRAME_TREF_ONE)
-#define WAIT_SPINS 1000u
+#define WAIT_SPINS  1000u
 
 void pgtype_flush_stale(struct pgtype_ctx *ctx, uint32_t stamp)
 {
@@ -35,7 +35,8 @@ static void park(mfn_t mfn, uint32_t progress)
 static void retire(mfn_t mfn)
 {
     __atomic_store_n(frame_aux(mfn), port_tlb_clock(), __ATOMIC_RELAXED);
-    __atomic_fetch_and(frame_state(mfn), ~(FRAME_TYPE_MASK | FRAME_TREF_MASK | FRAME_PINNED), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(frame_state(mfn), ~(FRAME_TYPE_MASK | FRAME_TREF_MASK | FRAME_PINNED),
+                       __ATOMIC_SEQ_CST);
     frame_put(mfn);
 }
 
@@ -43,7 +44,8 @@ static void retire(mfn_t mfn)
  * Work on a busy frame from @progress. 0: validated and its one reference the caller's, or (going down) idle. -XEN_ERESTART: parked.
  * Other errors: idle.
  */
-static int work(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uint32_t progress, uint32_t stamp, bool preemptible)
+static int work(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uint32_t progress, uint32_t stamp,
+                bool preemptible)
 {
     unsigned int n = progress & PROGRESS_COUNT;
     int rc = 0;
@@ -74,7 +76,8 @@ static int work(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uint32_
 /* --- taking --------------------------------------------------------------------------------------------------------------------------- */
 
 /* @was: the state before it became ours. */
-static int check_contents(struct pgtype_ctx *ctx, mfn_t mfn, uint64_t was, enum frame_type type, bool preemptible)
+static int check_contents(struct pgtype_ctx *ctx, mfn_t mfn, uint64_t was, enum frame_type type,
+                          bool preemptible)
 {
     uint32_t stamp;
 
@@ -108,7 +111,8 @@ static int wait_while_busy(mfn_t mfn, enum frame_type type, bool preemptible)
 }
 
 /* True: *@rc is the answer. False: the frame has changed, look again. */
-static bool resume(struct pgtype_ctx *ctx, mfn_t mfn, uint64_t s, enum frame_type type, bool preemptible, int *rc)
+static bool resume(struct pgtype_ctx *ctx, mfn_t mfn, uint64_t s, enum frame_type type, bool preemptible,
+                   int *rc)
 {
     uint32_t progress;
 
@@ -142,7 +146,8 @@ int pgtype_get(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner, enum frame_type
             if (!(s & FRAME_ALLOCATED)) {
                 return -XEN_EINVAL;
             }
-            if (frame_cas(mfn, &s, ((s & ~(FRAME_TYPE_MASK | FRAME_VALIDATED)) | FRAME_TYPE(type)) + ONE_OF_EACH)) {
+            if (frame_cas(mfn, &s,
+                          ((s & ~(FRAME_TYPE_MASK | FRAME_VALIDATED)) | FRAME_TYPE(type)) + ONE_OF_EACH)) {
                 return check_contents(ctx, mfn, s, type, preemptible);
             }
         } else if (frame_type(s) != type) {
@@ -218,7 +223,9 @@ static int resume_down(struct pgtype_ctx *ctx, mfn_t mfn, bool abandon, bool pre
         park(mfn, progress);
         return 0;
     }
-    return work(ctx, mfn, frame_type(s), progress | PROGRESS_DOWN, 0, preemptible) == -XEN_ERESTART ? -XEN_ERESTART : 0;
+    return work(ctx, mfn, frame_type(s), progress | PROGRESS_DOWN, 0, preemptible) == -XEN_ERESTART
+               ? -XEN_ERESTART
+               : 0;
 }
 
 int pgtype_finish(struct pgtype_ctx *ctx, mfn_t mfn)
@@ -263,7 +270,8 @@ int pgtype_unpin(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner)
         if (s & FRAME_PARTIAL) {
             /* pinned and going down: an unpin that stopped half-way; retire() takes the bit away */
             if (frame_cas(mfn, &s, s & ~FRAME_PARTIAL)) {
-                return work(ctx, mfn, frame_type(s), __atomic_load_n(frame_aux(mfn), __ATOMIC_RELAXED), 0, true);
+                return work(ctx, mfn, frame_type(s), __atomic_load_n(frame_aux(mfn), __ATOMIC_RELAXED), 0,
+                            true);
             }
         } else if (!(s & FRAME_VALIDATED)) {
             rc = wait_while_busy(mfn, frame_type(s), true);

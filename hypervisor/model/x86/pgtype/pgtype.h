@@ -30,9 +30,9 @@
 #include <model/x86/pgtype/pte.h>
 
 struct pgtype_ctx {
-    domid_t domain; /* owner of the page tables */
+    domid_t domain;     /* owner of the page tables */
     domid_t data_owner; /* of the frames that updated level 1 entries may map; DOMID_IO: devices only */
-    bool may_uncache; /* level 1 entries may choose another memory type than write-back for memory */
+    bool may_uncache;   /* level 1 entries may choose another memory type than write-back for memory */
     /* pCPUs that may have translations of the domain: read when needed, since it changes. NULL: all online. */
     const cpuset_t *cpus;
     /*
@@ -45,7 +45,8 @@ struct pgtype_ctx {
 /* A context for @domain's own tables and frames. */
 static inline struct pgtype_ctx pgtype_ctx_init(domid_t domain, const cpuset_t *cpus)
 {
-    return (struct pgtype_ctx){.domain = domain, .data_owner = domain, .cpus = cpus, .unfinished = INVALID_MFN};
+    return (struct pgtype_ctx){
+        .domain = domain, .data_owner = domain, .cpus = cpus, .unfinished = INVALID_MFN};
 }
 
 /*
@@ -73,7 +74,8 @@ int pgtype_unpin(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner);
 
 /* Flags of updates. */
 #define PGT_PRESERVE_AD 1u /* or the entry's accessed and dirty bits into the new value */
-#define PGT_REFERENCED 2u /* the references of the new entry are taken already; on an error they are the caller's still */
+#define PGT_REFERENCED \
+    2u /* the references of the new entry are taken already; on an error they are the caller's still */
 
 /*
  * Replace an entry of a level 1 table that the caller holds a type reference of. -XEN_EINVAL: bits or a frame that must not be there;
@@ -91,7 +93,8 @@ void pgtype_l1_drop(uint64_t e);
  * Replace entry @index of a table @table of level 2 to 4, referenced by the caller. Errors as pgtype_get(), and -XEN_EPERM: the hypervisor's slot.
  * On -XEN_ERESTART nothing was changed; 0 may come with ctx->unfinished.
  */
-int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type type, unsigned int index, uint64_t new, unsigned int flags);
+int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type type, unsigned int index,
+                        uint64_t new, unsigned int flags);
 
 /*
  * A descriptor as a guest may have it: code and data are made ring 3 and accessed (so that CPUs never write them); of present system

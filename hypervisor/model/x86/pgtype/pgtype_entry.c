@@ -18,7 +18,8 @@ static int l1_get_uncommon(domid_t owner, mfn_t mfn)
 static inline uint64_t l1_normal(const struct pgtype_ctx *ctx, uint64_t e)
 {
     e = (e | PTE_US) & ~PTE_G;
-    if (unlikely((e & PTE_CACHE) && !ctx->may_uncache) && pte_mfn(e).n < frame_limit && frame_is_ram(pte_mfn(e))) {
+    if (unlikely((e & PTE_CACHE) && !ctx->may_uncache) && pte_mfn(e).n < frame_limit &&
+        frame_is_ram(pte_mfn(e))) {
         e &= ~PTE_CACHE;
     }
     return e;
@@ -66,22 +67,36 @@ void pgtype_l1_drop(uint64_t e)
     }
 }
 
-/* Drop what a level 1 entry held that CPUs could use until now. */
-static inline void l1_put(struct pgtype_ctx *ctx, uint64_t e)
+static void l1_put_uncommon(struct pgtype_ctx *ctx, uint64_t e)
 {
-    mfn_t mfn = pte_mfn(e);
-
-    if (unlikely(!is_counted(mfn))) {
+    if (!is_counted(pte_mfn(e))) {
         return;
     }
     /*
      * Another domain's frame: it may give the frame another use as soon as we drop it, and looks at its own CPUs only. An entry that was
      * never accessed is in no TLB.
      */
-    if (unlikely(frame_owner(frame_read(mfn)) != ctx->domain) && (e & PTE_A)) {
+    if (e & PTE_A) {
         pgtype_flush_stale(ctx, port_tlb_clock());
     }
     l1_unreference(e);
+}
+
+/* Drop what a level 1 entry held that CPUs could use until now. */
+static inline void l1_put(struct pgtype_ctx *ctx, uint64_t e)
+{
+    mfn_t mfn = pte_mfn(e);
+    uint64_t s;
+
+    if (unlikely(mfn.n >= frame_limit)) {
+        return;
+    }
+    s = frame_read(mfn);
+    if (unlikely(((s ^ FRAME_OWNER(ctx->domain)) & FRAME_OWNER_MASK) || frame_refs(s) == 0)) {
+        l1_put_uncommon(ctx, e);
+    } else {
+        l1_unreference(e);
+    }
 }
 
 /* The value of *@pte becomes @new (with @keep of the old one's bits); returns what it was. */
@@ -97,10 +112,10 @@ int pgtype_update_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t new, unsign
     uint64_t keep = flags & PGT_PRESERVE_AD ? PTE_A | PTE_D : 0;
     uint64_t old = pte_read(pte);
 
-    if (new & PTE_P) {
+    if (new &PTE_P) {
         int rc;
 
-        if (unlikely(new & PTE_L1_REFUSED)) {
+        if (unlikely(new &PTE_L1_REFUSED)) {
             return -XEN_EINVAL;
         }
         new = l1_normal(ctx, new);
@@ -144,7 +159,8 @@ int pgtype_cas_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t *old, uint64_t
     return 0;
 }
 
-int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type type, unsigned int index, uint64_t new, unsigned int flags)
+int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type type, unsigned int index,
+                        uint64_t new, unsigned int flags)
 {
     uint64_t keep = flags & PGT_PRESERVE_AD ? PTE_A : 0;
     uint64_t *pte = &table_of(table)[index];
@@ -154,8 +170,8 @@ int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type typ
     if (pgtype_is_hypervisor_slot(type, index)) {
         return -XEN_EPERM;
     }
-    if (new & PTE_P) {
-        if (new & PTE_TABLE_REFUSED) {
+    if (new &PTE_P) {
+        if (new &PTE_TABLE_REFUSED) {
             return -XEN_EINVAL;
         }
         new |= PTE_US;

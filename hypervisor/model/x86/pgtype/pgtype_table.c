@@ -34,7 +34,8 @@ static int descriptors_up(uint64_t *t, unsigned int *n)
     return 0;
 }
 
-int pgtype_table_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, unsigned int *n, bool preemptible)
+int pgtype_table_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, unsigned int *n,
+                    bool preemptible)
 {
     uint64_t *t = table_of(mfn);
 
@@ -89,13 +90,15 @@ static int clear_boundary(struct pgtype_ctx *ctx, const uint64_t *t, enum frame_
     }
     e = pte_read(&t[n]);
     child = pte_mfn(e);
-    if (!(e & PTE_P) || child.n >= frame_limit || frame_type(frame_read(child)) != (enum frame_type)(type - 1)) {
+    if (!(e & PTE_P) || child.n >= frame_limit ||
+        frame_type(frame_read(child)) != (enum frame_type)(type - 1)) {
         return 0;
     }
     return pgtype_abandon(ctx, child, preemptible);
 }
 
-int pgtype_table_down(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, unsigned int *n, bool preemptible)
+int pgtype_table_down(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, unsigned int *n,
+                      bool preemptible)
 {
     uint64_t *t = table_of(mfn);
     int rc;

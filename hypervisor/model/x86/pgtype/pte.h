@@ -16,9 +16,9 @@
 #define PTE_NX   BIT(63)
 #define PTE_ADDR 0x000ffffffffff000ull
 /* Software's bits 9 to 11 are the guest's; 52 to 62 are kept for the hypervisor (and are protection keys in part). */
-#define PTE_HIGH     0x7ff0000000000000ull
-#define PTE_CACHE    (PTE_PWT | PTE_PCD | PTE_PAT)
-#define PTE_ENTRIES  512u
+#define PTE_HIGH    0x7ff0000000000000ull
+#define PTE_CACHE   (PTE_PWT | PTE_PCD | PTE_PAT)
+#define PTE_ENTRIES 512u
 
 /* What no present entry of a guest may have. Level 1 may choose the memory type; G is taken out silently. */
 #define PTE_L1_REFUSED    PTE_HIGH

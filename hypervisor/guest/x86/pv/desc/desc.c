@@ -8,8 +8,8 @@
 #include <guest/x86/pv/pv.h>
 
 #define DESCRIPTORS_PER_PAGE 512u
-#define LDT_MAX 8192u
-#define LDT_PAGES ARRAY_SIZE(((struct pv_vcpu *)0)->ldt_frames)
+#define LDT_MAX              8192u
+#define LDT_PAGES            ARRAY_SIZE(((struct pv_vcpu *)0)->ldt_frames)
 
 static void show_gdt_page(struct x86_vcpu *xv, unsigned int page, mfn_t mfn)
 {
@@ -140,7 +140,8 @@ static bool map_ldt_page(struct x86_vcpu *xv, unsigned int page)
 
 int pv_set_ldt(struct x86_vcpu *xv, vaddr_t base, unsigned int ents)
 {
-    if (ents > LDT_MAX || (base & ~PAGE_MASK) || (ents && (!is_guest_address(base) || !is_guest_address(base + ents * 8 - 1)))) {
+    if (ents > LDT_MAX || (base & ~PAGE_MASK) ||
+        (ents && (!is_guest_address(base) || !is_guest_address(base + ents * 8 - 1)))) {
         return -XEN_EINVAL;
     }
     if (xv->pv->ldt_ents == 0 && ents == 0) {

@@ -8,10 +8,10 @@
 #include <guest/x86/pv/pv.h>
 #include <model/x86/insn/insn.h>
 
-#define PF_PRESENT 1u
-#define PF_WRITE 2u
+#define PF_PRESENT  1u
+#define PF_WRITE    2u
 #define PF_RESERVED 8u
-#define PF_FETCH 16u
+#define PF_FETCH    16u
 
 struct ptwr {
     vaddr_t page; /* virtual address of the table */
@@ -19,7 +19,8 @@ struct ptwr {
     struct pgtype_ctx ctx;
 };
 
-static enum insn_status ptwr_fetch(struct insn_ctx *ic, uint64_t linear, uint8_t *buf, unsigned size, unsigned *got)
+static enum insn_status ptwr_fetch(struct insn_ctx *ic, uint64_t linear, uint8_t *buf, unsigned size,
+                                   unsigned *got)
 {
     unsigned int first = MIN(size, (unsigned int)(PAGE_SIZE - (linear & ~PAGE_MASK)));
 
@@ -33,7 +34,8 @@ static enum insn_status ptwr_fetch(struct insn_ctx *ic, uint64_t linear, uint8_t
     return INSN_DONE;
 }
 
-static enum insn_status ptwr_read(struct insn_ctx *ic, uint64_t linear, void *buf, unsigned size, enum insn_access how)
+static enum insn_status ptwr_read(struct insn_ctx *ic, uint64_t linear, void *buf, unsigned size,
+                                  enum insn_access how)
 {
     return guest_read(buf, linear, size) == 0 ? INSN_DONE : INSN_UNHANDLEABLE;
 }
@@ -82,7 +84,8 @@ static enum insn_status ptwr_write(struct insn_ctx *ic, uint64_t linear, const v
     return rc == 0 ? INSN_DONE : INSN_UNHANDLEABLE;
 }
 
-static enum insn_status ptwr_cmpxchg(struct insn_ctx *ic, uint64_t linear, void *old, const void *new, unsigned size)
+static enum insn_status ptwr_cmpxchg(struct insn_ctx *ic, uint64_t linear, void *old, const void *new,
+                                     unsigned size)
 {
     struct ptwr *p = ic->opaque;
     unsigned shift;
@@ -176,7 +179,8 @@ bool pv_mm_fault(struct x86_vcpu *xv, uint64_t cr2, uint32_t error)
         pv_ldt_fault(xv, cr2 - ldt, error);
         return true;
     }
-    if ((error & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) != (PF_PRESENT | PF_WRITE) || !xv->is_kernel_mode) {
+    if ((error & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) != (PF_PRESENT | PF_WRITE) ||
+        !xv->is_kernel_mode) {
         return false;
     }
     return pv_ptwr_fault(xv, cr2);

@@ -100,32 +100,30 @@ int mm_finish_slow(struct x86_vcpu *xv)
  * Another vCPU may be changing the tables above, so each frame is looked at before it is read: it is memory, and was a table of this
  * domain and level a moment ago. Whatever the last step finds is checked together with taking its reference.
  */
-static inline bool looks_like_table(mfn_t mfn, uint64_t want)
+static inline bool step_down(mfn_t *mfn, domid_t owner, vaddr_t va, unsigned int level)
 {
-    return mfn.n < frame_limit && (frame_read(mfn) & (FRAME_OWNER_MASK | FRAME_TYPE_MASK | FRAME_VALIDATED)) == want;
+    const uint64_t *t = mfn_to_virt(*mfn);
+    uint64_t want = FRAME_OWNER(owner) | FRAME_VALIDATED | FRAME_TYPE(level);
+    uint64_t e;
+
+    if (unlikely(mfn->n >= frame_limit ||
+                 (frame_read(*mfn) & (FRAME_OWNER_MASK | FRAME_TYPE_MASK | FRAME_VALIDATED)) != want)) {
+        return false;
+    }
+    e = __atomic_load_n(&t[pte_index(va, level)], __ATOMIC_RELAXED);
+    *mfn = pte_mfn(e);
+    return e & PTE_P;
 }
 
 uint64_t *mm_walk(mfn_t l4, domid_t owner, vaddr_t va, mfn_t *l1)
 {
-    uint64_t want = FRAME_OWNER(owner) | FRAME_VALIDATED;
     mfn_t mfn = l4;
     enum frame_type type;
 
-    if (unlikely(!is_guest_address(va) || mfn_is_invalid(l4))) {
+    if (unlikely(!is_guest_address(va)) ||
+        unlikely(!step_down(&mfn, owner, va, 4) || !step_down(&mfn, owner, va, 3) ||
+                 !step_down(&mfn, owner, va, 2))) {
         return NULL;
-    }
-    for (unsigned int level = 4; level > 1; level--) {
-        const uint64_t *t = mfn_to_virt(mfn);
-        uint64_t e;
-
-        if (unlikely(!looks_like_table(mfn, want | FRAME_TYPE(level)))) {
-            return NULL;
-        }
-        e = __atomic_load_n(&t[pte_index(va, level)], __ATOMIC_RELAXED);
-        if (unlikely(!(e & PTE_P))) {
-            return NULL;
-        }
-        mfn = pte_mfn(e);
     }
     type = pgtype_get_current(mfn, owner);
     if (unlikely(type != FT_L1)) {

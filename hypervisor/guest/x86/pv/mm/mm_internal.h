@@ -11,9 +11,9 @@
 
 /* One hypercall that changes page tables: whose tables, whose frames. */
 struct mm_call {
-    struct x86_vcpu *xv; /* current */
+    struct x86_vcpu *xv;   /* current */
     struct domain *tables; /* owner of the page tables; PV */
-    struct domain *data; /* owner of the frames; NULL: DOMID_IO */
+    struct domain *data;   /* owner of the frames; NULL: DOMID_IO */
     struct pgtype_ctx ctx;
 };
 
@@ -67,7 +67,8 @@ uint64_t *mm_walk(mfn_t l4, domid_t owner, vaddr_t va, mfn_t *l1);
 
 static inline bool is_guest_address(vaddr_t va)
 {
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va && va - VA_HYPERVISOR_START >= VA_HYPERVISOR_END - VA_HYPERVISOR_START;
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va &&
+           va - VA_HYPERVISOR_START >= VA_HYPERVISOR_END - VA_HYPERVISOR_START;
 }
 
 /* pCPUs that run, or ran last, the vCPUs of bitmap @gva of the current domain. -XEN_EFAULT. */

@@ -6,7 +6,7 @@
 #include <guest/x86/pv/mm/mm_internal.h>
 
 #define COMMAND_MASK 3u
-#define BATCH 8u
+#define BATCH        8u
 
 /* A frame of an auto-translated domain by its guest frame number: dom0 building or serving a PVH guest. */
 static int update_l1_translated(struct mm_call *m, uint64_t *pte, uint64_t val, unsigned int flags)
@@ -36,7 +36,8 @@ static int update_plain(struct mm_call *m, mfn_t mfn, unsigned int index, uint64
         return -XEN_EINVAL;
     }
     old = __atomic_load_n(word, __ATOMIC_RELAXED);
-    while (!__atomic_compare_exchange_n(word, &old, val | (old & keep), false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
+    while (!__atomic_compare_exchange_n(word, &old, val | (old & keep), false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED)) {
     }
     frame_put_writable(mfn);
     return 0;
@@ -148,7 +149,8 @@ long do_mmu_update(struct hypercall *c)
         mm_call_self(&m);
         rc = 0;
     } else {
-        rc = mm_call_begin(&m, foreign >> 16 ? (domid_t)((foreign >> 16) - 1) : (domid_t)DOMID_SELF, (domid_t)foreign);
+        rc = mm_call_begin(&m, foreign >> 16 ? (domid_t)((foreign >> 16) - 1) : (domid_t)DOMID_SELF,
+                           (domid_t)foreign);
     }
     if (rc != 0) {
         return rc;

@@ -22,14 +22,14 @@
 
 #define rig_assert(e) ((e) ? (void)0 : (fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #e), abort()))
 
-#define FIRST   16u
-#define FRAMES  26u
-#define OWN     20u /* of domain 1; then 4 of domain 2, 2 of domain 3 */
-#define HOLE    128u
-#define DOMS    3u
-#define VCPUS   2u
-#define RIG_VA  (1ull << 39)
-#define STEP    16u /* bytes of input an operation */
+#define FIRST  16u
+#define FRAMES 26u
+#define OWN    20u /* of domain 1; then 4 of domain 2, 2 of domain 3 */
+#define HOLE   128u
+#define DOMS   3u
+#define VCPUS  2u
+#define RIG_VA (1ull << 39)
+#define STEP   16u /* bytes of input an operation */
 
 static struct x86_domain dom[DOMS];
 static struct x86_vcpu vcpu[VCPUS];
@@ -386,8 +386,14 @@ static void rig_end(bool preempt)
 
 static uint64_t byte_entry(const uint8_t *b)
 {
-    static const uint64_t flags[8] = {0, PTE_P, PTE_P | PTE_RW, PTE_P | PTE_RW | PTE_US, PTE_P | PTE_US | PTE_A, PTE_P | PTE_G,
-                                      PTE_P | PTE_PSE | PTE_RW, PTE_P | PTE_PCD};
+    static const uint64_t flags[8] = {0,
+                                      PTE_P,
+                                      PTE_P | PTE_RW,
+                                      PTE_P | PTE_RW | PTE_US,
+                                      PTE_P | PTE_US | PTE_A,
+                                      PTE_P | PTE_G,
+                                      PTE_P | PTE_PSE | PTE_RW,
+                                      PTE_P | PTE_PCD};
     uint64_t e = flags[b[0] & 7];
 
     if (b[0] >= 0xf8) {
@@ -412,7 +418,8 @@ static uint64_t byte_word(uint8_t frame_byte, uint8_t index)
 
 static uint32_t byte_foreign(uint8_t b)
 {
-    static const uint32_t who[8] = {DOMID_SELF, DOMID_SELF, DOMID_SELF, DOMID_SELF, 2, 3, DOMID_IO, 3u << 16 | DOMID_SELF};
+    static const uint32_t who[8] = {DOMID_SELF, DOMID_SELF, DOMID_SELF, DOMID_SELF,
+                                    2,          3,          DOMID_IO,   3u << 16 | DOMID_SELF};
 
     return who[b & 7];
 }
@@ -433,7 +440,8 @@ static long rig_call(hypercall_fn *fn, struct hypercall *c, unsigned int tries)
 static void op_mmu_update(const uint8_t *b, unsigned int tries)
 {
     struct mmu_update *req = (struct mmu_update *)rig_buf;
-    struct hypercall c = {.arg = {(uintptr_t)rig_buf, 1 + (b[1] & 1), b[1] & 2 ? (uintptr_t)&rig_buf[256] : 0, byte_foreign(b[2])}};
+    struct hypercall c = {.arg = {(uintptr_t)rig_buf, 1 + (b[1] & 1), b[1] & 2 ? (uintptr_t)&rig_buf[256] : 0,
+                                  byte_foreign(b[2])}};
 
     req[0] = (struct mmu_update){byte_word(b[3], b[4]) | (b[5] & 3), byte_entry(&b[6])};
     req[1] = (struct mmu_update){byte_word(b[4], b[3]) | (b[5] >> 2 & 7), byte_entry(&b[7])};
@@ -443,7 +451,8 @@ static void op_mmu_update(const uint8_t *b, unsigned int tries)
 static void op_mmuext(const uint8_t *b, unsigned int tries)
 {
     struct mmuext_op *op = (struct mmuext_op *)rig_buf;
-    struct hypercall c = {.arg = {(uintptr_t)rig_buf, 1 + (b[1] & 1), b[1] & 2 ? (uintptr_t)&rig_buf[256] : 0, byte_foreign(b[2])}};
+    struct hypercall c = {.arg = {(uintptr_t)rig_buf, 1 + (b[1] & 1), b[1] & 2 ? (uintptr_t)&rig_buf[256] : 0,
+                                  byte_foreign(b[2])}};
 
     for (unsigned int i = 0; i < 2; i++) {
         op[i] = (struct mmuext_op){.cmd = b[3 + 3 * i] % 22, .arg1.mfn = frame(b[4 + 3 * i] % FRAMES).n};
@@ -462,7 +471,8 @@ static void op_mmuext(const uint8_t *b, unsigned int tries)
 
 static void op_va_mapping(const uint8_t *b, unsigned int tries)
 {
-    struct hypercall c = {.arg = {RIG_VA + (uint64_t)(b[3] % 64) * PAGE_SIZE, byte_entry(&b[6]), b[4] & 7, byte_foreign(b[2])}};
+    struct hypercall c = {
+        .arg = {RIG_VA + (uint64_t)(b[3] % 64) * PAGE_SIZE, byte_entry(&b[6]), b[4] & 7, byte_foreign(b[2])}};
 
     if (b[4] & 0x80) {
         c.arg[2] |= (uintptr_t)&rig_buf[400];
@@ -494,14 +504,14 @@ static void op_descriptors(const uint8_t *b, unsigned int tries)
 static void op_fault(const uint8_t *b)
 {
     static const uint8_t insns[][8] = {
-        {0x48, 0x89, 0x03},             /* mov %rax,(%rbx) */
-        {0x48, 0x87, 0x03},             /* xchg %rax,(%rbx) */
-        {0xf0, 0x80, 0x23, 0xfd},       /* lock andb $0xfd,(%rbx) */
+        {0x48, 0x89, 0x03},                /* mov %rax,(%rbx) */
+        {0x48, 0x87, 0x03},                /* xchg %rax,(%rbx) */
+        {0xf0, 0x80, 0x23, 0xfd},          /* lock andb $0xfd,(%rbx) */
         {0xf0, 0x48, 0x0f, 0xba, 0x33, 5}, /* lock btr $5,(%rbx) */
-        {0xf0, 0x48, 0x0f, 0xb1, 0x0b}, /* lock cmpxchg %rcx,(%rbx) */
-        {0x89, 0x03},                   /* mov %eax,(%rbx) */
-        {0x48, 0xc7, 0x03, 0, 0, 0, 0}, /* movq $0,(%rbx) */
-        {0xa4},                         /* movsb */
+        {0xf0, 0x48, 0x0f, 0xb1, 0x0b},    /* lock cmpxchg %rcx,(%rbx) */
+        {0x89, 0x03},                      /* mov %eax,(%rbx) */
+        {0x48, 0xc7, 0x03, 0, 0, 0, 0},    /* movq $0,(%rbx) */
+        {0xa4},                            /* movsb */
     };
     struct x86_vcpu *xv = current_x86();
 
@@ -520,7 +530,8 @@ static void op_fault(const uint8_t *b)
         }
     }
     if (b[2] == 255) {
-        pv_mm_fault(xv, VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE + b[3] * 97, 0);
+        pv_mm_fault(
+            xv, VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE + b[3] * 97, 0);
     } else {
         pv_mm_fault(xv, xv->regs.rbx, b[2] >= 128 ? b[5] : 7);
     }
@@ -531,7 +542,8 @@ static void op_fault(const uint8_t *b)
 static void op_grant(const uint8_t *b)
 {
     unsigned int i = OWN + b[2] % 4;
-    uint32_t flags = GNTMAP_host_map | (b[1] & 2 ? GNTMAP_readonly : 0) | (b[1] & 4 ? GNTMAP_contains_pte : 0);
+    uint32_t flags =
+        GNTMAP_host_map | (b[1] & 2 ? GNTMAP_readonly : 0) | (b[1] & 4 ? GNTMAP_contains_pte : 0);
     uint64_t addr = b[1] & 4 ? byte_word(b[3], b[4]) : RIG_VA + (uint64_t)(b[3] % 64) * PAGE_SIZE;
 
     if (b[1] & 1) {
@@ -543,7 +555,9 @@ static void op_grant(const uint8_t *b)
             }
         }
     } else if (rig_gnt_held[i] > 0 &&
-               pv_gnttab_remove_mapping(addr, frame(i), flags, b[5] < 64 ? RIG_VA + (uint64_t)(b[5] % 24) * PAGE_SIZE : 0) == GNTST_okay) {
+               pv_gnttab_remove_mapping(addr, frame(i), flags,
+                                        b[5] < 64 ? RIG_VA + (uint64_t)(b[5] % 24) * PAGE_SIZE : 0) ==
+                   GNTST_okay) {
         port_flush_tlb(dom[0].dirty_cpus);
         frame_put_writable(frame(i));
         rig_gnt_held[i]--;

@@ -281,7 +281,8 @@ static void ldt_pages_come_with_use(void **state)
     vaddr_t window = VA_DESC_WINDOWS + 16 * PAGE_SIZE;
 
     assert_int_equal(va_mapping(RIG_VA + 9 * PAGE_SIZE, entry(9, 0), 0), 0);
-    ops[0] = (struct mmuext_op){.cmd = MMUEXT_SET_LDT, .arg1.linear_addr = RIG_VA + 9 * PAGE_SIZE, .arg2.nr_ents = 1024};
+    ops[0] = (struct mmuext_op){
+        .cmd = MMUEXT_SET_LDT, .arg1.linear_addr = RIG_VA + 9 * PAGE_SIZE, .arg2.nr_ents = 1024};
     assert_int_equal(mmuext(1, DOMID_SELF), 0);
     assert_int_equal(pv[0].ldt_frames[0].n, frame(9).n);
     assert_true(mfn_is_invalid(pv[0].ldt_frames[1])); /* 10 is writable still */
@@ -329,7 +330,7 @@ static void table_writes_are_carried_out(void **state)
     assert_int_equal(vcpu[0].regs.rax, entry(6, PTE_US | PTE_D));
     assert_int_equal(words(3)[50], 0);
     vcpu[0].regs.rax = 0;
-    vcpu[0].regs.rcx = entry(3, PTE_RW); /* what it must not map */
+    vcpu[0].regs.rcx = entry(3, PTE_RW);                  /* what it must not map */
     assert_false(write_fault("\xf0\x48\x0f\xb1\x0b", 5)); /* lock cmpxchg %rcx,(%rbx) */
     assert_int_equal(words(3)[50], 0);
     /* not a level 1 table, not from the kernel, not a write */
@@ -351,24 +352,30 @@ static void grants(void **state)
 
     assert_true(frame_get_writable(frame(21), 2));
     rig_gnt_held[21] = 1;
-    assert_int_equal(pv_gnttab_enter_mapping(va, frame(21), GNTMAP_host_map | 5u << _GNTMAP_guest_avail0), GNTST_okay);
+    assert_int_equal(pv_gnttab_enter_mapping(va, frame(21), GNTMAP_host_map | 5u << _GNTMAP_guest_avail0),
+                     GNTST_okay);
     assert_int_equal(words(3)[60], entry(21, PTE_RW | PTE_US | PTE_A | PTE_D | PTE_NX | 5u << 9));
     rig_check();
     assert_int_equal(pv_gnttab_remove_mapping(va, frame(22), GNTMAP_host_map, 0), GNTST_general_error);
-    assert_int_equal(pv_gnttab_remove_mapping(va, frame(21), GNTMAP_host_map | GNTMAP_readonly, 0), GNTST_general_error);
+    assert_int_equal(pv_gnttab_remove_mapping(va, frame(21), GNTMAP_host_map | GNTMAP_readonly, 0),
+                     GNTST_general_error);
     assert_int_equal(pv_gnttab_remove_mapping(va, frame(21), GNTMAP_host_map, 0), GNTST_okay);
     assert_int_equal(words(3)[60], 0);
     rig_check();
-    assert_int_equal(pv_gnttab_enter_mapping(word(3, 61), frame(21), GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_readonly), GNTST_okay);
+    assert_int_equal(pv_gnttab_enter_mapping(word(3, 61), frame(21),
+                                             GNTMAP_host_map | GNTMAP_contains_pte | GNTMAP_readonly),
+                     GNTST_okay);
     rig_check();
     /* replaced by the mapping of 6 */
-    assert_int_equal(pv_gnttab_remove_mapping(RIG_VA + 61 * PAGE_SIZE, frame(21), GNTMAP_host_map | GNTMAP_readonly, RIG_VA + 6 * PAGE_SIZE),
+    assert_int_equal(pv_gnttab_remove_mapping(RIG_VA + 61 * PAGE_SIZE, frame(21),
+                                              GNTMAP_host_map | GNTMAP_readonly, RIG_VA + 6 * PAGE_SIZE),
                      GNTST_okay);
     assert_int_equal(words(3)[6], 0);
     assert_int_equal(pte_mfn(words(3)[61]).n, frame(6).n);
     rig_check();
     assert_int_equal(pv_gnttab_enter_mapping(1ull << 45, frame(21), GNTMAP_host_map), GNTST_bad_virt_addr);
-    assert_int_equal(pv_gnttab_enter_mapping(word(2, 5), frame(21), GNTMAP_host_map | GNTMAP_contains_pte), GNTST_bad_virt_addr);
+    assert_int_equal(pv_gnttab_enter_mapping(word(2, 5), frame(21), GNTMAP_host_map | GNTMAP_contains_pte),
+                     GNTST_bad_virt_addr);
     frame_put_writable(frame(21));
     rig_gnt_held[21] = 0;
 }

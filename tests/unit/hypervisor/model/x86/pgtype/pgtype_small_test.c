@@ -6,8 +6,8 @@
 #define RIG_ENTRIES 4u
 #include "rig.h"
 
-#define FRAMES 5u
-#define CONTENT 2u /* entries of a frame that change: 0 and 1 */
+#define FRAMES    5u
+#define CONTENT   2u /* entries of a frame that change: 0 and 1 */
 #define HASH_SIZE (1u << 20)
 
 /* What one state is. The clock is left out: TLBs are the other test's. */

@@ -4,11 +4,11 @@
 #include <pthread.h>
 
 #define THREADS 3u
-#define OPS 20000u
+#define OPS     20000u
 
 static _Thread_local struct random rnd;
 static unsigned int seed;
-static mfn_t base[THREADS]; /* a base pointer each */
+static mfn_t base[THREADS];        /* a base pointer each */
 static unsigned long base_changes; /* atomic: deep trees that were good */
 
 static bool rig_preempt(void)

@@ -396,7 +396,8 @@ static void random_update(void)
     unsigned int flags = random_below(&rnd, 2) ? PGT_PRESERVE_AD : 0;
     mfn_t left;
 
-    while (rig_update(i, index, val, flags, data, &left) == -XEN_ERESTART && random_below(&rnd, 4) && depth == 0) {
+    while (rig_update(i, index, val, flags, data, &left) == -XEN_ERESTART && random_below(&rnd, 4) &&
+           depth == 0) {
         remember_left(left);
     }
     remember_left(left);
@@ -425,7 +426,8 @@ static void random_pin(void)
     enum frame_type type = (enum frame_type)(FT_L1 + random_below(&rnd, 4));
 
     if (i < 12 && random_below(&rnd, 4)) {
-        type = (enum frame_type)(FT_L4 - i / 3); /* each frame has a favourite, so that deep trees come about */
+        type =
+            (enum frame_type)(FT_L4 - i / 3); /* each frame has a favourite, so that deep trees come about */
     }
     while (pin(i, type) == -XEN_ERESTART && random_below(&rnd, 8) && depth == 0) {
     }
@@ -466,7 +468,8 @@ static void random_op(void)
         random_unpin();
         break;
     case 2:
-        rig_load_cr3((unsigned int)random_below(&rnd, CPUS), random_below(&rnd, 3) ? frame(own() % 3) : INVALID_MFN);
+        rig_load_cr3((unsigned int)random_below(&rnd, CPUS),
+                     random_below(&rnd, 3) ? frame(own() % 3) : INVALID_MFN);
         break;
     case 3:
     case 4:
@@ -511,7 +514,8 @@ static void random_sequences(void **state)
             rig_check();
             tlb_check(true);
             for (unsigned int k = 0; k < 3; k++) {
-                validated += frame_type(frame_read(frame(k))) == FT_L4 && (frame_read(frame(k)) & FRAME_VALIDATED);
+                validated +=
+                    frame_type(frame_read(frame(k))) == FT_L4 && (frame_read(frame(k)) & FRAME_VALIDATED);
                 partial += !!(frame_read(frame(k)) & FRAME_PARTIAL);
             }
         }

@@ -30,16 +30,16 @@ static bool rig_preempt(void);
 #include "../../../../../../hypervisor/model/x86/pgtype/pgtype_entry.c"
 #include "../../../../../../hypervisor/model/x86/pgtype/pgtype_table.c"
 
-#define DOM 1
-#define OTHER 2
-#define FIRST 16u /* mfn of frame 0 */
+#define DOM        1
+#define OTHER      2
+#define FIRST      16u /* mfn of frame 0 */
 #define MAX_FRAMES 40u
-#define HOLE 128u /* device frames: those with an even number may be mapped */
+#define HOLE       128u /* device frames: those with an even number may be mapped */
 #define SLOT_MAGIC 0x5a5a000000000001ull
-#define CPUS 3u
-#define TLB_SIZE 32u
+#define CPUS       3u
+#define TLB_SIZE   32u
 
-static unsigned int rig_frames; /* the first are DOM's, */
+static unsigned int rig_frames;  /* the first are DOM's, */
 static unsigned int rig_foreign; /* the last are OTHER's */
 static cpuset_t rig_cpus = {(1u << CPUS) - 1};
 static unsigned int rig_held[MAX_FRAMES]; /* type references of the test's own: base pointers */
@@ -86,7 +86,8 @@ static void rig_reset(unsigned int frames, unsigned int foreign)
     memset(rig_tlb, 0, sizeof(rig_tlb));
     for (unsigned int i = 0; i < frames; i++) {
         memset(words(i), 0, PAGE_SIZE);
-        *frame_state(frame(i)) = FRAME_ALLOCATED | FRAME_REF_ONE | FRAME_OWNER(i < frames - foreign ? DOM : OTHER);
+        *frame_state(frame(i)) =
+            FRAME_ALLOCATED | FRAME_REF_ONE | FRAME_OWNER(i < frames - foreign ? DOM : OTHER);
         *frame_aux(frame(i)) = i * 77; /* whatever the heap left */
     }
     for (unsigned int c = 0; c < CPUS; c++) {
@@ -162,7 +163,8 @@ static void rig_check(void)
             assert_true(!(s & FRAME_VALIDATED) != !(s & FRAME_PARTIAL)); /* at rest: one of the two */
             tally_table(t, i);
         }
-        t[i].refs += rig_held[i] + !!(s & FRAME_ALLOCATED) + !!(s & FRAME_PINNED) + (s & FRAME_PARTIAL && !(s & FRAME_PINNED));
+        t[i].refs += rig_held[i] + !!(s & FRAME_ALLOCATED) + !!(s & FRAME_PINNED) +
+                     (s & FRAME_PARTIAL && !(s & FRAME_PINNED));
         t[i].type_refs += rig_held[i] + !!(s & FRAME_PINNED) + (s & FRAME_PARTIAL && !(s & FRAME_PINNED));
     }
     for (unsigned int i = 0; i < rig_frames; i++) {
@@ -200,7 +202,8 @@ static void tlb_access(unsigned int cpu, const unsigned int *index, bool write, 
         uint64_t e = __atomic_load_n(pte, __ATOMIC_RELAXED);
 
         tlb_add(cpu, mfn, level, r);
-        if (!(e & PTE_P) || (level == 4 && pgtype_is_hypervisor_slot(FT_L4, index[3])) || (level == 1 && write && !(e & PTE_RW))) {
+        if (!(e & PTE_P) || (level == 4 && pgtype_is_hypervisor_slot(FT_L4, index[3])) ||
+            (level == 1 && write && !(e & PTE_RW))) {
             return;
         }
         if (pte_mfn(e).n - FIRST >= rig_frames) {
@@ -242,7 +245,8 @@ static void tlb_check(bool at_rest)
 /* --- operations, as the hypercalls make them ------------------------------------------------------------------------------------------------- */
 
 /* MMU_NORMAL_PT_UPDATE. What is left unfinished comes back in *@left. */
-static int rig_update(unsigned int i, unsigned int index, uint64_t val, unsigned int flags, domid_t data, mfn_t *left)
+static int rig_update(unsigned int i, unsigned int index, uint64_t val, unsigned int flags, domid_t data,
+                      mfn_t *left)
 {
     struct pgtype_ctx ctx = rig_ctx();
     enum frame_type type = pgtype_get_current(frame(i), DOM);
