@@ -144,6 +144,10 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
     __atomic_fetch_add(&switches, 1, __ATOMIC_RELAXED);
 }
 
+void arch_runstate_changed(struct sched_vcpu *v)
+{
+}
+
 /* A pCPU: its softirqs; what runs on it blocks, yields, wakes and pauses others. The last to finish goes on until the others did. */
 static void *be_a_pcpu(void *arg)
 {

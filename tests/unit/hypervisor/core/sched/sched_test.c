@@ -64,6 +64,12 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
     }
 }
 
+void arch_runstate_changed(struct sched_vcpu *v)
+{
+    assert_false(irqs_enabled());
+    assert_ptr_equal(on_cpu[pcpu_id()], v); /* its guest's memory can be reached */
+}
+
 static void start(unsigned int cpus)
 {
     host_init(cpus, 1 << 22);
