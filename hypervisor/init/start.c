@@ -17,6 +17,9 @@
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/mmu/mmu.h>
 #include <hw/x86/smp/smp.h>
+#ifdef CONFIG_PVH
+#include <hw/x86/svm/svm.h>
+#endif
 #include <hw/x86/trap/trap.h>
 #include <core/domain/domain.h>
 #include <core/hypercall/build_info.h>
@@ -88,6 +91,14 @@ static void start_timers(void)
     timer_init_cpu(0);
 }
 
+/* What runs PVH guests on this CPU, if the build and the CPU have it. */
+static void start_virtualization(void)
+{
+#ifdef CONFIG_PVH
+    svm_init_cpu();
+#endif
+}
+
 /* Whom the idle vCPUs belong to; it has no number of its own and is in no table. */
 static struct x86_domain idle_domain = {.d = {.id = DOMID_IDLE}};
 
@@ -127,6 +138,7 @@ static const struct {
     {"time", start_time, PHASE_DEVICES},
     {"timers", start_timers, PHASE_DEVICES},
     {"scheduler", start_scheduler, PHASE_CPUS},
+    {"virtualization", start_virtualization, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
     {"CPU policies", cpuid_init, PHASE_CPUS},
     {"first domain", first_domain_start, PHASE_DOMAIN},
@@ -162,6 +174,7 @@ _Noreturn void init_start(void)
 void ap_prepare(void)
 {
     timer_init_cpu(pcpu_id());
+    start_virtualization();
     make_idle_vcpu();
 }
 

@@ -112,6 +112,9 @@ int (*arch_drop_types(const struct domain *d))(mfn_t mfn)
 
 void arch_vcpu_kick(struct vcpu *v)
 {
+    if (!is_pv(v->domain)) {
+        pvh_upcall_pending(x86_vcpu(v));
+    }
     /* A running vCPU looks at its pending events on the way back from any interrupt; on this pCPU it is on that way already. */
     if (__atomic_load_n(&v->sched.is_running, __ATOMIC_SEQ_CST) && v->sched.cpu != pcpu_id()) {
         port_kick_cpu(v->sched.cpu);

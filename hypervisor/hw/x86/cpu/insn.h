@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <lib/bits.h>
+#include <model/x86/msr/msr.h> /* MSR numbers, EFER */
 
 static inline void out8(uint16_t port, uint8_t value)
 {
@@ -139,26 +140,8 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
     *(volatile uint64_t *)addr = value;
 }
 
-#define MSR_TSC            0x10
-#define MSR_APIC_BASE      0x1b
-#define MSR_TSC_ADJUST     0x3b
-#define MSR_PAT            0x277
-#define MSR_TSC_DEADLINE   0x6e0
 #define MSR_X2APIC         0x800
-#define MSR_EFER           0xc0000080
-#define MSR_STAR           0xc0000081
-#define MSR_LSTAR          0xc0000082
-#define MSR_CSTAR          0xc0000083
 #define MSR_SYSCALL_MASK   0xc0000084
-#define MSR_FS_BASE        0xc0000100
-#define MSR_GS_BASE        0xc0000101
-#define MSR_KERNEL_GS_BASE 0xc0000102
-
-#define EFER_SCE  BIT(0)
-#define EFER_LME  BIT(8)
-#define EFER_LMA  BIT(10)
-#define EFER_NXE  BIT(11)
-#define EFER_SVME BIT(12)
 
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)

@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The nested page tables of a PVH domain: p2m.h. AMD APM volume 2, 15.25. */
+#include <base/softirq.h>
+#include <core/domain/domain.h>
+#include <core/memory/heap.h>
+#include <guest/x86/pvh/p2m.h>
+
+#define TEARDOWN_CHECK_MASK 7u
+#define LEVELS 4u
+
+int p2m_init(struct p2m *p, bool use_1g)
+{
+    void *root = heap_alloc_page();
+
+    spin_lock_init(&p->lock, p2m);
+    p->old_root = INVALID_MFN;
+    p->root = INVALID_MFN;
+    if (!root) {
+        return -XEN_ENOMEM;
+    }
+    p->root = virt_to_mfn(root);
+    p->use_1g = use_1g;
+    p->table_pages = 1;
+    return 0;
+}
+
+static uint64_t pages_at(unsigned int level)
+{
+    return 1ull << (9 * (level - 1));
+}
+
+static uint64_t make_leaf(mfn_t mfn, unsigned int level, enum p2m_type type)
+{
+    struct npt_entry e = {
+        .paddr = mfn_to_paddr(mfn),
+        .level = (uint8_t)level,
+        .present = true,
+        .leaf = true,
+        .write = type != P2M_GRANT_RO,
+        .exec = type == P2M_RAM,
+        .accessed = true,
+        .dirty = true,
+        .type = type,
+    };
+
+    return npt_encode(&e);
+}
+
+static uint64_t make_pointer(const uint64_t *table)
+{
+    struct npt_entry e = {.paddr = mfn_to_paddr(virt_to_mfn(table)), .level = 2, .present = true, .accessed = true};
+
+    return npt_encode(&e);
+}
+
+static enum p2m_type leaf_type(uint64_t e)
+{
+    return (enum p2m_type)(e >> 9 & 7);
+}
+
+static bool is_leaf(uint64_t e, unsigned int level)
+{
+    return (e & PTE_P) && (level == 1 || (e & PTE_PS));
+}
+
+struct p2m_leaf p2m_lookup(const struct p2m *p, uint64_t gfn)
+{
+    unsigned int level;
+    uint64_t e = p2m_find(p, gfn, &level);
+
+    if (e == 0) {
+        return (struct p2m_leaf){P2M_NONE, false, INVALID_MFN};
+    }
+    return (struct p2m_leaf){leaf_type(e), (e & PTE_RW) != 0, p2m_frame(e, gfn, level)};
+}
+
+/* --- changing, under the lock ----------------------------------------------------------------------------------------------------------------- */
+
+static uint64_t *new_table(const struct x86_domain *xd, struct p2m *p)
+{
+    uint64_t *t;
+
+    if (p->table_pages >= xd->paging_pool_bytes >> PAGE_SHIFT) {
+        return NULL;
+    }
+    t = heap_alloc_page();
+    p->table_pages += t != NULL;
+    return t;
+}
+
+/* Replace a large page by a table of smaller ones that map the same: no translation changes, so no TLB need know. */
+static int split(const struct x86_domain *xd, struct p2m *p, uint64_t *slot, unsigned int level)
+{
+    uint64_t *t = new_table(xd, p);
+    mfn_t first = p2m_frame(*slot, 0, level);
+
+    if (!t) {
+        return -XEN_ENOMEM;
+    }
+    for (unsigned int i = 0; i < 512; i++) {
+        t[i] = make_leaf(mfn_add(first, i * pages_at(level - 1)), level - 1, leaf_type(*slot));
+    }
+    __atomic_store_n(slot, make_pointer(t), __ATOMIC_RELEASE);
+    return 0;
+}
+
+/* The entry of @gfn at @level, in tables made on the way; larger pages are split. */
+static int find_slot(const struct x86_domain *xd, struct p2m *p, uint64_t gfn, unsigned int level, uint64_t **slot)
+{
+    uint64_t *t = mfn_to_virt(p->root);
+
+    for (unsigned int l = LEVELS; l > level; l--) {
+        uint64_t *s = &t[(gfn >> (9 * (l - 1))) & 511];
+
+        if (!(*s & PTE_P)) {
+            uint64_t *child = new_table(xd, p);
+
+            if (!child) {
+                return -XEN_ENOMEM;
+            }
+            __atomic_store_n(s, make_pointer(child), __ATOMIC_RELEASE);
+        } else if (is_leaf(*s, l) && split(xd, p, s, l) != 0) {
+            return -XEN_ENOMEM;
+        }
+        t = mfn_to_virt(MFN((*s & PTE_ADDR) >> PAGE_SHIFT));
+    }
+    *slot = &t[(gfn >> (9 * (level - 1))) & 511];
+    return 0;
+}
+
+/* Only what is there already; NULL: nothing, or a larger page. */
+static uint64_t *existing_slot(const struct p2m *p, uint64_t gfn, unsigned int level)
+{
+    uint64_t *t = mfn_to_virt(p->root);
+
+    for (unsigned int l = LEVELS; l > level; l--) {
+        uint64_t e = t[(gfn >> (9 * (l - 1))) & 511];
+
+        if (!(e & PTE_P) || is_leaf(e, l)) {
+            return NULL;
+        }
+        t = mfn_to_virt(MFN((e & PTE_ADDR) >> PAGE_SHIFT));
+    }
+    return &t[(gfn >> (9 * (level - 1))) & 511];
+}
+
+static void drop_page(struct x86_domain *xd, uint64_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    switch (type) {
+    case P2M_RAM:
+        if (m2p_get(mfn) == gfn) {
+            m2p_set(mfn, ~0ull);
+        }
+        (void)domain_mem_give_back(&xd->d.mem, mfn); /* refused for pages that are only shared with it */
+        break;
+    case P2M_GRANT_RW:
+        frame_put_writable(mfn);
+        break;
+    case P2M_GRANT_RO:
+        frame_put(mfn);
+        break;
+    default:
+        break;
+    }
+}
+
+/* An entry that was replaced: the TLBs forget it, then its frames go. */
+static void drop_leaf(struct x86_domain *xd, struct p2m *p, uint64_t gfn, uint64_t old, unsigned int level)
+{
+    p2m_flush(xd, p);
+    for (uint64_t i = 0; i < pages_at(level); i++) {
+        drop_page(xd, gfn + i, p2m_frame(old, i, level), leaf_type(old));
+    }
+}
+
+/* The largest level whose pages fit at the start of the range. */
+static unsigned int best_level(const struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count)
+{
+    unsigned int level = p->use_1g ? 3 : 2;
+
+    while (level > 1 && (((gfn | mfn.n) & (pages_at(level) - 1)) || count < pages_at(level))) {
+        level--;
+    }
+    return level;
+}
+
+/* Map one page of the largest size that fits; *@done becomes the number of frames. */
+static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint64_t *done)
+{
+    unsigned int level = best_level(p, gfn, mfn, count);
+    uint64_t *slot, old, new;
+    int rc;
+
+    for (;; level--) {
+        rc = find_slot(xd, p, gfn, level, &slot);
+        if (rc != 0) {
+            return rc;
+        }
+        if (!(*slot & PTE_P) || is_leaf(*slot, level)) {
+            break;
+        }
+        /* a table of smaller pages is there: it stays */
+    }
+    new = make_leaf(mfn, level, type);
+    old = __atomic_exchange_n(slot, new, __ATOMIC_SEQ_CST);
+    if (is_leaf(old, level) && old != new) {
+        drop_leaf(xd, p, gfn, old, level);
+    }
+    *done = pages_at(level);
+    if (type == P2M_RAM) {
+        for (uint64_t i = 0; i < *done; i++) {
+            m2p_set(mfn_add(mfn, i), gfn + i);
+        }
+    }
+    return 0;
+}
+
+static bool maps(const struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    struct p2m_leaf l = p2m_lookup(p, gfn);
+
+    return l.type == type && mfn_eq(l.mfn, mfn);
+}
+
+/* Clear the entries of [@gfn, @gfn + @count), which are mapped; large pages that are only partly in it are split. */
+static int clear_range(struct x86_domain *xd, struct p2m *p, uint64_t gfn, uint64_t count)
+{
+    while (count > 0) {
+        unsigned int level = 1, have = 1;
+        uint64_t *slot, e = p2m_find(p, gfn, &have);
+
+        while (level < have && !(gfn & (pages_at(level + 1) - 1)) && count >= pages_at(level + 1)) {
+            level++;
+        }
+        if (e != 0) {
+            int rc = find_slot(xd, p, gfn, level, &slot);
+
+            if (rc != 0) {
+                return rc;
+            }
+            __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+        }
+        gfn += pages_at(level);
+        count -= pages_at(level);
+    }
+    return 0;
+}
+
+/* A page that the hypervisor shares with the domain has one place only: leave the one that it has. */
+static void leave_old_place(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn)
+{
+    uint64_t old = m2p_get(mfn);
+
+    if ((frame_read(mfn) & FRAME_ALLOCATED) || old == gfn || !maps(p, old, mfn, P2M_RAM)) {
+        return;
+    }
+    if (clear_range(xd, p, old, 1) == 0) {
+        p2m_flush(xd, p);
+    }
+}
+
+static bool in_range(uint64_t gfn, unsigned int order)
+{
+    return gfn < P2M_MAX_GFN && (1ull << order) <= P2M_MAX_GFN - gfn;
+}
+
+int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+    uint64_t count = 1ull << order, i = 0;
+    int rc = 0;
+
+    if (!in_range(gfn, order)) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    if (mfn_is_invalid(p->root)) {
+        spin_unlock(&p->lock);
+        return -XEN_EINVAL;
+    }
+    if (order == 0 && type == P2M_RAM) {
+        leave_old_place(xd, p, gfn, mfn);
+    }
+    while (rc == 0 && i < count) {
+        uint64_t done = 0;
+
+        rc = add_some(xd, p, gfn + i, mfn_add(mfn, i), count - i, type, &done);
+        i += done;
+    }
+    if (rc != 0 && i > 0) {
+        BUG_ON(clear_range(xd, p, gfn, i) != 0); /* whole pages as they were made: nothing to split */
+        p2m_flush(xd, p);
+    } else if (rc == 0) {
+        p->max_gfn = MAX(p->max_gfn, gfn + count - 1);
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+{
+    int rc = 0;
+
+    if (!in_range(gfn, order)) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    for (uint64_t i = 0; rc == 0 && i < 1ull << order; i++) {
+        rc = maps(p, gfn + i, mfn_add(mfn, i), type) ? 0 : -XEN_EINVAL;
+    }
+    if (rc == 0) {
+        rc = clear_range(xd, p, gfn, 1ull << order);
+    }
+    if (rc == 0) {
+        p2m_flush(xd, p);
+        for (uint64_t i = 0; type == P2M_RAM && i < 1ull << order; i++) {
+            m2p_set(mfn_add(mfn, i), ~0ull);
+        }
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+int p2m_remove_lazily(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    uint64_t *slot;
+    int rc = -XEN_EINVAL;
+
+    if (!in_range(gfn, 0)) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&p->lock);
+    if (maps(p, gfn, mfn, type)) {
+        slot = existing_slot(p, gfn, 1); /* grant mappings are never in large pages */
+        if (slot) {
+            __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+            __atomic_fetch_add(&p->flushes, 1, __ATOMIC_SEQ_CST);
+            rc = 0;
+        }
+    }
+    spin_unlock(&p->lock);
+    return rc;
+}
+
+static void nothing(void *arg)
+{
+}
+
+/*
+ * Each vCPU compares `flushes` at its entry, so it is enough that those which run now leave the guest once. That they took an interrupt also ends every
+ * look-up that was under way with interrupts off.
+ */
+void p2m_flush(struct x86_domain *xd, struct p2m *p)
+{
+    cpuset_t cpus;
+
+    __atomic_fetch_add(&p->flushes, 1, __ATOMIC_SEQ_CST);
+    cpus.bits = __atomic_load_n(&xd->dirty_cpus.bits, __ATOMIC_SEQ_CST) & cpus_online.bits & ~cpuset_of(pcpu_id()).bits;
+    if (!cpuset_is_empty(cpus)) {
+        port_call_on(cpus, nothing, NULL, true);
+    }
+}
+
+/* --- teardown ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void drop_grants(const uint64_t *t)
+{
+    for (unsigned int i = 0; i < 512; i++) {
+        if (t[i] & PTE_P) {
+            mfn_t mfn = p2m_frame(t[i], 0, 1);
+
+            if (leaf_type(t[i]) == P2M_GRANT_RW) {
+                frame_put_writable(mfn);
+            } else if (leaf_type(t[i]) == P2M_GRANT_RO) {
+                frame_put(mfn);
+            }
+        }
+    }
+}
+
+/* Free what is below @t, at @level. False: preemption is due; what is freed is gone from the table. */
+static bool free_below(struct p2m *p, uint64_t *t, unsigned int level)
+{
+    if (level == 1) {
+        drop_grants(t);
+        return true;
+    }
+    for (unsigned int i = 0; i < 512; i++) {
+        uint64_t *child;
+
+        if (!(t[i] & PTE_P) || is_leaf(t[i], level)) {
+            continue;
+        }
+        child = mfn_to_virt(MFN((t[i] & PTE_ADDR) >> PAGE_SHIFT));
+        if (!free_below(p, child, level - 1)) {
+            return false;
+        }
+        t[i] = 0;
+        heap_free_page(child);
+        p->table_pages--;
+        if ((p->table_pages & TEARDOWN_CHECK_MASK) == 0 && hypercall_preempt_check()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int p2m_teardown(struct p2m *p)
+{
+    uint64_t *root;
+
+    spin_lock(&p->lock);
+    if (!mfn_is_invalid(p->root)) {
+        p->old_root = p->root;
+        p->root = INVALID_MFN;
+    }
+    spin_unlock(&p->lock);
+    if (mfn_is_invalid(p->old_root)) {
+        return 0;
+    }
+    root = mfn_to_virt(p->old_root);
+    if (!free_below(p, root, LEVELS)) {
+        return -XEN_ERESTART;
+    }
+    heap_free_page(root);
+    p->table_pages--;
+    p->old_root = INVALID_MFN;
+    return 0;
+}

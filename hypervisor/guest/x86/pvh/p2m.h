@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The physical-to-machine map of a PVH domain: its nested page tables, with pages of 4 KiB, 2 MiB and 1 GiB. An entry for the domain's own memory holds no
+ * reference; the entry of a grant mapping holds one of its own.
+ *
+ * Changes are made under the lock. Tables are not freed before the domain's teardown, so a vCPU may look entries up without the lock as long as its
+ * interrupts are off: whoever removes an entry waits for an interrupt on every pCPU that runs the domain before the frame can get another owner.
+ */
+#pragma once
+#include <base/frame.h>
+#include <base/lock.h>
+#include <guest/x86/common/x86_domain.h>
+#include <model/x86/pt/npt.h>
+
+enum p2m_type {
+    P2M_NONE = 0,
+    P2M_RAM = 1, /* the domain's own frames, and those that the hypervisor shares with it */
+    P2M_GRANT_RW = 2, /* another's, by a grant; the entry holds a writable reference */
+    P2M_GRANT_RO = 3, /* ... a general reference */
+};
+
+#define P2M_MAX_GFN (1ull << 36) /* 48 address bits, four levels */
+
+struct p2m {
+    struct spinlock lock; /* class p2m */
+    mfn_t root; /* INVALID_MFN once teardown began */
+    mfn_t old_root; /* what teardown has still to free */
+    uint64_t max_gfn; /* highest that ever was in use */
+    uint64_t table_pages;
+    bool use_1g;
+    uint32_t flushes; /* atomic: counts removals that TLBs must hear of */
+};
+
+/* -XEN_ENOMEM. */
+int p2m_init(struct p2m *p, bool use_1g);
+/* A leaf: 0 in *@mfn's place is none. Interrupts off, or the lock held. */
+struct p2m_leaf {
+    enum p2m_type type;
+    bool write;
+    mfn_t mfn;
+};
+struct p2m_leaf p2m_lookup(const struct p2m *p, uint64_t gfn);
+
+/*
+ * Map 2^order frames; what was mapped there goes: a page of the domain that it may give back is given back, a grant mapping's reference is dropped.
+ * -XEN_ENOMEM: no table, or the domain's pool is used up (then nothing of the range is mapped); -XEN_EINVAL: beyond what tables can hold.
+ * Interrupts on.
+ */
+int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+/* Unmap 2^order pages, all of which map @mfn and its successors with @type: -XEN_EINVAL otherwise, and nothing changed. No TLB has them afterwards. */
+int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+/* The same for a single page, without waiting for TLBs: p2m_flush() must follow before the frame is let go. */
+int p2m_remove_lazily(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type);
+/* No TLB has what was removed before. Interrupts on. */
+void p2m_flush(struct x86_domain *xd, struct p2m *p);
+/* Free the tables, in steps: 0, or -XEN_ERESTART. Nothing runs in the domain. */
+int p2m_teardown(struct p2m *p);
+
+/* The entry that maps @gfn and its level; 0: none. Interrupts off, or the lock held. */
+static inline uint64_t p2m_find(const struct p2m *p, uint64_t gfn, unsigned int *level)
+{
+    const uint64_t *t;
+    uint64_t e;
+
+    if (unlikely(gfn >= P2M_MAX_GFN || mfn_is_invalid(p->root))) {
+        return 0;
+    }
+    t = mfn_to_virt(p->root);
+    for (unsigned int l = 4;; l--) {
+        e = __atomic_load_n(&t[(gfn >> (9 * (l - 1))) & 511], __ATOMIC_RELAXED);
+        if (unlikely(!(e & PTE_P))) {
+            return 0;
+        }
+        if (l == 1 || (e & PTE_PS)) {
+            *level = l;
+            return e;
+        }
+        t = mfn_to_virt(MFN((e & PTE_ADDR) >> PAGE_SHIFT));
+    }
+}
+
+/* The frame of @gfn in such an entry. */
+static inline mfn_t p2m_frame(uint64_t entry, uint64_t gfn, unsigned int level)
+{
+    uint64_t inside = (1ull << (9 * (level - 1))) - 1;
+
+    return MFN(((entry & PTE_ADDR) >> PAGE_SHIFT & ~inside) | (gfn & inside));
+}

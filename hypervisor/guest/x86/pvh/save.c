@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * A PVH domain's vCPUs as save records: <xen/hvm/save.h>. Loading goes through all records twice: the first time into scratch space to see whether they can be
+ * taken, the second time for good.
+ */
+#include <abi/hvm_save.h>
+#include <base/log.h>
+#include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/hw_contract.h>
+#include <guest/x86/pvh/pvh_internal.h>
+#include <lib/string.h>
+
+#define FPU_SIZE 512
+
+struct out {
+    uint8_t *buf;
+    uint32_t size, used;
+};
+
+/* Room for a record of @length bytes; NULL: no more. */
+static void *add(struct out *o, uint16_t type, uint16_t instance, uint32_t length)
+{
+    struct hvm_save_descriptor d = {.typecode = type, .instance = instance, .length = length};
+    void *at;
+
+    if (o->size - o->used < sizeof(d) + length) {
+        return NULL;
+    }
+    memcpy(o->buf + o->used, &d, sizeof(d));
+    at = o->buf + o->used + sizeof(d);
+    o->used += (uint32_t)sizeof(d) + length;
+    memset(at, 0, length);
+    return at;
+}
+
+#define ADD(o, type, instance) (HVM_SAVE_TYPE(type) *)add(o, HVM_SAVE_CODE(type), (uint16_t)(instance), (uint32_t)HVM_SAVE_LENGTH(type))
+
+/* --- saving ------------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static void put_segments(const struct vm_state *s, struct hvm_hw_cpu *c)
+{
+#define PUT(name, seg) c->name##_sel = (seg).sel, c->name##_limit = (seg).limit, c->name##_base = (seg).base, c->name##_arbytes = (seg).attr
+    PUT(cs, s->seg[X86_SEG_CS]);
+    PUT(ds, s->seg[X86_SEG_DS]);
+    PUT(es, s->seg[X86_SEG_ES]);
+    PUT(fs, s->seg[X86_SEG_FS]);
+    PUT(gs, s->seg[X86_SEG_GS]);
+    PUT(ss, s->seg[X86_SEG_SS]);
+    PUT(tr, s->tr);
+    PUT(ldtr, s->ldtr);
+#undef PUT
+    c->idtr_limit = s->idtr.limit;
+    c->idtr_base = s->idtr.base;
+    c->gdtr_limit = s->gdtr.limit;
+    c->gdtr_base = s->gdtr.base;
+}
+
+static void put_event(const struct vm_event *ev, struct hvm_hw_cpu *c)
+{
+    if (!ev->valid) {
+        return;
+    }
+    c->pending_valid = 1;
+    c->pending_type = ev->type & 7;
+    c->pending_vector = ev->vector;
+    c->pending_error_valid = ev->has_error;
+    c->error_code = ev->error;
+}
+
+static void put_cpu(struct x86_vcpu *xv, struct hvm_hw_cpu *c)
+{
+    struct vm_vcpu *vm = &xv->pvh->vm;
+    const struct vm_state *s = vm_fetch(vm, VM_ALL);
+    const struct x86_regs *r = &xv->regs;
+
+    vm_save_debug(vm);
+    memcpy(c->fpu_regs, xv->fpu, FPU_SIZE);
+    c->rax = r->rax, c->rbx = r->rbx, c->rcx = r->rcx, c->rdx = r->rdx, c->rbp = r->rbp, c->rsi = r->rsi, c->rdi = r->rdi, c->rsp = r->rsp;
+    c->r8 = r->r8, c->r9 = r->r9, c->r10 = r->r10, c->r11 = r->r11, c->r12 = r->r12, c->r13 = r->r13, c->r14 = r->r14, c->r15 = r->r15;
+    c->rip = r->rip, c->rflags = r->rflags;
+    c->cr0 = s->cr0, c->cr2 = s->cr2, c->cr3 = s->cr3, c->cr4 = s->cr4;
+    c->dr0 = s->dr[0], c->dr1 = s->dr[1], c->dr2 = s->dr[2], c->dr3 = s->dr[3], c->dr6 = s->dr[6], c->dr7 = s->dr[7];
+    put_segments(s, c);
+    c->sysenter_cs = s->msr.sysenter_cs, c->sysenter_esp = s->msr.sysenter_esp, c->sysenter_eip = s->msr.sysenter_eip;
+    c->shadow_gs = s->msr.kernel_gs_base;
+    c->msr_lstar = s->msr.lstar, c->msr_star = s->msr.star, c->msr_cstar = s->msr.cstar, c->msr_syscall_mask = s->msr.sfmask;
+    c->msr_efer = s->msr.efer;
+    c->msr_tsc_aux = s->msr.tsc_aux;
+    c->tsc = pvh_guest_tsc(xv);
+    put_event(&vm->inject, c);
+    c->flags = XEN_X86_FPU_INITIALISED;
+}
+
+static void put_mtrr(struct x86_vcpu *xv, struct hvm_hw_mtrr *m)
+{
+    const struct msr_state *s = &vm_fetch(&xv->pvh->vm, VM_MSR)->msr;
+
+    m->msr_pat_cr = s->pat;
+    memcpy(m->msr_mtrr_var, s->mtrr_var, sizeof(m->msr_mtrr_var));
+    memcpy(m->msr_mtrr_fixed, s->mtrr_fixed, sizeof(m->msr_mtrr_fixed));
+    m->msr_mtrr_cap = 0x500 | MSR_MTRR_VARIABLE;
+    m->msr_mtrr_def_type = s->mtrr_def_type;
+}
+
+static bool put_vcpu(struct out *o, struct x86_vcpu *xv)
+{
+    struct vlapic_clock clock = pvh_apic_clock(xv);
+    struct hvm_hw_cpu *cpu = NULL;
+    struct hvm_hw_lapic *lapic;
+    struct hvm_hw_lapic_regs *regs;
+    struct hvm_hw_mtrr *mtrr;
+    struct hvm_tsc_adjust *adjust;
+
+    if (xv->v.is_initialised && !(xv->v.sched.pause_flags & VPF_DOWN)) {
+        cpu = ADD(o, CPU, xv->v.id);
+        if (!cpu) {
+            return false;
+        }
+        put_cpu(xv, cpu);
+    }
+    lapic = ADD(o, LAPIC, xv->v.id);
+    regs = ADD(o, LAPIC_REGS, xv->v.id);
+    mtrr = ADD(o, MTRR, xv->v.id);
+    adjust = ADD(o, TSC_ADJUST, xv->v.id);
+    if (!adjust) {
+        return false;
+    }
+    vlapic_save(&xv->pvh->vlapic, &clock, lapic, regs);
+    put_mtrr(xv, mtrr);
+    adjust->tsc_adjust = xv->pvh->vm.state.msr.tsc_adjust;
+    return true;
+}
+
+static uint32_t size_needed(const struct x86_domain *xd)
+{
+    uint32_t each = (uint32_t)(5 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(CPU) + HVM_SAVE_LENGTH(LAPIC) +
+                               HVM_SAVE_LENGTH(LAPIC_REGS) + HVM_SAVE_LENGTH(MTRR) + HVM_SAVE_LENGTH(TSC_ADJUST));
+
+    return (uint32_t)(2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER)) + xd->d.max_vcpus * each;
+}
+
+int pvh_get_context(struct x86_domain *xd, void *buf, uint32_t size, uint32_t *used)
+{
+    struct out o = {buf, size, 0};
+    struct hvm_save_header *h;
+
+    if (!buf) {
+        *used = size_needed(xd);
+        return 0;
+    }
+    h = ADD(&o, HEADER, 0);
+    if (!h) {
+        return -XEN_ENOSPC;
+    }
+    h->magic = HVM_FILE_MAGIC;
+    h->version = HVM_FILE_VERSION;
+    h->cpuid = cpuid_host_policy()->basic[1].a;
+    h->gtsc_khz = cpuid_tsc_khz();
+    for (unsigned int i = 0; i < xd->d.max_vcpus; i++) {
+        if (xd->d.vcpus[i] && !put_vcpu(&o, x86_vcpu(xd->d.vcpus[i]))) {
+            return -XEN_ENOSPC;
+        }
+    }
+    if (!add(&o, HVM_SAVE_CODE(END), 0, 0)) {
+        return -XEN_ENOSPC;
+    }
+    *used = o.used;
+    return 0;
+}
+
+/* --- loading -------------------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* What a record is loaded into: the vCPU itself, or a copy. */
+struct target {
+    struct x86_domain *xd;
+    bool commit;
+    struct x86_vcpu *xv;
+    struct vm_state state;
+    struct x86_regs regs;
+    struct vlapic vlapic;
+};
+
+static struct x86_seg get_segment(uint32_t sel, uint32_t ar, uint32_t limit, uint64_t base)
+{
+    return (struct x86_seg){.sel = (uint16_t)sel, .attr = (uint16_t)ar, .limit = limit, .base = base};
+}
+
+static void get_segments(const struct hvm_hw_cpu *c, struct vm_state *s)
+{
+#define GET(name) get_segment(c->name##_sel, c->name##_arbytes, c->name##_limit, c->name##_base)
+    s->seg[X86_SEG_CS] = GET(cs);
+    s->seg[X86_SEG_DS] = GET(ds);
+    s->seg[X86_SEG_ES] = GET(es);
+    s->seg[X86_SEG_FS] = GET(fs);
+    s->seg[X86_SEG_GS] = GET(gs);
+    s->seg[X86_SEG_SS] = GET(ss);
+    s->tr = GET(tr);
+    s->ldtr = GET(ldtr);
+#undef GET
+    s->idtr = get_segment(0, 0, c->idtr_limit, c->idtr_base);
+    s->gdtr = get_segment(0, 0, c->gdtr_limit, c->gdtr_base);
+}
+
+static void get_state(const struct hvm_hw_cpu *c, struct vm_state *s, struct x86_regs *r)
+{
+    r->rax = c->rax, r->rbx = c->rbx, r->rcx = c->rcx, r->rdx = c->rdx, r->rbp = c->rbp, r->rsi = c->rsi, r->rdi = c->rdi, r->rsp = c->rsp;
+    r->r8 = c->r8, r->r9 = c->r9, r->r10 = c->r10, r->r11 = c->r11, r->r12 = c->r12, r->r13 = c->r13, r->r14 = c->r14, r->r15 = c->r15;
+    r->rip = c->rip, r->rflags = c->rflags;
+    s->cr0 = c->cr0 | BIT(4), s->cr2 = c->cr2, s->cr3 = c->cr3, s->cr4 = c->cr4;
+    s->dr[0] = c->dr0, s->dr[1] = c->dr1, s->dr[2] = c->dr2, s->dr[3] = c->dr3, s->dr[6] = c->dr6, s->dr[7] = c->dr7;
+    get_segments(c, s);
+    s->msr.sysenter_cs = c->sysenter_cs, s->msr.sysenter_esp = c->sysenter_esp, s->msr.sysenter_eip = c->sysenter_eip;
+    s->msr.kernel_gs_base = c->shadow_gs;
+    s->msr.lstar = c->msr_lstar, s->msr.star = c->msr_star, s->msr.cstar = c->msr_cstar, s->msr.sfmask = c->msr_syscall_mask;
+    s->msr.efer = c->msr_efer;
+    s->msr.tsc_aux = c->msr_tsc_aux;
+}
+
+static int check_event(const struct hvm_hw_cpu *c)
+{
+    if (!c->pending_valid) {
+        return 0;
+    }
+    return c->pending_type == VM_EVENT_INTERRUPT || c->pending_type == VM_EVENT_NMI ||
+                   (c->pending_type == VM_EVENT_EXCEPTION && c->pending_vector < 32)
+               ? 0
+               : -XEN_EINVAL;
+}
+
+static void commit_cpu(struct target *t, const struct hvm_hw_cpu *c)
+{
+    struct x86_vcpu *xv = t->xv;
+    struct vm_vcpu *vm = &xv->pvh->vm;
+
+    pvh_reset(xv);
+    vm->state = t->state;
+    xv->regs = t->regs;
+    vm_changed(vm, VM_ALL);
+    if (c->flags & XEN_X86_FPU_INITIALISED) {
+        memcpy(xv->fpu, c->fpu_regs, FPU_SIZE);
+        memset((uint8_t *)xv->fpu + 464, 0, FPU_SIZE - 464); /* software's part */
+    }
+    vm->inject = (struct vm_event){
+        .valid = c->pending_valid,
+        .type = c->pending_type,
+        .vector = c->pending_vector,
+        .has_error = c->pending_error_valid,
+        .error = c->error_code,
+    };
+    xv->pvh->wait_sipi = false;
+    xv->v.is_initialised = true;
+    if (__atomic_fetch_and(&xv->v.sched.pause_flags, ~VPF_DOWN, __ATOMIC_SEQ_CST) & VPF_DOWN) {
+        sched_wake(&xv->v.sched);
+    }
+}
+
+/* Bits of MXCSR that FXRSTOR would refuse. */
+static bool fpu_ok(const struct hvm_hw_cpu *c)
+{
+    uint32_t mxcsr;
+
+    memcpy(&mxcsr, c->fpu_regs + 24, sizeof(mxcsr));
+    return !(c->flags & XEN_X86_FPU_INITIALISED) || !(mxcsr & ~0xffbfu);
+}
+
+static int load_cpu(struct target *t, const void *rec)
+{
+    const struct hvm_hw_cpu *c = rec;
+    int rc;
+
+    t->state = *vm_fetch(&t->xv->pvh->vm, VM_ALL);
+    memset(&t->regs, 0, sizeof(t->regs));
+    get_state(c, &t->state, &t->regs);
+    rc = pvh_check_state(t->xd, &t->state, &t->regs);
+    if (rc == 0) {
+        rc = fpu_ok(c) ? check_event(c) : -XEN_EINVAL;
+    }
+    if (rc == 0 && t->commit) {
+        commit_cpu(t, c);
+    }
+    return rc;
+}
+
+static int load_lapic(struct target *t, const void *rec)
+{
+    struct vlapic *vl = t->commit ? &t->xv->pvh->vlapic : &t->vlapic;
+
+    t->vlapic = t->xv->pvh->vlapic;
+    return vlapic_load_hw(vl, rec) ? 0 : -XEN_EINVAL;
+}
+
+static int load_lapic_regs(struct target *t, const void *rec)
+{
+    struct vlapic *vl = t->commit ? &t->xv->pvh->vlapic : &t->vlapic;
+    struct vlapic_clock clock = pvh_apic_clock(t->xv);
+
+    t->vlapic = t->xv->pvh->vlapic;
+    if (!vlapic_load_regs(vl, rec, &clock)) {
+        return -XEN_EINVAL;
+    }
+    if (t->commit) {
+        t->xv->pvh->look = true;
+        pvh_arm_timer(t->xv);
+    }
+    return 0;
+}
+
+static bool memory_types_ok(uint64_t types, unsigned int allowed)
+{
+    for (unsigned int i = 0; i < 8; i++) {
+        unsigned int type = (types >> (8 * i)) & 0xff;
+
+        if (type > 7 || !((allowed >> type) & 1)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int load_mtrr(struct target *t, const void *rec)
+{
+    const struct hvm_hw_mtrr *m = rec;
+    struct vm_vcpu *vm = &t->xv->pvh->vm;
+    struct msr_state *s;
+
+    if (!memory_types_ok(m->msr_pat_cr, 0xf3) || (m->msr_mtrr_def_type & ~0xcffull)) {
+        return -XEN_EINVAL;
+    }
+    for (unsigned int i = 0; i < NUM_FIXED_MSR; i++) {
+        if (!memory_types_ok(m->msr_mtrr_fixed[i], 0x73)) {
+            return -XEN_EINVAL;
+        }
+    }
+    if (!t->commit) {
+        return 0;
+    }
+    s = &vm_fetch(vm, VM_MSR)->msr;
+    s->pat = m->msr_pat_cr;
+    memcpy(s->mtrr_var, m->msr_mtrr_var, sizeof(s->mtrr_var));
+    memcpy(s->mtrr_fixed, m->msr_mtrr_fixed, sizeof(s->mtrr_fixed));
+    s->mtrr_def_type = m->msr_mtrr_def_type;
+    vm_changed(vm, VM_MSR);
+    return 0;
+}
+
+static int load_tsc_adjust(struct target *t, const void *rec)
+{
+    const struct hvm_tsc_adjust *a = rec;
+
+    if (t->commit) {
+        t->xv->pvh->vm.state.msr.tsc_adjust = a->tsc_adjust;
+    }
+    return 0;
+}
+
+static const struct {
+    uint16_t type;
+    uint16_t length;
+    int (*load)(struct target *t, const void *rec);
+} loaders[] = {
+    {HVM_SAVE_CODE(CPU), HVM_SAVE_LENGTH(CPU), load_cpu},
+    {HVM_SAVE_CODE(LAPIC), HVM_SAVE_LENGTH(LAPIC), load_lapic},
+    {HVM_SAVE_CODE(LAPIC_REGS), HVM_SAVE_LENGTH(LAPIC_REGS), load_lapic_regs},
+    {HVM_SAVE_CODE(MTRR), HVM_SAVE_LENGTH(MTRR), load_mtrr},
+    {HVM_SAVE_CODE(TSC_ADJUST), HVM_SAVE_LENGTH(TSC_ADJUST), load_tsc_adjust},
+};
+
+static int load_record(struct target *t, const struct hvm_save_descriptor *d, const uint8_t *rec)
+{
+    uint8_t aligned[sizeof(struct hvm_hw_cpu)] __attribute__((aligned(8)));
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(loaders); i++) {
+        if (loaders[i].type != d->typecode) {
+            continue;
+        }
+        if (d->length != loaders[i].length || d->instance >= t->xd->d.max_vcpus || !t->xd->d.vcpus[d->instance]) {
+            return -XEN_EINVAL;
+        }
+        t->xv = x86_vcpu(t->xd->d.vcpus[d->instance]);
+        memcpy(aligned, rec, d->length);
+        return loaders[i].load(t, aligned);
+    }
+    if (!t->commit) {
+        log_debug("d%u: save record of type %u is not used\n", t->xd->d.id, d->typecode);
+    }
+    return 0;
+}
+
+static int check_header(const struct hvm_save_descriptor *d, const uint8_t *rec)
+{
+    struct hvm_save_header h;
+
+    if (d->typecode != HVM_SAVE_CODE(HEADER) || d->length != sizeof(h)) {
+        return -XEN_EINVAL;
+    }
+    memcpy(&h, rec, sizeof(h));
+    return h.magic == HVM_FILE_MAGIC && h.version == HVM_FILE_VERSION ? 0 : -XEN_EINVAL;
+}
+
+static int load_all(struct target *t, const uint8_t *buf, uint32_t size)
+{
+    uint32_t at = 0;
+
+    for (;;) {
+        struct hvm_save_descriptor d;
+        int rc;
+
+        if (size - at < sizeof(d)) {
+            return -XEN_EINVAL;
+        }
+        memcpy(&d, buf + at, sizeof(d));
+        if (d.length > size - at - sizeof(d)) {
+            return -XEN_EINVAL;
+        }
+        if (at != 0 && d.typecode == HVM_SAVE_CODE(END)) {
+            return 0;
+        }
+        rc = at == 0 ? check_header(&d, buf + sizeof(d)) : load_record(t, &d, buf + at + sizeof(d));
+        if (rc != 0) {
+            return rc;
+        }
+        at += (uint32_t)sizeof(d) + d.length;
+    }
+}
+
+int pvh_set_context(struct x86_domain *xd, const void *buf, uint32_t size)
+{
+    struct target *t = zalloc(sizeof(*t));
+    int rc;
+
+    if (!t) {
+        return -XEN_ENOMEM;
+    }
+    t->xd = xd;
+    rc = load_all(t, buf, size);
+    if (rc == 0) {
+        t->commit = true;
+        rc = load_all(t, buf, size);
+    }
+    zfree(t);
+    return rc;
+}
