@@ -5,6 +5,7 @@
  *
  * A domain stays in the table until its last reference goes, so that the toolstack sees a dying domain for as long as someone maps its memory.
  */
+#include <abi/sched.h>
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/evtchn/evtchn_ops.h>
@@ -201,6 +202,14 @@ static void destroy_work(void *arg)
     domain_send_global_virq(VIRQ_DOM_EXC);
 }
 
+static void watchdog_expired(void *arg)
+{
+    struct domain *d = arg;
+
+    log_warning("d%u: its watchdog was not fed in time", d->id);
+    domain_shutdown(d, SHUTDOWN_watchdog);
+}
+
 static void set_identity(struct domain *d, const struct domain_config *c)
 {
     d->id = c->id;
@@ -217,6 +226,9 @@ static void set_identity(struct domain *d, const struct domain_config *c)
     memcpy(d->handle, c->handle, sizeof(d->handle));
     spin_lock_init(&d->lock, domain);
     tasklet_init(&d->destroy, destroy_work, d);
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        timer_init(&d->watchdog[i], watchdog_expired, d, 0);
+    }
     rangeset_init(&d->iomem, &domain_rangeset_ops, NULL, IOMEM_RANGES_MAX);
     rangeset_init(&d->irqs, &domain_rangeset_ops, NULL, IOMEM_RANGES_MAX);
 }

@@ -32,6 +32,9 @@ struct vcpu {
     bool is_initialised; /* has register state */
     struct timer singleshot; /* VIRQ_TIMER once */
     struct timer poll; /* SCHEDOP_poll's timeout */
+    struct timer periodic; /* VIRQ_TIMER at a period, while it runs */
+    uint64_t periodic_ns; /* 0: off */
+    bool periodic_missed; /* it came while the vCPU did not run */
     uint32_t poll_port; /* the one port polled, 0: several */
 
     vaddr_t runstate_guest; /* registered area, 0 none; PV: guest virtual */
@@ -39,6 +42,8 @@ struct vcpu {
     uint32_t time_offset;
 
 };
+
+#define DOMAIN_WATCHDOGS 2u
 
 enum domain_dying { DOMAIN_ALIVE = 0, DOMAIN_DYING = 1, DOMAIN_DEAD = 2 };
 
@@ -75,6 +80,8 @@ struct domain {
     mfn_t shared_mfn;
     struct rangeset iomem; /* frames of device memory it may map */
     struct rangeset irqs; /* physical interrupts */
+    struct timer watchdog[DOMAIN_WATCHDOGS]; /* SCHEDOP_watchdog: the domain is shut down when one ends */
+    uint32_t watchdogs_used; /* under lock */
     uint64_t poll_mask[2]; /* vCPUs in SCHEDOP_poll; atomic */
     struct tasklet destroy;
 };
@@ -152,6 +159,12 @@ void vcpu_update_time(struct vcpu *v);
 void domain_update_wallclock(struct domain *d);
 /* The hardware domain knows the time better: UTC in nanoseconds at port_now_ns() == 0. Tells every domain. */
 void wallclock_set_base(uint64_t base_ns);
+/* VIRQ_TIMER every @period_ns, 0 for never. -XEN_EINVAL: shorter than a millisecond, or absurdly long. */
+int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns);
+/* The timer's callback. */
+void vcpu_periodic_fired(void *v);
+/* The vCPU runs again: a period that ended meanwhile counts now. */
+void vcpu_periodic_resume(struct vcpu *v);
 int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags);
 
 /* --- events as seen by a vCPU ---------------------------------------------------------------------------------------------------- */

@@ -117,7 +117,11 @@ void domain_shutdown(struct domain *d, uint8_t reason)
         sched_sleep(&v->sched);
     }
     spin_unlock(&d->lock);
-    domain_send_global_virq(VIRQ_DOM_EXC);
+    if (reason == SHUTDOWN_suspend && d->suspend_evtchn != 0) {
+        (void)evtchn_send(&d->evtchn, d->suspend_evtchn); /* the toolstack that saves it waits there */
+    } else {
+        domain_send_global_virq(VIRQ_DOM_EXC);
+    }
 }
 
 void domain_resume(struct domain *d)
@@ -160,6 +164,10 @@ static int step_stop(struct domain *d)
     for_each_vcpu (d, v) {
         timer_kill(&v->singleshot);
         timer_kill(&v->poll);
+        timer_kill(&v->periodic);
+    }
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        timer_kill(&d->watchdog[i]);
     }
     return domain_mem_set_claim(&d->mem, 0);
 }

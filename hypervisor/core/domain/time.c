@@ -70,6 +70,40 @@ void domain_update_wallclock(struct domain *d)
     time_end(&s->wc_version);
 }
 
+#define PERIOD_MIN_NS MILLISECS(1)
+#define PERIOD_MAX_NS (1ull << 57)
+
+/* A period that ends while the vCPU waits does not wake it: a guest that blocks wants to sleep until its one-shot timer. */
+void vcpu_periodic_fired(void *arg)
+{
+    struct vcpu *v = arg;
+
+    if (!v->sched.is_running) {
+        __atomic_store_n(&v->periodic_missed, true, __ATOMIC_RELEASE);
+        return;
+    }
+    vcpu_send_virq(v, VIRQ_TIMER);
+    (void)timer_set(&v->periodic, port_now_ns() + v->periodic_ns);
+}
+
+void vcpu_periodic_resume(struct vcpu *v)
+{
+    if (v->periodic_ns != 0 && __atomic_exchange_n(&v->periodic_missed, false, __ATOMIC_ACQUIRE)) {
+        (void)timer_set(&v->periodic, port_now_ns());
+    }
+}
+
+int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns)
+{
+    if (period_ns != 0 && (period_ns < PERIOD_MIN_NS || period_ns > PERIOD_MAX_NS)) {
+        return -XEN_EINVAL;
+    }
+    timer_stop(&v->periodic);
+    v->periodic_ns = period_ns;
+    v->periodic_missed = false;
+    return period_ns == 0 ? 0 : timer_set(&v->periodic, port_now_ns() + period_ns);
+}
+
 int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags)
 {
     if ((flags & VCPU_SSHOTTMR_future) && timeout_abs_ns < port_now_ns()) {

@@ -70,6 +70,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
     v->evtchn.info = v->info;
     timer_init(&v->singleshot, singleshot_fired, v, 0);
     timer_init(&v->poll, poll_timed_out, v, 0);
+    timer_init(&v->periodic, vcpu_periodic_fired, v, 0);
     rc = arch_vcpu_init(v);
     if (rc == 0) {
         rc = sched_vcpu_add(&v->sched, &d->sched);
@@ -93,6 +94,7 @@ void vcpu_destroy(struct vcpu *v)
 {
     timer_kill(&v->singleshot);
     timer_kill(&v->poll);
+    timer_kill(&v->periodic);
     sched_vcpu_remove(&v->sched);
     v->domain->vcpus[v->id] = NULL;
     arch_vcpu_free(v);
@@ -123,7 +125,7 @@ int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
     int rc;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % sizeof(uint64_t) != 0) {
-        return -XEN_EINVAL;
+        return -XEN_ENXIO;
     }
     if (!mfn_is_invalid(v->info_mfn)) {
         return -XEN_EINVAL;

@@ -77,6 +77,40 @@ static long remote_shutdown(vaddr_t gva)
     return rc;
 }
 
+/* Timers in seconds that shut the domain down unless they are set again. Id 0 takes a new one and returns its id. */
+static long watchdog(vaddr_t gva)
+{
+    struct domain *d = current_domain();
+    struct sched_watchdog w;
+    long rc = 0;
+
+    if (guest_read_obj(&w, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    if (w.id > DOMAIN_WATCHDOGS || (w.id == 0 && w.timeout == 0)) {
+        return -XEN_EINVAL;
+    }
+    spin_lock(&d->lock);
+    if (w.id == 0) {
+        while (w.id < DOMAIN_WATCHDOGS && (d->watchdogs_used & (1u << w.id))) {
+            w.id++;
+        }
+        w.id++;
+        rc = w.id > DOMAIN_WATCHDOGS ? -XEN_ENOSPC : (long)w.id;
+    } else if (!(d->watchdogs_used & (1u << (w.id - 1)))) {
+        rc = -XEN_EINVAL;
+    }
+    if (rc >= 0 && w.timeout == 0) {
+        d->watchdogs_used &= ~(1u << (w.id - 1));
+        timer_stop(&d->watchdog[w.id - 1]);
+    } else if (rc >= 0) {
+        d->watchdogs_used |= 1u << (w.id - 1);
+        (void)timer_set(&d->watchdog[w.id - 1], port_now_ns() + SECONDS(w.timeout));
+    }
+    spin_unlock(&d->lock);
+    return rc;
+}
+
 static long shut_down(vaddr_t gva)
 {
     struct sched_shutdown s;
@@ -110,6 +144,8 @@ long do_sched_op(struct hypercall *c)
         return poll(v, &p);
     case SCHEDOP_remote_shutdown:
         return remote_shutdown(c->arg[1]);
+    case SCHEDOP_watchdog:
+        return watchdog(c->arg[1]);
     default:
         return hypercall_not_built("sched_op", c->arg[0]);
     }

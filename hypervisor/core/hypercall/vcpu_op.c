@@ -105,6 +105,16 @@ static long register_info(struct vcpu *v, vaddr_t gva)
     return vcpu_register_info(v, GFN(info.mfn), info.offset);
 }
 
+static long set_periodic(struct vcpu *v, vaddr_t gva)
+{
+    struct vcpu_set_periodic_timer t;
+
+    if (guest_read_obj(&t, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    return vcpu_set_periodic(v, t.period_ns);
+}
+
 static long set_singleshot(struct vcpu *v, vaddr_t gva)
 {
     struct vcpu_set_singleshot_timer t;
@@ -142,7 +152,9 @@ long do_vcpu_op(struct hypercall *c)
     case VCPUOP_register_runstate_memory_area:
         return register_runstate(v, gva);
     case VCPUOP_stop_periodic_timer:
-        return 0; /* there is none: VCPUOP_set_periodic_timer is not built */
+        return vcpu_set_periodic(v, 0);
+    case VCPUOP_set_periodic_timer:
+        return set_periodic(v, gva);
     case VCPUOP_set_singleshot_timer:
         return set_singleshot(v, gva);
     case VCPUOP_stop_singleshot_timer:

@@ -49,7 +49,6 @@ struct sched_vcpu {
     /* atomic */
     uint32_t pause_count;
     uint32_t pause_flags;
-    struct timer periodic; /* VIRQ_TIMER at a period, armed while it runs: unused by modern guests */
 };
 
 struct sched_stats {

@@ -9,6 +9,7 @@
 #include <lib/string.h>
 
 #define FPU_IMAGE_SIZE 512
+#define FPU_MXCSR 24
 #define FPU_DEFAULT_FCW 0x37f
 #define FPU_DEFAULT_MXCSR 0x1f80
 #define IOPORT_RANGES_MAX 1024
@@ -55,9 +56,21 @@ static int alloc_fpu(struct x86_vcpu *xv)
         return -XEN_ENOMEM;
     }
     memcpy(image, &fcw, sizeof(fcw));
-    memcpy(image + 24, &mxcsr, sizeof(mxcsr));
+    memcpy(image + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
     xv->fpu = image;
     return 0;
+}
+
+void fpu_set_image(struct x86_vcpu *xv, const void *image)
+{
+    static const uint32_t all_cpus_mask = 0xffbf; /* the bits that every processor with SSE2 has but one (DAZ comes with the mask below) */
+    uint32_t mask = hw_mxcsr_mask(), mxcsr;
+    uint8_t *to = xv->fpu;
+
+    memcpy(to, image, FPU_IMAGE_SIZE);
+    memcpy(&mxcsr, to + FPU_MXCSR, sizeof(mxcsr));
+    mxcsr &= mask ? mask : all_cpus_mask;
+    memcpy(to + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
 }
 
 int arch_vcpu_init(struct vcpu *v)

@@ -35,6 +35,8 @@ void hw_load_segments(const struct pv_vcpu *p, bool kernel_mode);
 /* 512-byte FXSAVE image, 16-byte aligned. */
 void hw_fpu_save(void *image);
 void hw_fpu_load(const void *image);
+/* The bits that MXCSR may have; 0: the processor does not say. */
+uint32_t hw_mxcsr_mask(void);
 void hw_set_ts(bool on);
 void hw_load_debug_registers(const uint64_t *dr);
 void hw_clear_dr7(void);

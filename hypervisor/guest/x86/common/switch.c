@@ -37,6 +37,7 @@ static void switch_to(struct x86_vcpu *xv)
         pvh_switch_to(xv);
     }
     vcpu_update_time(&xv->v);
+    vcpu_periodic_resume(&xv->v);
 }
 
 void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)

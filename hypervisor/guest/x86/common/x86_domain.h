@@ -130,6 +130,9 @@ static inline struct x86_vcpu *current_x86(void)
     return x86_vcpu(current_vcpu());
 }
 
+/* Take over an FXSAVE image from outside; reserved bits of MXCSR, which would make loading it fault, are cleared. */
+void fpu_set_image(struct x86_vcpu *xv, const void *image);
+
 static inline bool is_pv(const struct domain *d)
 {
     return d->kind == GUEST_PV;

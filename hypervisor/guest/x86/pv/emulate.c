@@ -174,12 +174,6 @@ static enum insn_status op_cpuid(struct insn_ctx *ctx, uint32_t leaf, uint32_t s
     return INSN_DONE;
 }
 
-static enum insn_status op_hlt(struct insn_ctx *ctx)
-{
-    vcpu_block(&vcpu_of(ctx)->v);
-    return INSN_DONE;
-}
-
 static enum insn_status op_set_if(struct insn_ctx *ctx, bool on)
 {
     return INSN_DONE; /* a PV kernel masks events by evtchn_upcall_mask; this flag means nothing to it */
@@ -213,7 +207,6 @@ static const struct insn_ops pv_insn_ops = {
     .read_msr = op_read_msr,
     .write_msr = op_write_msr,
     .cpuid = op_cpuid,
-    .hlt = op_hlt,
     .set_if = op_set_if,
     .invlpg = op_invlpg,
     .wbinvd = op_wbinvd,
@@ -256,7 +249,9 @@ bool pv_emulate_privileged(struct x86_vcpu *xv)
     }
     xv->regs.rip += forced;
     st = insn_fetch(&ctx, &insn);
-    if (st == INSN_DONE) {
+    if (st == INSN_DONE && insn.map == INSN_MAP_0F && insn.opcode == 0x08) {
+        st = INSN_UNHANDLEABLE; /* INVD would throw away what others wrote */
+    } else if (st == INSN_DONE) {
         st = insn_execute(&ctx, &insn, INSN_SET_PRIVILEGED);
     }
     switch (st) {

@@ -191,7 +191,7 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
     set_handlers(p, c);
     set_segments(p, c);
     if (c->flags & VGCF_i387_valid) {
-        memcpy(xv->fpu, &c->fpu_ctxt, sizeof(c->fpu_ctxt));
+        fpu_set_image(xv, &c->fpu_ctxt);
     }
     p->iopl = (uint8_t)(c->user_regs.rflags >> 12 & 3); /* a new vCPU says its I/O privilege level here */
     p->cr0 = c->ctrlreg[0] & CR0_TS;

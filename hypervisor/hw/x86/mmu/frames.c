@@ -48,6 +48,12 @@ static paddr_t table_pa(const void *table)
     return mfn_to_paddr(virt_to_mfn(table));
 }
 
+/* What guests read is not global: it disappears with the page tables of a guest's kernel when its user mode runs. */
+static uint64_t leaf_flags(uint64_t map, const struct frame_array *a)
+{
+    return a->user ? (map & ~MMU_G) | a->user : map;
+}
+
 static void back_pages(const struct frame_array *a, vaddr_t va, paddr_t fill_page)
 {
     uint64_t per_page = PAGE_SIZE / a->element_size;
@@ -60,9 +66,9 @@ static void back_pages(const struct frame_array *a, vaddr_t va, paddr_t fill_pag
 
             BUG_ON(pa == 0);
             memset(mfn_to_virt(paddr_to_mfn(pa)), a->fill, PAGE_SIZE);
-            l1[i] = pa | MAP_RW | a->user;
+            l1[i] = pa | leaf_flags(MAP_RW, a);
         } else {
-            l1[i] = fill_page | MAP_R | a->user;
+            l1[i] = fill_page | leaf_flags(MAP_R, a);
         }
     }
     *mmu_entry(va, 2, true) = mmu_table_entry(l1);
@@ -86,7 +92,7 @@ static bool back_large(const struct frame_array *a, vaddr_t va)
         return false;
     }
     memset(mfn_to_virt(paddr_to_mfn(pa)), a->fill, LARGE_PAGE);
-    *mmu_entry(va, 2, true) = pa | MAP_RW | MMU_PS | a->user;
+    *mmu_entry(va, 2, true) = pa | leaf_flags(MAP_RW, a) | MMU_PS;
     return true;
 }
 
@@ -98,7 +104,7 @@ static void build_array(const struct frame_array *a)
 
     memset(fill_page, a->fill, PAGE_SIZE);
     for (unsigned int i = 0; i < PAGES_IN_LARGE; i++) {
-        fill_l1[i] = table_pa(fill_page) | MAP_R | a->user;
+        fill_l1[i] = table_pa(fill_page) | leaf_flags(MAP_R, a);
         fill_l2[i] = mmu_table_entry(fill_l1);
     }
     for (uint64_t at = 0; at < size; at += LARGE_PAGE) {

@@ -10,6 +10,7 @@
 #include <guest/x86/common/hw_contract.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
+#include <lib/string.h>
 
 static DEFINE_PER_CPU(uint32_t, gdt_pages_shown); /* window pages 0..13 that show a guest's frame */
 static DEFINE_PER_CPU(uint32_t, ldt_pages_shown);
@@ -166,6 +167,21 @@ void hw_fpu_save(void *image)
 void hw_fpu_load(const void *image)
 {
     asm volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
+}
+
+static uint32_t mxcsr_mask;
+
+void fpu_read_mxcsr_mask(void)
+{
+    uint8_t image[512] __attribute__((aligned(16)));
+
+    hw_fpu_save(image);
+    memcpy(&mxcsr_mask, image + 28, sizeof(mxcsr_mask));
+}
+
+uint32_t hw_mxcsr_mask(void)
+{
+    return mxcsr_mask;
 }
 
 void hw_set_ts(bool on)

@@ -150,6 +150,7 @@ void trap_init_bsp(void)
 {
     fill_idt();
     init_this_cpu();
+    fpu_read_mxcsr_mask();
 }
 
 void trap_init_ap(void)

@@ -3,9 +3,11 @@
 #include <guest/x86/common/hw_contract.h>
 #include <model/x86/pgtype/arch.h>
 
+/* The machine-to-physical table, which has a slot of its own, is for the guest's kernel only: base tables get it in tables.c. */
 void arch_fill_l4(uint64_t *l4)
 {
     hw_fill_l4(l4);
+    l4[L4_SLOT_FIRST] = 0;
 }
 
 bool arch_may_map_device(domid_t who, mfn_t mfn)

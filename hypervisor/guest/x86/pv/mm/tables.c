@@ -25,6 +25,28 @@ static int take_table(struct x86_vcpu *xv, mfn_t l4, bool preemptible)
     return mfn_is_invalid(l4) ? 0 : pgtype_get(&ctx, l4, ctx.domain, FT_L4, preemptible);
 }
 
+/* The guest's kernel sees the machine-to-physical table through its own L4 table; its user mode must not. */
+static void show_m2p(mfn_t l4, bool visible)
+{
+    uint64_t *table = mfn_to_virt(l4);
+
+    if (visible && table[L4_SLOT_FIRST] == 0) {
+        hw_fill_l4(table);
+    } else if (!visible && table[L4_SLOT_FIRST] != 0) {
+        __atomic_store_n(&table[L4_SLOT_FIRST], 0, __ATOMIC_RELAXED);
+    }
+}
+
+/* A table that the guest's kernel runs on shows it the machine-to-physical table; rewriting the other slots changes nothing. */
+static void show_machphys(mfn_t l4)
+{
+    uint64_t *t = mfn_to_virt(l4);
+
+    if (t[L4_SLOT_FIRST] == 0) {
+        hw_fill_l4(t);
+    }
+}
+
 int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4)
 {
     mfn_t old = xv->pv->guest_table;
@@ -44,6 +66,8 @@ int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4)
     if (rc != 0) {
         return rc;
     }
+    show_m2p(l4, true);
+    show_machphys(l4);
     xv->pv->guest_table = l4;
     xv->cr3 = pv_active_table(xv);
     hw_load_cr3(xv->cr3);
@@ -62,6 +86,9 @@ int pv_new_user_table(struct x86_vcpu *xv, mfn_t l4)
     if (rc != 0) {
         return rc;
     }
+    if (!mfn_is_invalid(l4)) {
+        show_m2p(l4, mfn_eq(l4, xv->pv->guest_table));
+    }
     xv->pv->guest_table_user = l4;
     return release_table(xv, old);
 }
@@ -79,12 +106,13 @@ int pv_adopt_base_table(struct x86_vcpu *xv, mfn_t l4)
         pgtype_put(&ctx, l4, 0);
         return rc;
     }
+    show_machphys(l4);
     xv->pv->guest_table = l4;
     xv->cr3 = l4;
     return 0;
 }
 
-static int set_one(struct x86_vcpu *xv, mfn_t *slot, mfn_t l4)
+static int set_one(struct x86_vcpu *xv, mfn_t *slot, mfn_t l4, bool kernel)
 {
     mfn_t old = *slot;
     int rc;
@@ -96,6 +124,9 @@ static int set_one(struct x86_vcpu *xv, mfn_t *slot, mfn_t l4)
     if (rc != 0) {
         return rc;
     }
+    if (!mfn_is_invalid(l4)) {
+        show_m2p(l4, kernel);
+    }
     *slot = l4;
     return release_table(xv, old);
 }
@@ -105,10 +136,10 @@ int pv_set_base_tables(struct x86_vcpu *xv, mfn_t kernel, mfn_t user)
     int rc = mm_finish(xv);
 
     if (rc == 0) {
-        rc = mfn_is_invalid(kernel) ? -XEN_EINVAL : set_one(xv, &xv->pv->guest_table, kernel);
+        rc = mfn_is_invalid(kernel) ? -XEN_EINVAL : set_one(xv, &xv->pv->guest_table, kernel, true);
     }
     if (rc == 0) {
-        rc = set_one(xv, &xv->pv->guest_table_user, user);
+        rc = set_one(xv, &xv->pv->guest_table_user, user, mfn_eq(user, kernel));
     }
     return rc;
 }

@@ -28,7 +28,7 @@ static inline mfn_t virt_to_mfn(const void *p)
 /* Machine-to-physical entry of @mfn: its guest frame number. Written through m2p_set() only. */
 static inline uint64_t m2p_get(mfn_t mfn)
 {
-    return ((const uint64_t *)VA_M2P_RO)[mfn.n];
+    return ((const uint64_t *)VA_M2P_RW)[mfn.n]; /* the other view is absent while a guest's user mode runs */
 }
 
 static inline void m2p_set(mfn_t mfn, uint64_t gfn)
