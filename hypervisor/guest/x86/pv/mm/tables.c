@@ -25,7 +25,10 @@ static int take_table(struct x86_vcpu *xv, mfn_t l4, bool preemptible)
     return mfn_is_invalid(l4) ? 0 : pgtype_get(&ctx, l4, ctx.domain, FT_L4, preemptible);
 }
 
-/* The guest's kernel sees the machine-to-physical table through its own L4 table; its user mode must not. */
+/*
+ * The guest's kernel sees the machine-to-physical table through its own L4 table; its user mode must not. Filling again leaves the other slots
+ * as they are.
+ */
 static void show_m2p(mfn_t l4, bool visible)
 {
     uint64_t *table = mfn_to_virt(l4);
@@ -34,16 +37,6 @@ static void show_m2p(mfn_t l4, bool visible)
         hw_fill_l4(table);
     } else if (!visible && table[L4_SLOT_FIRST] != 0) {
         __atomic_store_n(&table[L4_SLOT_FIRST], 0, __ATOMIC_RELAXED);
-    }
-}
-
-/* A table that the guest's kernel runs on shows it the machine-to-physical table; rewriting the other slots changes nothing. */
-static void show_machphys(mfn_t l4)
-{
-    uint64_t *t = mfn_to_virt(l4);
-
-    if (t[L4_SLOT_FIRST] == 0) {
-        hw_fill_l4(t);
     }
 }
 
@@ -67,7 +60,6 @@ int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4)
         return rc;
     }
     show_m2p(l4, true);
-    show_machphys(l4);
     xv->pv->guest_table = l4;
     xv->cr3 = pv_active_table(xv);
     hw_load_cr3(xv->cr3);
@@ -106,7 +98,7 @@ int pv_adopt_base_table(struct x86_vcpu *xv, mfn_t l4)
         pgtype_put(&ctx, l4, 0);
         return rc;
     }
-    show_machphys(l4);
+    show_m2p(l4, true);
     xv->pv->guest_table = l4;
     xv->cr3 = l4;
     return 0;
