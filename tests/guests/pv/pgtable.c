@@ -276,6 +276,7 @@ static void racer(void) {
             mapped = 0;
             hc3(__HYPERVISOR_update_va_mapping, window, 0, UVMF_INVLPG);
         }
+        pause(); /* an emulator that runs one vCPU at a time changes over here, too */
     }
 }
 TEST(type_race) {
