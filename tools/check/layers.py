@@ -27,7 +27,7 @@ FREESTANDING = {f'std{x}.h' for x in ('arg', 'atomic', 'bool', 'def', 'int', 'al
 COMPRESSION = {'lzma.h', 'zlib.h', 'zconf.h', 'zstd.h', 'zstd_errors.h', 'lz4.h', 'lz4frame.h'}
 COMPRESSION_SYMBOLS = re.compile(r'^(lzma_|inflate|zlib|adler32|crc32|ZSTD_|LZ4)')
 COMPILER = {'memcpy', 'memset', 'memmove', 'memcmp', '_GLOBAL_OFFSET_TABLE_',
-            '__divti3', '__modti3', '__udivti3', '__umodti3', '__multi3'}  # calls that a compiler makes by itself
+            '__divti3', '__modti3', '__udivti3', '__umodti3', '__multi3', '__popcountdi2'}  # calls that a compiler makes by itself
 CONTRACT = re.compile(r'(^|_)(arch|contract)\.h$')
 HYPERCALL = 'hypervisor/core/hypercall'
 MADE = re.compile(r'^symtab_')  # tools/symtab.py

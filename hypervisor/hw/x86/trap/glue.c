@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* guest/x86/common/hw_contract.h in terms of this folder's neighbours. */
-#include "internal.h"
+#include <hw/x86/trap/internal.h>
 #include <guest/x86/common/memory_map.h>
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/cpu/insn.h>

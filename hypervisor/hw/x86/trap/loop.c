@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The pCPU's main loop: where every entry from a guest ends and where a pCPU without work waits. */
-#include "internal.h"
-#include "trap.h"
+#include <hw/x86/trap/internal.h>
+#include <hw/x86/trap/trap.h>
 #include <base/softirq.h>
 #include <guest/x86/pv/pv.h>
 #include <guest/x86/pvh/pvh.h>

@@ -3,9 +3,9 @@
  * What differs between two vCPUs in the CPU's registers. General registers live in the vCPU, so a switch moves only: where traps push, page-table
  * base, descriptor windows, data segments and their bases, FPU, debug registers.
  */
-#include "internal.h"
+#include <hw/x86/trap/internal.h>
 #include <guest/x86/common/selectors.h>
-#include "trap.h"
+#include <hw/x86/trap/trap.h>
 #include <base/percpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <hw/x86/cpu/insn.h>

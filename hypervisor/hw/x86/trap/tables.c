@@ -3,8 +3,8 @@
  * Per-pCPU descriptor tables. The GDT is seen through the pCPU's window: 14 pages of the running PV guest's, then one page of ours whose selectors
  * the ABI fixes (selectors.h). Intel SDM volume 3, 3.4.5 and 7.7.
  */
-#include "trap.h"
-#include "internal.h"
+#include <hw/x86/trap/trap.h>
+#include <hw/x86/trap/internal.h>
 #include <guest/x86/common/selectors.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>

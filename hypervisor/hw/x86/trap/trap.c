@@ -3,8 +3,8 @@
  * From entry.S to whoever handles the trap: device interrupts to hw/x86/apic, a guest's exceptions to the guest layer, our own to the fixup
  * table or to panic.
  */
-#include "trap.h"
-#include "internal.h"
+#include <hw/x86/trap/trap.h>
+#include <hw/x86/trap/internal.h>
 #include <guest/x86/common/selectors.h>
 #include <base/log.h>
 #include <guest/x86/pv/pv.h>
