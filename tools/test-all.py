@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-all.py [--hv IMAGE|xen] STEP...: run the steps of `make test`, go on after a failure, add up what passed and failed.
 
-Steps: lint unit fuzz guests guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
+Steps: lint unit fuzz guests guests-debug builds guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
 """
 import argparse
 import os
@@ -87,7 +87,7 @@ class Tally:
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--hv', default='build/x86_64/zendo')
-    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-xl', 'system', 'system-quick'])
+    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-debug', 'builds', 'guests-xl', 'system', 'system-quick'])
     a = ap.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     os.environ.pop('MAKEFLAGS', None)
@@ -103,6 +103,14 @@ def main():
     on_machines = [s for s in a.step if s.startswith(('system', 'guests'))]
     if on_machines and a.hv.startswith('build/x86_64'):
         t.check('image', ['make', '-s', '-j2', 'image'] + (['DEBUG=y'] if 'debug' in a.hv else []))
+    if 'guests-debug' in a.step:
+        t.check('image DEBUG=y', ['make', '-s', '-j2', 'image', 'DEBUG=y'])
+        t.guests('dom0', 'build/x86_64-debug/zendo', 1800)
+        on_machines.remove('guests-debug')
+    if 'builds' in a.step:
+        t.check('image CONFIG_PV=n', ['make', '-s', '-j2', 'image', 'CONFIG_PV=n'])
+        t.check('boot CONFIG_PV=n', [PYTHON, 'tests/system/boot_says.py', 'build/x86_64-nopv/zendo', 'this build has no PV guests'])
+        t.check('image CONFIG_PVH=n', ['make', '-s', '-j2', 'image', 'CONFIG_PVH=n'])
     for step in on_machines:
         if step.startswith('guests'):
             for mode in ('dom0',) if step == 'guests' else ('pv', 'pvh'):

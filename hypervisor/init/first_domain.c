@@ -187,6 +187,10 @@ static struct domain *create(void)
         d->mem.max_pages = opt_dom0_mem.max_bytes ? opt_dom0_mem.max_bytes >> PAGE_SHIFT : UINT32_MAX;
         rc = grant_hardware(d);
     }
+    if (rc == -XEN_EOPNOTSUPP) {
+        port_panic("There is no first domain: this build has no PV guests (CONFIG_PV=n), and a PVH first domain is not built yet. "
+                   "Build with CONFIG_PV=y");
+    }
     if (rc != 0) {
         port_panic("First domain: cannot be created (error %d)", rc);
     }
