@@ -21,6 +21,7 @@ LINT = [
     ('symbols', [PYTHON, 'tools/check/layers.py', '.', '--objects', 'build/x86_64/obj']),
     ('support', [PYTHON, 'tools/check/support.py', 'SUPPORT.md']),
     ('links', [PYTHON, 'tools/check/links.py']),
+    ('hypercalls', [PYTHON, 'tools/check/hypercalls.py']),
 ]
 
 
