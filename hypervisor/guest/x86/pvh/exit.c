@@ -307,8 +307,7 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
         msr_access(xv, e);
         break;
     case VMEXIT_INTERRUPT:
-        irq_enable(); /* here it is taken */
-        irq_disable();
+        vm_take_interrupts();
         break;
     case VMEXIT_WINDOW:
         xv->pvh->look = true;

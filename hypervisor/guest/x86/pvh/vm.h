@@ -11,7 +11,7 @@
 #include <model/x86/seg/seg.h>
 
 enum vmexit_reason {
-    VMEXIT_INTERRUPT, /* the host's: it is taken once interrupts are on */
+    VMEXIT_INTERRUPT, /* the host's: vm_take_interrupts() */
     VMEXIT_WINDOW, /* the guest can take an interrupt now, as was asked for */
     VMEXIT_HYPERCALL,
     VMEXIT_CPUID,
@@ -104,6 +104,8 @@ void vm_vcpu_free(struct vm_vcpu *vm);
 void vm_fetch_slow(struct vm_vcpu *vm, uint32_t groups);
 /* Run the guest until its next exit. Interrupts off; they stay so. No group is valid afterwards. */
 void vm_enter(struct vm_vcpu *vm, struct x86_regs *regs, struct vmexit *e);
+/* The host's pending interrupts are taken now. Interrupts off at entry and return. */
+void vm_take_interrupts(void);
 /* The vCPU leaves this pCPU, or comes to it. Interrupts off. */
 void vm_switch_from(struct vm_vcpu *vm);
 void vm_switch_to(struct vm_vcpu *vm, uint64_t tsc_aux);
