@@ -87,6 +87,11 @@ FAKE_WEAK void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id
     *acpi_id = cpu;
 }
 
+FAKE_WEAK uint32_t hw_mxcsr_mask(void)
+{
+    return 0xffff;
+}
+
 FAKE_WEAK uint64_t hw_read_tsc(void)
 {
     return 2 * port_now_ns();

@@ -28,7 +28,6 @@ enum pv_callback_kind {
     PV_CB_SYSCALL,
     PV_CB_SYSCALL32,
     PV_CB_SYSENTER,
-    PV_CB_NMI,
     PV_CB_COUNT
 };
 

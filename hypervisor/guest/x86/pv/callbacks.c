@@ -12,6 +12,8 @@
 #include <lib/string.h>
 
 #define CR0_TS 8ull
+#define X86_VEC_NMI 2
+#define TRAP_MASKS_EVENTS 4
 #define NULL_SELECTOR_MAX 3
 
 long do_set_trap_table(struct hypercall *c)
@@ -44,13 +46,19 @@ static const uint8_t kind_of_callback[] = {
     [CALLBACKTYPE_event] = PV_CB_EVENT,
     [CALLBACKTYPE_failsafe] = PV_CB_FAILSAFE,
     [CALLBACKTYPE_syscall] = PV_CB_SYSCALL,
-    [CALLBACKTYPE_nmi] = PV_CB_NMI,
     [CALLBACKTYPE_sysenter] = PV_CB_SYSENTER,
     [CALLBACKTYPE_syscall32] = PV_CB_SYSCALL32,
 };
 
 static long set_callback(struct pv_vcpu *p, unsigned int type, uint64_t address, bool mask)
 {
+    if (type == CALLBACKTYPE_nmi) {
+        if (!is_canonical(address)) {
+            return -XEN_EINVAL;
+        }
+        p->traps[X86_VEC_NMI] = (struct pv_trap){address, SEL_RING3_CS64, TRAP_MASKS_EVENTS};
+        return 0;
+    }
     /* 3 and 6 are the two that older interfaces had */
     if (type >= ARRAY_SIZE(kind_of_callback) || type == 3 || type == 6) {
         return -XEN_ENOSYS;

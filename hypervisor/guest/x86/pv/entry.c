@@ -12,7 +12,7 @@
 #include <guest/x86/common/selectors.h>
 
 #define SYSCALL_LENGTH 2
-#define HYPERCALL_IRET 23
+#define X86_VEC_NMI 2
 
 mfn_t pv_active_table(const struct x86_vcpu *xv)
 {
@@ -243,7 +243,7 @@ void pv_run(struct x86_vcpu *xv)
     const struct pv_callback *cb = &xv->pv->callbacks[PV_CB_EVENT];
 
     if (unlikely(xv->pv->nmi_pending) && __atomic_exchange_n(&xv->pv->nmi_pending, false, __ATOMIC_SEQ_CST)) {
-        pv_deliver(xv, &(struct pv_bounce){xv->pv->callbacks[PV_CB_NMI].rip, SEL_RING3_CS64, true, false, 0});
+        pv_inject(xv, X86_VEC_NMI, false, 0);
     }
     if (vcpu_event_pending(&xv->v) && cb->rip != 0) {
         pv_deliver(xv, &(struct pv_bounce){cb->rip, SEL_RING3_CS64, true, false, 0});

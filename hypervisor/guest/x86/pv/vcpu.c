@@ -14,6 +14,7 @@
 #define CR0_TS 8ull
 #define CR4_GUEST 0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
 #define DR7_ENABLED 0xffull
+#define X86_VEC_NMI 2
 #define HYPERCALL_STUB_SIZE 32
 
 int pv_domain_init(struct x86_domain *xd)
@@ -268,11 +269,11 @@ long pv_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva)
 
 long pv_send_nmi(struct x86_vcpu *xv)
 {
-    if (xv->pv->callbacks[PV_CB_NMI].rip == 0) {
-        return -XEN_EOPNOTSUPP;
+    if (xv->pv->traps[X86_VEC_NMI].rip == 0) {
+        return -XEN_EOPNOTSUPP; /* it has no handler and would die of it */
     }
     __atomic_store_n(&xv->pv->nmi_pending, true, __ATOMIC_SEQ_CST);
     vcpu_unblock(&xv->v);
-    arch_vcpu_kick(&xv->v);
+    softirq_raise_on(xv->v.sched.cpu, SOFTIRQ_SCHEDULE); /* also one that is in a hypercall looks before it returns */
     return 0;
 }
