@@ -2,8 +2,9 @@
 /*
  * memcpy and friends for the hypervisor image; host builds use libc's (the Makefile leaves this folder out).
  *
- * Plain C, word-wise: unaligned 64-bit accesses are fast on every CPU that the image runs on. The compiler must
- * not turn these loops back into calls to the functions that they define.
+ * Plain C, word-wise: unaligned 64-bit accesses are fast on every CPU that the image runs on. From LONG bytes on
+ * the CPU's string instructions move most of it: their start-up costs, then they work by whole cache lines. The
+ * compiler must not turn these loops back into calls to the functions that they define.
  */
 #include <lib/string.h>
 
@@ -12,6 +13,8 @@
 #else
 #define NO_LOOP_IDIOM __attribute__((optimize("no-tree-loop-distribute-patterns")))
 #endif
+
+#define LONG 256 /* bytes */
 
 /* A word that may be at any address and alias anything. */
 typedef uint64_t __attribute__((aligned(1), may_alias)) any_word;
@@ -25,6 +28,12 @@ static inline size_t opaque(size_t n)
 
 NO_LOOP_IDIOM static void copy_up(unsigned char *d, const unsigned char *s, size_t n)
 {
+    if (n >= LONG) {
+        size_t words = n / 8;
+
+        __asm__ volatile("rep movsq" : "+D"(d), "+S"(s), "+c"(words) : : "memory");
+        n %= 8;
+    }
     while (n >= 32) {
         uint64_t a = ((const any_word *)s)[0], b = ((const any_word *)s)[1];
         uint64_t c = ((const any_word *)s)[2], e = ((const any_word *)s)[3];
@@ -83,6 +92,12 @@ NO_LOOP_IDIOM void *memset(void *dst, int byte, size_t n)
     uint64_t word = (unsigned char)byte * UINT64_C(0x0101010101010101);
     unsigned char *d = dst;
 
+    if (n >= LONG) {
+        size_t words = n / 8;
+
+        __asm__ volatile("rep stosq" : "+D"(d), "+c"(words) : "a"(word) : "memory");
+        n %= 8;
+    }
     while (n >= 32) {
         ((any_word *)d)[0] = word;
         ((any_word *)d)[1] = word;
