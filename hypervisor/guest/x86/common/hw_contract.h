@@ -28,6 +28,8 @@ void hw_fill_l4(uint64_t *l4);
 void hw_set_entry_vcpu(struct x86_vcpu *xv);
 /* The hypervisor's own page tables, without any guest's. */
 void hw_load_idle_tables(void);
+/* This pCPU's window shows @p's frames of GDT and LDT, and no other vCPU's. */
+void hw_show_guest_descriptors(const struct pv_vcpu *p);
 /* Nothing of a guest's GDT or LDT stays mapped in this pCPU's window. */
 void hw_hide_guest_descriptors(void);
 void hw_save_segments(struct pv_vcpu *p, bool kernel_mode);

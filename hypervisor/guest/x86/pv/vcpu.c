@@ -71,12 +71,7 @@ void pv_switch_to(struct x86_vcpu *xv)
 
     hw_set_entry_vcpu(xv);
     hw_load_cr3(xv->cr3);
-    for (unsigned int i = 0; i < PV_GDT_FRAMES; i++) {
-        hw_set_gdt_page(i, p->gdt_frames[i]);
-    }
-    for (unsigned int i = 0; i < ARRAY_SIZE(p->ldt_frames); i++) {
-        hw_set_ldt_page(i, p->ldt_frames[i]);
-    }
+    hw_show_guest_descriptors(p);
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);
     if (p->cr0 & CR0_TS) {

@@ -88,6 +88,23 @@ void hw_load_idle_tables(void)
     write_cr3(mmu_master_l4());
 }
 
+/* Window pages from @first on: those in @used show @frames, those shown until now and not used are unmapped. */
+static void change_shown(unsigned int first, uint32_t *shown, const mfn_t *frames, uint32_t used)
+{
+    for (uint32_t pages = *shown | used; pages; pages &= pages - 1) {
+        unsigned int page = (unsigned int)__builtin_ctz(pages);
+
+        set_window_page(first + page, used >> page & 1 ? frames[page] : INVALID_MFN);
+    }
+    *shown = used;
+}
+
+void hw_show_guest_descriptors(const struct pv_vcpu *p)
+{
+    change_shown(0, &this_cpu(gdt_pages_shown), p->gdt_frames, (1u << DIV_ROUND_UP(p->gdt_ents, 512u)) - 1);
+    change_shown(16, &this_cpu(ldt_pages_shown), p->ldt_frames, (uint32_t)p->ldt_shadow_map);
+}
+
 void hw_hide_guest_descriptors(void)
 {
     for (uint32_t shown = this_cpu(gdt_pages_shown); shown; shown &= shown - 1) {
