@@ -24,11 +24,6 @@ static int find(struct x86_domain *xd, uint32_t id, struct x86_vcpu **xv)
     return 0;
 }
 
-static bool is_canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
-
 /* --- the context of a PV vCPU ------------------------------------------------------------------------------------------------------------------- */
 
 static void set_online(struct vcpu *v, bool online)

@@ -29,11 +29,6 @@ static bool hardware_may_read(uint32_t msr)
     }
 }
 
-static bool is_base(uint32_t msr)
-{
-    return msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE;
-}
-
 static uint64_t live(uint32_t msr)
 {
     uint64_t value = 0;
@@ -41,14 +36,29 @@ static uint64_t live(uint32_t msr)
     return hw_rdmsr_fallible(msr, &value) == 0 ? value : 0;
 }
 
-static void load_state(uint32_t msr, struct msr_state *s)
+/* Segment bases are live in this CPU, and a kernel writes one at each change of thread: the model's state stays out of it. */
+static bool is_base(uint32_t msr)
 {
-    msr_state_init(s, false);
-    if (is_base(msr)) {
-        s->fs_base = live(MSR_FS_BASE);
-        s->gs_base = live(MSR_GS_BASE);
-        s->kernel_gs_base = live(MSR_KERNEL_GS_BASE);
+    return msr == MSR_FS_BASE || msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE;
+}
+
+static int load_base(uint32_t msr, uint64_t value)
+{
+    if (!is_canonical(value)) {
+        return -XEN_EINVAL;
     }
+    switch (msr) {
+    case MSR_FS_BASE:
+        hw_set_fs_base(value);
+        break;
+    case MSR_GS_BASE:
+        hw_set_gs_base(value);
+        break;
+    default:
+        hw_set_hidden_gs_base(value);
+        break;
+    }
+    return 0;
 }
 
 static struct msr_ctx context(const struct x86_vcpu *xv, struct msr_state *s)
@@ -67,13 +77,18 @@ static struct msr_ctx context(const struct x86_vcpu *xv, struct msr_state *s)
 int x86_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
 {
     struct msr_state s;
-    struct msr_ctx ctx = context(xv, &s);
+    struct msr_ctx ctx;
 
     ASSERT(is_pv(xv->v.domain) && xv == current_x86());
+    if (is_base(msr)) {
+        *value = live(msr);
+        return 0;
+    }
     if (xv->v.domain->is_hardware && hardware_may_read(msr) && hw_rdmsr_fallible(msr, value) == 0) {
         return 0;
     }
-    load_state(msr, &s);
+    msr_state_init(&s, false);
+    ctx = context(xv, &s);
     if (msr == MSR_PATCH_LEVEL) {
         uint64_t level = live(msr);
 
@@ -81,21 +96,6 @@ int x86_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
             (uint32_t)level ? (uint32_t)level : (uint32_t)(level >> 32); /* AMD's place, Intel's */
     }
     return msr_read(&ctx, msr, value) == MSR_OK ? 0 : -XEN_EINVAL;
-}
-
-static void load_base(uint32_t msr, const struct msr_state *s)
-{
-    switch (msr) {
-    case MSR_FS_BASE:
-        hw_set_fs_base(s->fs_base);
-        break;
-    case MSR_GS_BASE:
-        hw_set_gs_base(s->gs_base);
-        break;
-    default:
-        hw_set_hidden_gs_base(s->kernel_gs_base);
-        break;
-    }
 }
 
 static int set_hypercall_page(struct domain *d, uint64_t gfn)
@@ -113,20 +113,21 @@ static int set_hypercall_page(struct domain *d, uint64_t gfn)
 int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
 {
     struct msr_state s;
-    struct msr_ctx ctx = context(xv, &s);
+    struct msr_ctx ctx;
     uint64_t aux = 0;
 
     ASSERT(is_pv(xv->v.domain) && xv == current_x86());
-    load_state(msr, &s);
+    if (is_base(msr)) {
+        return load_base(msr, value);
+    }
+    msr_state_init(&s, false);
+    ctx = context(xv, &s);
     switch (msr_write(&ctx, msr, value, &aux)) {
     case MSR_OK:
         return 0;
     case MSR_IGNORED:
         log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored\n", xv->v.domain->id, xv->v.id,
                         (unsigned long)value, msr);
-        return 0;
-    case MSR_NEW_BASE:
-        load_base(msr, &s);
         return 0;
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv->v.domain, aux) == 0 ? 0 : -XEN_EINVAL;

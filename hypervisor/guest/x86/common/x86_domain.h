@@ -69,6 +69,12 @@ struct pv_vcpu {
     uint64_t unfinished_mfn; /* page table whose references a hypercall has begun to take back; 0 none. The next one goes on. */
 };
 
+/* An address that 48-bit paging can translate. */
+static inline bool is_canonical(uint64_t va)
+{
+    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
+}
+
 /* Entry of a memory map, as the firmware's E820 and the ABI have it. */
 struct x86_e820_entry {
     uint64_t addr;

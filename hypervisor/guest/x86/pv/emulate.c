@@ -11,7 +11,6 @@
 #include <guest/x86/common/selectors.h>
 #include <guest/x86/pv/mm.h>
 #include <guest/x86/pv/pv.h>
-#include <lib/string.h>
 #include <model/x86/insn/insn.h>
 
 #define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
@@ -214,7 +213,8 @@ static const struct insn_ops pv_insn_ops = {
 
 void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv)
 {
-    memset(ctx, 0, sizeof(*ctx));
+    static const struct x86_seg flat = {.sel = SEL_RING3_SS, .attr = 0xcf3, .limit = ~0u};
+
     ctx->regs = &xv->regs;
     ctx->mode = xv->regs.cs == SEL_RING3_CS32 ? INSN_MODE_32 : INSN_MODE_64;
     ctx->protected_mode = true;
@@ -223,9 +223,61 @@ void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv)
     ctx->ops = &pv_insn_ops;
     ctx->opaque = xv;
     ctx->rep_limit = STRING_IO_LIMIT;
+    ctx->fault = (struct insn_fault){0};
     for (unsigned int i = 0; i < X86_SEG_COUNT; i++) {
-        ctx->seg[i] = (struct x86_seg){.sel = SEL_RING3_SS, .attr = 0xcf3, .limit = ~0u};
+        ctx->seg[i] = flat;
     }
+}
+
+/*
+ * CPUID, RDMSR and WRMSR, which kernels use often: two bytes, operands in fixed registers, so neither decoder
+ * nor context is needed. False, and nothing changed: another instruction, or one that raises an exception.
+ */
+static bool emulate_fixed(struct x86_vcpu *xv, const uint8_t opcode[2])
+{
+    struct x86_regs *r = &xv->regs;
+    uint32_t out[4];
+    uint64_t value;
+
+    if (opcode[0] != 0x0f) {
+        return false;
+    }
+    switch (opcode[1]) {
+    case 0xa2:
+        x86_cpuid(xv, (uint32_t)r->rax, (uint32_t)r->rcx, out);
+        r->rax = out[0];
+        r->rbx = out[1];
+        r->rcx = out[2];
+        r->rdx = out[3];
+        return true;
+    case 0x32:
+        if (!xv->is_kernel_mode || x86_msr_read(xv, (uint32_t)r->rcx, &value) != 0) {
+            return false;
+        }
+        r->rax = (uint32_t)value;
+        r->rdx = value >> 32;
+        return true;
+    case 0x30:
+        value = r->rdx << 32 | (uint32_t)r->rax;
+        return xv->is_kernel_mode && x86_msr_write(xv, (uint32_t)r->rcx, value) == 0;
+    default:
+        return false;
+    }
+}
+
+/* The same for the instruction at RIP, which is behind a forced-emulation prefix when it raised #UD. */
+static bool try_fixed(struct x86_vcpu *xv)
+{
+    unsigned int prefix = xv->regs.entry_vector == X86_VEC_UD ? INSN_FORCED_PREFIX_LENGTH : 0;
+    uint8_t bytes[INSN_FORCED_PREFIX_LENGTH + 2];
+
+    if (xv->regs.cs == SEL_RING3_CS32 || guest_read(bytes, xv->regs.rip, prefix + 2) != 0 ||
+        (prefix && !insn_forced_prefix(bytes, prefix)) || !emulate_fixed(xv, bytes + prefix)) {
+        return false;
+    }
+    xv->regs.rip += prefix + 2;
+    xv->regs.rflags &= ~X86_FLAGS_RF;
+    return true;
 }
 
 bool pv_emulate_privileged(struct x86_vcpu *xv)
@@ -233,10 +285,13 @@ bool pv_emulate_privileged(struct x86_vcpu *xv)
     struct insn_ctx ctx;
     struct insn insn;
     enum insn_status st;
-    uint8_t prefix[5];
+    uint8_t prefix[INSN_FORCED_PREFIX_LENGTH];
     unsigned int forced = 0;
     uint64_t rip = xv->regs.rip;
 
+    if (try_fixed(xv)) {
+        return true;
+    }
     pv_insn_ctx_init(&ctx, xv);
     if (xv->regs.entry_vector == X86_VEC_UD) {
         if (guest_read(prefix, rip, sizeof(prefix)) != 0) {

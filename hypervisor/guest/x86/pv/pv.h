@@ -52,10 +52,6 @@ static inline uint16_t pv_fix_selector(uint16_t sel)
 {
     return sel | 3;
 }
-static inline bool is_canonical(uint64_t va)
-{
-    return (uint64_t)((int64_t)(va << 16) >> 16) == va;
-}
 /* Emulate the instruction that raised #GP or #UD; true when that settled it (done, or the right exception injected). */
 bool pv_emulate_privileged(struct x86_vcpu *xv);
 /* Set a vCPU's whole state, as XEN_DOMCTL_setvcpucontext and VCPUOP_initialise do; takes the page tables' references. May return -XEN_ERESTART. */

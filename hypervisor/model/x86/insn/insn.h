@@ -72,7 +72,8 @@ struct insn {
  */
 enum insn_decode_result insn_decode(const uint8_t *bytes, unsigned n, enum insn_mode mode, struct insn *out);
 
-/* Length of Xen's forced-emulation prefix (ud2a; .ascii "xen") at @bytes, 5, or 0 when there is none. */
+#define INSN_FORCED_PREFIX_LENGTH 5
+/* Length of Xen's forced-emulation prefix (ud2a; .ascii "xen") at @bytes, or 0 when there is none. */
 unsigned insn_forced_prefix(const uint8_t *bytes, unsigned n);
 
 /* --- execution ---------------------------------------------------------------------------------- */

@@ -413,12 +413,7 @@ enum insn_decode_result insn_decode(const uint8_t *bytes, unsigned n, enum insn_
 
 unsigned insn_forced_prefix(const uint8_t *bytes, unsigned n)
 {
-    static const uint8_t prefix[5] = {0x0f, 0x0b, 'x', 'e', 'n'};
+    static const uint8_t prefix[INSN_FORCED_PREFIX_LENGTH] = {0x0f, 0x0b, 'x', 'e', 'n'};
 
-    for (unsigned i = 0; i < sizeof(prefix); i++) {
-        if (i >= n || bytes[i] != prefix[i]) {
-            return 0;
-        }
-    }
-    return sizeof(prefix);
+    return n >= sizeof(prefix) && __builtin_memcmp(bytes, prefix, sizeof(prefix)) == 0 ? sizeof(prefix) : 0;
 }

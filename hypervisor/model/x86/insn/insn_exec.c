@@ -103,10 +103,14 @@ static bool lock_allowed(const struct insn *in)
 
 enum insn_status insn_execute(struct insn_ctx *ctx, const struct insn *in, unsigned sets)
 {
-    struct exec x = {.ctx = ctx, .in = in, .r = *ctx->regs};
     enum insn_status status = INSN_UNHANDLEABLE;
+    struct exec x; /* set below field by field: an initializer clears the registers before it copies them */
     uint64_t next;
 
+    x.ctx = ctx;
+    x.in = in;
+    x.r = *ctx->regs;
+    x.again = false;
     if (in->vex != INSN_LEGACY || in->mode != ctx->mode) {
         return INSN_UNHANDLEABLE;
     }
