@@ -19,14 +19,31 @@ static bool is_amd(const struct cpu_policy *p)
     return p->basic[0].b == 0x68747541 || p->basic[0].b == 0x6f677948; /* AuthenticAMD, HygonGenuine */
 }
 
+/* The first row whose range does not end before @idx. */
+static unsigned first_candidate(uint32_t idx)
+{
+    unsigned from = 0, to = msr_rule_count;
+
+    while (from < to) {
+        unsigned middle = (from + to) / 2;
+
+        if (msr_rules[middle].last < idx) {
+            from = middle + 1;
+        } else {
+            to = middle;
+        }
+    }
+    return from;
+}
+
 static const struct msr_rule *find_rule(const struct msr_ctx *ctx, uint32_t idx)
 {
     uint8_t guest = ctx->hvm ? WHO_HVM : WHO_PV, vendor;
 
-    for (unsigned i = 0; i < msr_rule_count; i++) {
+    for (unsigned i = first_candidate(idx); i < msr_rule_count && msr_rules[i].first <= idx; i++) {
         const struct msr_rule *r = &msr_rules[i];
 
-        if (idx < r->first || idx > r->last || !(r->who & guest)) {
+        if (!(r->who & guest)) {
             continue;
         }
         vendor = r->who & (WHO_AMD | WHO_INTEL);

@@ -3,8 +3,9 @@
  * Every MSR that a guest may touch. What is not here is #GP, which kernels expect of registers that a CPU
  * lacks.
  *
- * Sorted by number; where PV and HVM guests differ a register has two rows. Guests see two machine-check
- * banks that never report anything, and performance counters that read as zero.
+ * Sorted by number, for a binary search; where PV and HVM guests differ a register has two rows of the same
+ * range, and no others overlap. Guests see two machine-check banks that never report anything, and
+ * performance counters that read as zero.
  */
 #include <lib/bits.h>
 #include <model/x86/msr/msr_internal.h>
@@ -26,9 +27,11 @@ const struct msr_rule msr_rules[] = {
      0x500 | MSR_MTRR_VARIABLE}, /* MTRRcap: WC, fixed */
     {0x0000010a, 0x0000010a, WHO_ALL, KIND_ARCH_CAPS, F(ARCH_CAPS), 0},
     {0x00000174, 0x00000174, WHO_HVM, KIND_STATE_32, F(SEP), FIELD(sysenter_cs)},
+    {0x00000174, 0x00000174, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0x00000175, 0x00000175, WHO_HVM, KIND_CANONICAL, F(SEP), FIELD(sysenter_esp)},
+    {0x00000175, 0x00000175, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0x00000176, 0x00000176, WHO_HVM, KIND_CANONICAL, F(SEP), FIELD(sysenter_eip)},
-    {0x00000174, 0x00000176, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
+    {0x00000176, 0x00000176, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0x00000179, 0x00000179, WHO_ALL, KIND_CONST, F(MCA), 2},           /* MCG_CAP: two banks */
     {0x0000017a, 0x0000017a, WHO_ALL, KIND_ZERO_ONLY, F(MCA), 0},       /* MCG_STATUS */
     {0x000001a0, 0x000001a0, WHO_ALL | WHO_INTEL, KIND_CONST_IGNORE, MSR_ALWAYS,
@@ -52,10 +55,13 @@ const struct msr_rule msr_rules[] = {
     {0xc0000080, 0xc0000080, WHO_HVM, KIND_EFER, MSR_ALWAYS, 0},
     {0xc0000080, 0xc0000080, WHO_PV, KIND_PV_EFER, MSR_ALWAYS, 0},
     {0xc0000081, 0xc0000081, WHO_HVM, KIND_STATE, F(SYSCALL), FIELD(star)},
+    {0xc0000081, 0xc0000081, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0xc0000082, 0xc0000082, WHO_HVM, KIND_CANONICAL, F(LM), FIELD(lstar)},
+    {0xc0000082, 0xc0000082, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0xc0000083, 0xc0000083, WHO_HVM, KIND_CANONICAL, F(LM), FIELD(cstar)},
+    {0xc0000083, 0xc0000083, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0xc0000084, 0xc0000084, WHO_HVM, KIND_STATE_32, F(SYSCALL), FIELD(sfmask)},
-    {0xc0000081, 0xc0000084, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
+    {0xc0000084, 0xc0000084, WHO_PV, KIND_CONST_IGNORE, MSR_ALWAYS, 0}, /* callbacks instead */
     {0xc0000100, 0xc0000100, WHO_ALL, KIND_BASE, F(LM), FIELD(fs_base)},
     {0xc0000101, 0xc0000101, WHO_ALL, KIND_BASE, F(LM), FIELD(gs_base)},
     {0xc0000102, 0xc0000102, WHO_ALL, KIND_BASE, F(LM), FIELD(kernel_gs_base)},

@@ -59,13 +59,17 @@ static enum msr_result wr(uint32_t idx, uint64_t v)
     return msr_write(&ctx, idx, v, &aux);
 }
 
-/* No two rows for the same guest overlap, so that the first match is the only one. */
+/*
+ * What the binary search needs: neighbours are in order or of the same range. No two rows for the same guest
+ * overlap, so that the first match is the only one.
+ */
 static void test_table(void **unused)
 {
     for (unsigned i = 0; i < msr_rule_count; i++) {
         const struct msr_rule *a = &msr_rules[i];
 
         assert_true(a->first <= a->last);
+        assert_true(i == 0 || a[-1].last < a->first || (a[-1].first == a->first && a[-1].last == a->last));
         for (unsigned j = i + 1; j < msr_rule_count; j++) {
             const struct msr_rule *b = &msr_rules[j];
 
