@@ -92,7 +92,7 @@ long do_multicall(struct hypercall *c)
     }
     c->arg[1] = count;
     for (uint64_t i = 0; i < count; i++) {
-        struct hypercall inner = {.in_multicall = true};
+        struct hypercall inner;
         struct multicall_entry e;
         long rc;
 
@@ -102,10 +102,11 @@ long do_multicall(struct hypercall *c)
         if (guest_read_elem(&e, c->arg[0], i) != 0) {
             return -XEN_EFAULT;
         }
-        inner.nr = e.op;
-        for (unsigned int a = 0; a < 6; a++) {
-            inner.arg[a] = e.args[a];
-        }
+        inner = (struct hypercall){
+            .nr = e.op,
+            .arg = {e.args[0], e.args[1], e.args[2], e.args[3], e.args[4], e.args[5]},
+            .in_multicall = true,
+        };
         rc = hypercall_dispatch(&inner);
         if (rc == -XEN_ERESTART) {
             return restart_at(c, i, &e, &inner);
