@@ -9,9 +9,9 @@
 #include <lib/string.h>
 #include <stdarg.h>
 
-#define RING_SIZE 32768u
+#define RING_SIZE 65536u
 #define LINE_MAX  512u
-#define PREFIX    "(ZEN) "
+#define PREFIX    "(XEN) " /* what people, and programs that read hypervisor logs, look for */
 /* What guests can cause: so many lines at once, then one in each period. */
 #define GUEST_BURST     20u
 #define GUEST_PERIOD_NS MILLISECS(250)

@@ -61,7 +61,9 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError('not-yet.txt names tests that are not there: ' + ' '.join(sorted(unknown)))
     for item in items:
         if test_name(item) in not_yet:
-            item.add_marker(pytest.mark.xfail(reason=not_yet[test_name(item)], strict=True))
+            reason = not_yet[test_name(item)]
+            # one that passes on some runs only is named so, and may
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=not reason.startswith('unsteady')))
 
 
 def pytest_runtest_logreport(report):

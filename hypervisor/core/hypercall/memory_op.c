@@ -294,6 +294,9 @@ long do_memory_op(struct hypercall *c)
         return add_to_physmap_batch(c, start);
     case XENMEM_remove_from_physmap:
         return remove_from_physmap(gva);
+    case XENMEM_get_sharing_freed_pages:
+    case XENMEM_get_sharing_shared_pages:
+        return 0; /* no two domains ever share a page without knowing it: there are none */
     case XENMEM_acquire_resource:
         return acquire_resource(gva);
     default:

@@ -110,6 +110,16 @@ static int set_hypercall_page(struct domain *d, uint64_t gfn)
     return rc;
 }
 
+void x86_msr_note_ignored(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
+{
+    static uint64_t said[4]; /* one bit an MSR; two that share one cost a log line */
+    uint32_t hash = (msr * 2654435761u) >> 24;
+
+    if (!(__atomic_fetch_or(&said[hash / 64], 1ull << (hash % 64), __ATOMIC_RELAXED) >> (hash % 64) & 1)) {
+        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored", xv->v.domain->id, xv->v.id, (unsigned long)value, msr);
+    }
+}
+
 int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
 {
     struct msr_state s;
@@ -126,8 +136,7 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     case MSR_OK:
         return 0;
     case MSR_IGNORED:
-        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored\n", xv->v.domain->id, xv->v.id,
-                        (unsigned long)value, msr);
+        x86_msr_note_ignored(xv, msr, value);
         return 0;
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv->v.domain, aux) == 0 ? 0 : -XEN_EINVAL;

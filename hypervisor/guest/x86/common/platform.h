@@ -7,6 +7,8 @@
 void x86_cpuid(struct x86_vcpu *xv, uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 /* 0, or -XEN_EINVAL where the CPU would raise #GP. For the current vCPU. */
 int x86_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value);
+/* Say that a write was ignored: once for each MSR, whoever writes it. */
+void x86_msr_note_ignored(struct x86_vcpu *xv, uint32_t msr, uint64_t value);
 int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value);
 
 /* Port access by instruction: done on the hardware where the domain has the port, else all ones are read and writes go nowhere. */

@@ -37,14 +37,12 @@ void pvh_policy_changed(struct x86_domain *xd)
     struct pvh_domain *pd = xd->pvh;
 
     pd->cr4_allowed = cr4_of_policy(xd->policy);
-    pd->watch_cr4 = (cr4_of_policy(cpuid_host_policy()) & ~pd->cr4_allowed) != 0;
     for (unsigned int i = 0; i < xd->d.max_vcpus; i++) {
         struct vcpu *v = xd->d.vcpus[i];
 
         if (v) {
             struct pvh_vcpu *p = x86_vcpu(v)->pvh;
 
-            p->vm.want_cr4 = pd->watch_cr4;
             p->vlapic.x2apic_allowed = cpu_policy_has(xd->policy, XEN_X86_FEATURE_X2APIC);
             p->vlapic.tsc_deadline = cpu_policy_has(xd->policy, XEN_X86_FEATURE_TSC_DEADLINE);
         }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Instructions that are carried out for a PVH guest: accesses to the local APIC's page and to addresses without memory, string I/O, writes of CR4 and CR8.
+ * Instructions that are carried out for a PVH guest: accesses to the local APIC's page and to addresses without memory, string I/O, writes of CR0, CR4
+ * and CR8.
  * The work is model/x86/insn's; here are its callbacks. Memory that is there is accessed as the guest would, so this can also be asked of an instruction that
  * has one operand in memory and one in a device.
  */
@@ -11,7 +12,16 @@
 #include <model/x86/pt/pt.h>
 
 #define REP_LIMIT 512u
-#define CR4_FLUSHES 0x1300b0ull /* PSE PAE PGE PCIDE SMEP: changing them changes translations */
+#define CR0_PE BIT(0)
+#define CR0_ET BIT(4)
+#define CR0_WP BIT(16)
+#define CR0_NW BIT(29)
+#define CR0_CD BIT(30)
+#define CR0_PG BIT(31)
+#define CR0_KNOWN 0xe005003full
+#define CR4_PAE BIT(5)
+#define CR4_PCIDE BIT(17)
+#define CR4_FLUSHES 0x1200b0ull /* PSE PAE PGE PCIDE SMEP: changing them changes translations */
 
 struct emulation {
     struct x86_vcpu *xv;
@@ -179,12 +189,46 @@ static enum insn_status io_write(struct insn_ctx *c, uint16_t port, unsigned int
     return INSN_DONE;
 }
 
+static bool cr0_ok(const struct vm_vcpu *vm, uint64_t value)
+{
+    const struct vm_state *s = &vm->state;
+    bool paging = (value & CR0_PG) != 0;
+
+    if ((value >> 32) || (paging && !(value & CR0_PE)) || ((value & CR0_NW) && !(value & CR0_CD))) {
+        return false;
+    }
+    if (paging && !(s->cr0 & CR0_PG) && (s->msr.efer & EFER_LME)) {
+        return (s->cr4 & CR4_PAE) && !(s->seg[X86_SEG_CS].attr & X86_SEG_L);
+    }
+    return paging || !(s->cr0 & CR0_PG) || (vm->mode != INSN_MODE_64 && !(s->cr4 & CR4_PCIDE));
+}
+
+static enum insn_status write_cr0(struct insn_ctx *c, struct x86_vcpu *xv, uint64_t value)
+{
+    struct vm_vcpu *vm = &xv->pvh->vm;
+    struct vm_state *s = vm_fetch(vm, VM_CR | VM_SEG);
+
+    if (!cr0_ok(vm, value)) {
+        return insn_raise(c, X86_VEC_GP, 0);
+    }
+    vm->flush |= ((value ^ s->cr0) & (CR0_PG | CR0_PE | CR0_WP)) != 0;
+    s->msr.efer &= ~EFER_LMA;
+    if ((value & CR0_PG) && (s->msr.efer & EFER_LME)) {
+        s->msr.efer |= EFER_LMA;
+    }
+    s->cr0 = (value & CR0_KNOWN) | CR0_ET;
+    vm_changed(vm, VM_CR);
+    return INSN_DONE;
+}
+
 static enum insn_status write_cr4(struct insn_ctx *c, struct x86_vcpu *xv, uint64_t value)
 {
     struct vm_vcpu *vm = &xv->pvh->vm;
     struct vm_state *s = vm_fetch(vm, VM_CR);
+    bool long_mode = (s->msr.efer & EFER_LMA) != 0, new_pcide = (value & ~s->cr4 & CR4_PCIDE) != 0;
 
-    if ((value & ~pvh_domain_of(xv)->cr4_allowed) || ((s->msr.efer & EFER_LMA) && !(value & BIT(5)))) {
+    if ((value & ~pvh_domain_of(xv)->cr4_allowed) || (long_mode && !(value & CR4_PAE)) ||
+        (new_pcide && (!long_mode || (s->cr3 & 0xfff)))) {
         return insn_raise(c, X86_VEC_GP, 0);
     }
     vm->flush |= ((value ^ s->cr4) & CR4_FLUSHES) != 0;
@@ -198,6 +242,8 @@ static enum insn_status write_cr(struct insn_ctx *c, unsigned int cr, uint64_t v
     struct emulation *m = c->opaque;
 
     switch (cr) {
+    case 0:
+        return write_cr0(c, m->xv, value);
     case 4:
         return write_cr4(c, m->xv, value);
     case 8:
@@ -212,6 +258,18 @@ static enum insn_status write_cr(struct insn_ctx *c, unsigned int cr, uint64_t v
     }
 }
 
+/* LMSW begins with what is there. */
+static enum insn_status read_cr(struct insn_ctx *c, unsigned int cr, uint64_t *value)
+{
+    struct emulation *m = c->opaque;
+
+    if (cr != 0) {
+        return INSN_UNHANDLEABLE;
+    }
+    *value = vm_fetch(&m->xv->pvh->vm, VM_CR)->cr0;
+    return INSN_DONE;
+}
+
 static const struct insn_ops ops = {
     .fetch = do_fetch,
     .read = do_read,
@@ -219,6 +277,7 @@ static const struct insn_ops ops = {
     .io_allowed = io_allowed,
     .io_read = io_read,
     .io_write = io_write,
+    .read_cr = read_cr,
     .write_cr = write_cr,
 };
 

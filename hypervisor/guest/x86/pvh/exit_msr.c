@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MSRs of PVH vCPUs: the rules of model/x86/msr over the vCPU's register cache, and the local APIC's by model/x86/vlapic. Also what CPUID asks of a vCPU. */
 #include <base/log.h>
+#include <guest/x86/common/platform.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <model/x86/cpuid/cpu_policy.h>
@@ -122,7 +123,7 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     case MSR_NEW_MTRR: /* memory types come from the nested tables: all of it is write-back */
         return true;
     case MSR_IGNORED:
-        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored\n", xv->v.domain->id, xv->v.id, (unsigned long)value, msr);
+        x86_msr_note_ignored(xv, msr, value);
         return true;
     case MSR_VLAPIC:
         return apic_write(xv, msr, value);

@@ -43,7 +43,6 @@ struct pvh_domain {
     struct p2m p2m;
     uint8_t callback_vector; /* HVM_PARAM_CALLBACK_IRQ; 0 none */
     uint64_t cr4_allowed; /* by the CPU policy */
-    bool watch_cr4; /* the processor would let the guest set others */
 };
 
 static inline struct pvh_domain *pvh_domain_of(const struct x86_vcpu *xv)

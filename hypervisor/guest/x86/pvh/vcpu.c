@@ -107,7 +107,6 @@ int pvh_vcpu_init(struct x86_vcpu *xv)
                 cpu_policy_has(xd->policy, XEN_X86_FEATURE_TSC_DEADLINE));
     p->vm.valid = VM_ALL;
     p->vm.npt_root = xd->pvh->p2m.root;
-    p->vm.want_cr4 = xd->pvh->watch_cr4;
     p->vm.tsc_offset = xd->tsc_offset;
     p->wait_sipi = true;
     pvh_reset(xv);

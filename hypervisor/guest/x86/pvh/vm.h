@@ -19,7 +19,7 @@ enum vmexit_reason {
     VMEXIT_HLT,
     VMEXIT_PAGE, /* nested page fault: gpa, error */
     VMEXIT_IO, /* port, size, is_write (OUT), is_string */
-    VMEXIT_CR_WRITE, /* of CR4 or CR8, as was asked for */
+    VMEXIT_CR_WRITE, /* of CR4, of CR0 (more than TS and MP), and of CR8 when asked for */
     VMEXIT_DEBUG_REGISTER, /* the guest's are not loaded */
     VMEXIT_EXCEPTION, /* vector, error: to be given to the guest after all */
     VMEXIT_IRET, /* asked for while an NMI is handled */
@@ -85,7 +85,6 @@ struct vm_vcpu {
     /* wishes for the next entry */
     bool want_window; /* exit as soon as the guest can take an interrupt */
     bool want_cr8; /* exit on writes of CR8 */
-    bool want_cr4; /* ... of CR4 */
     bool want_iret;
     bool flush; /* forget the vCPU's translations */
     uint64_t tsc_offset;

@@ -228,7 +228,7 @@ static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu
     b->shadow = vm->shadow;
     b->event_inject = event_bits(&vm->inject);
     b->vintr = vm->cr8 | VINTR_MASKING | (vm->want_window ? VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR : 0);
-    b->intercept_cr = (vm->want_cr8 ? BIT(24) : 0) | (vm->want_cr4 ? BIT(20) : 0);
+    b->intercept_cr = BIT(16 + 4) | (vm->want_cr8 ? BIT(16 + 8) : 0);
     b->intercept1 = vm->want_iret ? b->intercept1 | INTERCEPT_IRET : b->intercept1 & ~INTERCEPT_IRET;
 }
 
@@ -326,6 +326,7 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     case EXIT_IOIO:
         decode_io(b, e);
         break;
+    case EXIT_CR0_SELECTIVE:
     case EXIT_CR_WRITE + 4:
     case EXIT_CR_WRITE + 8:
         e->reason = VMEXIT_CR_WRITE;

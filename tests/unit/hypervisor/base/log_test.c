@@ -35,9 +35,9 @@ static void test_thresholds(void **state)
 
     log_info("shown %u\n", 1);
     log_debug("quiet %u", 2);
-    assert_string_equal(host_console(), "(ZEN) shown 1\n");
+    assert_string_equal(host_console(), "(XEN) shown 1\n");
     read_ring(ring, sizeof(ring));
-    assert_string_equal(ring, "(ZEN) shown 1\n(ZEN) quiet 2\n");
+    assert_string_equal(ring, "(XEN) shown 1\n(XEN) quiet 2\n");
     log_ring_clear();
     assert_int_equal(read_ring(ring, sizeof(ring)), 0);
     log_raw("abc", 3);
@@ -56,8 +56,8 @@ static void test_timestamps(void **state)
     log_info("c");
     log_timestamps = LOG_TS_RAW;
     log_info("d");
-    assert_string_equal(host_console(), "(ZEN) [   12.345678] a\n(ZEN) [2023-11-14 22:13:32] b\n"
-                                        "(ZEN) [2023-11-14 22:13:32.345] c\n(ZEN) [00000002dfdc1c35] d\n");
+    assert_string_equal(host_console(), "(XEN) [   12.345678] a\n(XEN) [2023-11-14 22:13:32] b\n"
+                                        "(XEN) [2023-11-14 22:13:32.345] c\n(XEN) [00000002dfdc1c35] d\n");
 }
 
 static void test_long_line(void **state)
@@ -83,7 +83,7 @@ static void test_ring_wraps(void **state)
     }
     n = read_ring(all, sizeof(all));
     assert_int_equal(n, 32768);
-    assert_string_equal(all + n - 17, "(ZEN) line 04999\n");
+    assert_string_equal(all + n - 17, "(XEN) line 04999\n");
     /* the same in pieces */
     for (size_t done = 0; done < n;) {
         size_t got = log_ring_read(part, sizeof(part), &index);
@@ -95,7 +95,7 @@ static void test_ring_wraps(void **state)
     assert_int_equal(log_ring_read(part, sizeof(part), &index), 0);
     log_debug("more");
     n = log_ring_read(part, sizeof(part), &index);
-    assert_memory_equal(part, "(ZEN) more\n", n);
+    assert_memory_equal(part, "(XEN) more\n", n);
     assert_int_equal(n, 11);
 }
 

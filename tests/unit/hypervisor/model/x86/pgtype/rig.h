@@ -190,7 +190,7 @@ static void tlb_add(unsigned int cpu, mfn_t mfn, unsigned int level, struct rand
 }
 
 /* The CPU loads through its tables: caches the way, sets A and D. */
-static void tlb_access(unsigned int cpu, const unsigned int *index, bool write, struct random *r)
+__attribute__((unused)) static void tlb_access(unsigned int cpu, const unsigned int *index, bool write, struct random *r)
 {
     mfn_t mfn = rig_cr3[cpu];
 
@@ -218,7 +218,7 @@ static void tlb_access(unsigned int cpu, const unsigned int *index, bool write, 
 }
 
 /* At rest: no CPU can write to a table, or walk what is none. */
-static void tlb_check(bool at_rest)
+__attribute__((unused)) static void tlb_check(bool at_rest)
 {
     for (unsigned int c = 0; c < CPUS; c++) {
         for (unsigned int k = 0; k < TLB_SIZE; k++) {
