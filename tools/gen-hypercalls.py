@@ -31,7 +31,8 @@ WHO = {
 HEAD = '''# Hypercalls
 
 Made by `tools/gen-hypercalls.py` from `abi/hypercalls.def`; do not edit. Dispatch, and the check of who may make a call, come from the same rows; the
-handlers check the rights of sub-operations. A call, or a sub-operation, that is not here answers `-ENOSYS`; most families name it once in the log. Structures: `libxen-dev`'s headers (Xen 4.17).
+handlers check the rights of sub-operations. A call, or a sub-operation, that is not here answers `-ENOSYS`;
+most families name it once in the log. Structures: `libxen-dev`'s headers (Xen 4.17).
 
 **Guests**: which kinds have it. **Who**: who may; others get `-EPERM` (grant operations: a status in the request).
 **Resumed**: long work stops when a softirq is due and goes on afterwards; the caller notices nothing.
