@@ -22,6 +22,7 @@ LINT = [
     ('support', [PYTHON, 'tools/check/support.py', 'SUPPORT.md']),
     ('links', [PYTHON, 'tools/check/links.py']),
     ('hypercalls', [PYTHON, 'tools/check/hypercalls.py']),
+    ('hypercalls-self-test', [PYTHON, 'tools/check/hypercalls_test.py']),
 ]
 
 
