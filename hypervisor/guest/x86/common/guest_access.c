@@ -25,10 +25,10 @@ int guest_read(void *dst, vaddr_t gva, size_t size)
     if (unlikely(!is_pv(xv->v.domain))) {
         return pvh_guest_read(xv, dst, gva, size);
     }
-    if (!outside_hypervisor(gva, size) || hw_copy_fallible(dst, (const void *)(uintptr_t)gva, size) != 0) {
+    if (!outside_hypervisor(gva, size)) {
         return -XEN_EFAULT;
     }
-    return 0;
+    return hw_copy_fallible(dst, (const void *)(uintptr_t)gva, size);
 }
 
 int guest_write(vaddr_t gva, const void *src, size_t size)
@@ -38,10 +38,10 @@ int guest_write(vaddr_t gva, const void *src, size_t size)
     if (unlikely(!is_pv(xv->v.domain))) {
         return pvh_guest_write(xv, gva, src, size);
     }
-    if (!outside_hypervisor(gva, size) || hw_copy_fallible((void *)(uintptr_t)gva, src, size) != 0) {
+    if (!outside_hypervisor(gva, size)) {
         return -XEN_EFAULT;
     }
-    return 0;
+    return hw_copy_fallible((void *)(uintptr_t)gva, src, size);
 }
 
 int guest_clear(vaddr_t gva, size_t size)
@@ -50,7 +50,7 @@ int guest_clear(vaddr_t gva, size_t size)
     struct x86_vcpu *xv = current_x86();
 
     if (is_pv(xv->v.domain)) {
-        return outside_hypervisor(gva, size) && hw_clear_fallible((void *)(uintptr_t)gva, size) == 0 ? 0 : -XEN_EFAULT;
+        return outside_hypervisor(gva, size) ? hw_clear_fallible((void *)(uintptr_t)gva, size) : -XEN_EFAULT;
     }
     while (size > 0) {
         size_t n = MIN(size, sizeof(zeroes));

@@ -52,9 +52,9 @@ void hw_set_gs_base(uint64_t base);
 void hw_set_hidden_gs_base(uint64_t base);
 
 /* --- copies through the current page tables, and MSRs, that may fault ------------------------------------------------------------------ */
-/* Bytes that could not be copied or cleared. */
-size_t hw_copy_fallible(void *dst, const void *src, size_t n);
-size_t hw_clear_fallible(void *dst, size_t n);
+/* 0, or -XEN_EFAULT: a part is copied or cleared. */
+int hw_copy_fallible(void *dst, const void *src, size_t n);
+int hw_clear_fallible(void *dst, size_t n);
 /* 0, or -1 when the CPU refused. */
 int hw_rdmsr_fallible(uint32_t msr, uint64_t *value);
 int hw_wrmsr_fallible(uint32_t msr, uint64_t value);

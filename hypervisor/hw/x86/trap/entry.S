@@ -6,6 +6,7 @@
  * frame fills them in place; then we move to the pCPU's own stack. From ring 0 the frame stays on the stack that was in use. See "vCPUs and
  * stacks" in docs/architecture.md. Intel SDM volume 3, 6.12 to 6.14; AMD APM volume 2, 6.1 (SYSCALL, SYSRET).
  */
+#include <abi/errno_asm.h>
 #include <base/layout.h>
 #include <guest/x86/common/selectors.h>
 
@@ -258,36 +259,31 @@ pv_iret_failed_entry:
 
 /* --- copies and loads that may fault ----------------------------------------------------------------------------------------------- */
 
-/* size_t hw_copy_fallible(void *dst, const void *src, size_t n): bytes that were not copied. */
+/* int hw_copy_fallible(void *dst, const void *src, size_t n): 0, or -XEN_EFAULT after a part. */
     .globl hw_copy_fallible
 hw_copy_fallible:
     movq %rdx, %rcx
     shrq $3, %rcx
-    jz 3f
 1:  rep movsq
-    EX_TABLE 1b, 5f
-3:  movl %edx, %ecx
-    andl $7, %ecx
-    jz 4f
-2:  rep movsb
-    EX_TABLE 2b, 6f
-4:  xorl %eax, %eax
-    ret
-5:  leaq (,%rcx,8), %rax                    /* quads left, and the tail */
+    EX_TABLE 1b, access_failed
     andl $7, %edx
-    addq %rdx, %rax
+    jz 3f
+    movl %edx, %ecx
+2:  rep movsb
+    EX_TABLE 2b, access_failed
+3:  xorl %eax, %eax
     ret
-6:  movq %rcx, %rax
+access_failed:
+    movl $-XEN_EFAULT, %eax
     ret
 
-/* size_t hw_clear_fallible(void *dst, size_t n) */
+/* int hw_clear_fallible(void *dst, size_t n): the same. */
     .globl hw_clear_fallible
 hw_clear_fallible:
     xorl %eax, %eax
     movq %rsi, %rcx
 1:  rep stosb
-    EX_TABLE 1b, 2f
-2:  movq %rcx, %rax
+    EX_TABLE 1b, access_failed
     ret
 
 /* bool hw_read64_fallible(uint64_t *dst, const uint64_t *src): false when it faulted. */
