@@ -179,10 +179,23 @@ void evtchn_notify_vcpu(struct evtchn_table *t, unsigned int id)
     arch_vcpu_kick(v);
 }
 
+static bool has_pollers(const struct domain *d)
+{
+    uint64_t any = 0;
+
+    for (unsigned int w = 0; w < ARRAY_SIZE(d->poll_mask); w++) {
+        any |= __atomic_load_n(&d->poll_mask[w], __ATOMIC_SEQ_CST);
+    }
+    return any != 0;
+}
+
 void evtchn_wake_pollers(struct evtchn_table *t, uint32_t port)
 {
     struct domain *d = domain_of_table(t);
 
+    if (likely(!has_pollers(d))) {
+        return;
+    }
     for (unsigned int w = 0; w < ARRAY_SIZE(d->poll_mask); w++) {
         uint64_t bits = __atomic_load_n(&d->poll_mask[w], __ATOMIC_SEQ_CST);
 

@@ -86,20 +86,21 @@ static long restart_at(struct hypercall *c, uint64_t i, struct multicall_entry *
 long do_multicall(struct hypercall *c)
 {
     uint64_t count = (uint32_t)c->arg[1];
+    vaddr_t at = c->arg[0];
 
     if (c->in_multicall) {
         return -XEN_EINVAL;
     }
     c->arg[1] = count;
-    for (uint64_t i = 0; i < count; i++) {
-        struct hypercall inner;
+    for (uint64_t i = 0; i < count; i++, at += sizeof(struct multicall_entry)) {
         struct multicall_entry e;
+        struct hypercall inner;
         long rc;
 
         if (i != 0 && hypercall_preempt_check()) {
             return restart_at(c, i, &e, NULL);
         }
-        if (guest_read_elem(&e, c->arg[0], i) != 0) {
+        if (guest_read_obj(&e, at) != 0) {
             return -XEN_EFAULT;
         }
         inner = (struct hypercall){
@@ -112,7 +113,7 @@ long do_multicall(struct hypercall *c)
             return restart_at(c, i, &e, &inner);
         }
         e.result = (xen_ulong_t)rc;
-        if (guest_write(c->arg[0] + i * sizeof(e) + offsetof(struct multicall_entry, result), &e.result, sizeof(e.result)) != 0) {
+        if (guest_write_obj(at + offsetof(struct multicall_entry, result), &e.result) != 0) {
             return -XEN_EFAULT;
         }
     }
