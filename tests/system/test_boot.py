@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The ways a machine can start: loaders, firmware, machine types, sizes. The first domain is a micro guest, so each takes seconds."""
+import os
+import subprocess
+import sys
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.normpath(os.path.join(HERE, '../..'))
+sys.path.insert(0, os.path.join(HERE, '../guests'))
+import run as guests  # noqa: E402
+
+OVMF = '/usr/share/ovmf/OVMF.fd'
+ARGS = 'console=com1 dom0_mem=64M noreboot loglvl=all'
+END = r'^# end '
+
+
+@pytest.fixture(scope='session')
+def elf():
+    subprocess.run(['make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+    return os.path.join(guests.OUT, 'common', 'hypercall.elf')
+
+
+@pytest.fixture(scope='session')
+def hv(request):
+    name = request.config.getoption('--hv')
+    return guests.debian_xen() if name == 'xen' else os.path.join(ROOT, name)
+
+
+def passes(command, log, seconds=120):
+    """The guest's own tests pass on this machine."""
+    lines, why = guests.boot(command, os.path.join(ROOT, 'build/test/system', log), seconds)
+    text = '\n'.join(lines)
+    assert any(line.startswith('# end ') for line in lines), f'{why}\n{text[-3000:]}'
+    assert any(line.startswith('ok ') for line in lines) and not any(line.startswith('not ok ') for line in lines), text[-3000:]
+    return text
+
+
+def machine(*args):
+    return ['qemu-system-x86_64', '-cpu', 'qemu64,+svm,+npt,+rdrand', '-accel', 'tcg,thread=single', '-display', 'none', '-serial', 'stdio',
+            '-monitor', 'none', '-nic', 'none', '-no-reboot', *args]
+
+
+def direct(hv, elf, args=ARGS):
+    return ['-kernel', hv, '-append', args, '-initrd', elf]
+
+
+@pytest.fixture(scope='session')
+def iso(hv, elf, tmp_path_factory):
+    """A GRUB disc, for BIOS and EFI, that starts the hypervisor by multiboot 2."""
+    tree = tmp_path_factory.mktemp('iso')
+    (tree / 'boot/grub').mkdir(parents=True)
+    for name, path in (('hv', hv), ('guest.elf', elf)):
+        (tree / 'boot' / name).write_bytes(open(path, 'rb').read())
+    (tree / 'boot/grub/grub.cfg').write_text(
+        f'set timeout=0\nmenuentry z {{\n multiboot2 /boot/hv {ARGS}\n module2 /boot/guest.elf\n set gfxpayload=text\n boot\n}}\n')
+    out = str(tree) + '.iso'
+    subprocess.run(['grub-mkrescue', '-o', out, str(tree)], check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL)
+    return out
+
+
+@pytest.mark.parametrize('kind', ['pc', 'q35'])
+@pytest.mark.parametrize('firmware', ['bios', 'efi'])
+def test_grub_multiboot2(iso, firmware, kind):
+    extra = ['-bios', OVMF] if firmware == 'efi' else []
+    passes(machine('-machine', kind, '-smp', '2', '-m', '768', '-cdrom', iso, *extra), f'grub-{firmware}-{kind}.log', 180)
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize('kind', ['pc', 'q35'])
+def test_multiboot1(hv, elf, kind):
+    passes(machine('-machine', kind, '-smp', '1', '-m', '512', *direct(hv, elf)), f'multiboot1-{kind}.log')
+
+
+@pytest.mark.parametrize('cpus', [3, 8])
+def test_cpus(hv, elf, cpus):
+    passes(machine('-smp', str(cpus), '-m', '512', *direct(hv, elf)), f'cpus-{cpus}.log', 180)
+
+
+@pytest.mark.parametrize('mib', [256, 6144, 65536])
+def test_memory_sizes(hv, elf, mib):
+    # not reserved on the host: a guest's memory that nobody touches costs nothing there
+    ram = ['-object', f'memory-backend-ram,id=ram,size={mib}M,reserve=off', '-machine', 'pc,memory-backend=ram']
+    passes(machine('-smp', '1', '-m', str(mib), *ram, *direct(hv, elf)), f'memory-{mib}.log', 180)
+
+
+def test_without_hpet(hv, elf):
+    passes(machine('-no-hpet', '-smp', '1', '-m', '512', *direct(hv, elf)), 'no-hpet.log')
+
+
+@pytest.mark.zendo
+def test_unknown_option_is_named(hv, elf):
+    text = passes(machine('-smp', '1', '-m', '512', *direct(hv, elf, ARGS + ' frobnicate=7')), 'unknown-option.log')
+    assert 'frobnicate' in text
+
+
+@pytest.mark.zendo
+def test_no_first_domain_says_so(hv):
+    lines, _ = guests.boot(machine('-smp', '1', '-m', '256', '-kernel', hv, '-append', ARGS),
+                           os.path.join(ROOT, 'build/test/system/no-first-domain.log'), 60, until='Halted')
+    text = '\n'.join(lines)
+    assert 'no module' in text and 'first_domain_start' in text, text[-2000:]  # what is missing, and a backtrace with names
