@@ -65,6 +65,8 @@ void port_console_write(const char *text, size_t len);
 /* Stop the machine with a message, registers and a backtrace. */
 _Noreturn void port_panic(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void port_reboot(void);
+/* Something ended that the machine cannot go on without: reboot, or halt when noreboot is given. */
+_Noreturn void port_stop(void);
 _Noreturn void port_power_off(void);
 
 /* Small objects of the hypervisor's own, zeroed; NULL when memory is out. zfree(NULL) does nothing. */

@@ -301,6 +301,11 @@ _Noreturn void port_panic(const char *fmt, ...)
     stop(text);
 }
 
+_Noreturn void port_stop(void)
+{
+    stop("the machine stops");
+}
+
 _Noreturn void port_reboot(void)
 {
     stop("reboot");

@@ -31,9 +31,9 @@ def test_block_attach_list_detach(dom0, guest):
 def test_network(dom0, kind):
     """Ping, then 4 MiB of TCP each way, checksummed."""
     dom0.ok(BRIDGE)
-    dom0.ok('dd if=/dev/urandom of=/tmp/down bs=1k count=4096 2>/dev/null; rm -f /tmp/up')
+    dom0.ok('dd if=/dev/urandom of=/tmp/down bs=1k count=4096 2>/dev/null; rm -f /tmp/up; [ -p /tmp/hold ] || mkfifo /tmp/hold')
     create(dom0, 'net', kind, 128, 1, 'job=net ip=10.9.0.2 peer=10.9.0.1', 'vif=["bridge=xenbr0"]')
-    dom0.ok('timeout $((120 * SLOW)) nc -l -p 7000 > /tmp/up < /dev/null && timeout $((60 * SLOW)) nc -l -p 7001 < /tmp/down > /dev/null', 190)
+    dom0.ok('timeout $((120 * SLOW)) nc -l -p 7000 > /tmp/up 0<> /tmp/hold && timeout $((60 * SLOW)) nc -l -p 7001 < /tmp/down > /dev/null', 190)
     await_line(dom0, 'net', 'TCP DOWN', 60)
     log = dom0.ok('glog net')
     assert 'PING OK' in log

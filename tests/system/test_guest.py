@@ -194,7 +194,7 @@ def test_destroyed_while_it_spins(dom0, kind):
 
 @pytest.mark.long
 def test_one_vcpu_and_64_mib(dom0, kind):
-    create(dom0, 'small', kind, 80 if kind == 'pvh' else 72, 1)
+    create(dom0, 'small', kind, 80 if kind == 'pvh' else 96, 1)
     await_line(dom0, 'small', 'GUEST UP')
 
 

@@ -93,8 +93,8 @@ static void hardware_domain_down(uint8_t reason)
         log_info("The hardware domain rebooted: rebooting the machine.\n");
         port_reboot();
     default:
-        log_error("The hardware domain shut down with reason %u: rebooting the machine.\n", reason);
-        port_reboot();
+        log_error("Domain 0 crashed (it shut down with reason %u).", reason);
+        port_stop();
     }
 }
 

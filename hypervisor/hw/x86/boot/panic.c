@@ -170,3 +170,10 @@ _Noreturn void port_assert_failed(const char *expr, const char *file, int line)
 {
     port_panic("%s: %s:%d", expr, file, line);
 }
+
+_Noreturn void port_stop(void)
+{
+    irq_disable();
+    apic_stop_others();
+    panic_finish();
+}
