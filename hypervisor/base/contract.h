@@ -69,6 +69,9 @@ _Noreturn void port_reboot(void);
 _Noreturn void port_stop(void);
 _Noreturn void port_power_off(void);
 
+/* Fill a page of the direct map with zeroes. Any context. */
+void port_clear_page(void *page);
+
 /* Small objects of the hypervisor's own, zeroed; NULL when memory is out. zfree(NULL) does nothing. */
 void *zalloc(size_t size) __attribute__((malloc, warn_unused_result));
 void zfree(void *ptr);

@@ -301,6 +301,11 @@ _Noreturn void port_panic(const char *fmt, ...)
     stop(text);
 }
 
+void port_clear_page(void *page)
+{
+    memset(page, 0, PAGE_SIZE);
+}
+
 _Noreturn void port_stop(void)
 {
     stop("the machine stops");

@@ -170,21 +170,18 @@ int domain_mem_give_back(struct domain_mem *m, mfn_t mfn)
 void frame_release(mfn_t mfn, domid_t owner)
 {
     struct domain_mem *m;
-    bool scrub = true, is_empty;
+    bool is_empty;
 
     if (owner != DOMID_NONE) { /* else: a page that the hypervisor shared, and took back */
         m = domain_mem_of(owner);
         spin_lock(&m->lock);
         pageset_remove(&m->owned, mfn);
         is_empty = --m->tot_pages == 0;
-        scrub = m->dying;
         spin_unlock(&m->lock);
     } else {
         is_empty = false;
     }
-    if (scrub) {
-        memset(mfn_to_virt(mfn), 0, PAGE_SIZE);
-    }
+    port_clear_page(mfn_to_virt(mfn)); /* whoever gets it next reads nothing of this owner's */
     __atomic_store_n(frame_state(mfn), FRAME_OWNER(DOMID_NONE), __ATOMIC_RELEASE);
     heap_free_stale(mfn);
     if (is_empty) {

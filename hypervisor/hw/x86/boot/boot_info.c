@@ -96,6 +96,9 @@ void boot_module_release(unsigned int index)
 
     /* pages that hold something else too stay */
     if (start < end) {
+        for (paddr_t at = start; at < end; at += PAGE_SIZE) {
+            port_clear_page((void *)(VA_DIRECT + at));
+        }
         heap_add_range(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
     }
 }
