@@ -8,11 +8,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define __XEN_TOOLS__ 1
+#define __XEN_TOOLS__             1
 #define __XEN_INTERFACE_VERSION__ 0x00040e00
 
 /* The public headers say where a compiler barrier belongs; these are for their ring macros only. */
-#define xen_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#define xen_mb()  __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define xen_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define xen_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 
@@ -24,6 +24,6 @@
 #define XEN_ERESTART 85
 
 /* The version that guests see. */
-#define ZENDO_XEN_MAJOR 4u
-#define ZENDO_XEN_MINOR 17u
+#define ZENDO_XEN_MAJOR    4u
+#define ZENDO_XEN_MINOR    17u
 #define ZENDO_EXTRAVERSION "-zendo"

@@ -7,7 +7,8 @@ volatile u64 bench_t0, bench_t1;
 static u64 sample[MAX_RUNS];
 static u64 overhead;
 
-static void sort(u64 *a, int n) {
+static void sort(u64 *a, int n)
+{
     for (int gap = n / 2; gap; gap /= 2) {
         for (int i = gap; i < n; i++) {
             u64 v = a[i];
@@ -19,11 +20,13 @@ static void sort(u64 *a, int n) {
         }
     }
 }
-static void empty(void) {
+static void empty(void)
+{
     T0();
     T1();
 }
-static u64 run(int n, void (*op)(void)) {
+static u64 run(int n, void (*op)(void))
+{
     for (int i = 0; i < 10; i++) {
         op(); /* warm up */
     }
@@ -34,17 +37,21 @@ static u64 run(int n, void (*op)(void)) {
     sort(sample, n);
     return sample[n / 2];
 }
-void bench(const char *name, int n, void (*op)(void)) {
+void bench(const char *name, int n, void (*op)(void))
+{
     if (!overhead) {
         overhead = run(1001, empty);
     }
     n = n > MAX_RUNS ? MAX_RUNS : n;
     long median = run(n, op) - overhead;
-    print("bench %s %ld %ld %ld\n", name, median, (long)(sample[0] - overhead), (long)(sample[n - 1] - overhead));
+    print("bench %s %ld %ld %ld\n", name, median, (long)(sample[0] - overhead),
+          (long)(sample[n - 1] - overhead));
 }
-void bench_skip(const char *name, const char *why) {
+void bench_skip(const char *name, const char *why)
+{
     print("bench-na %s %s\n", name, why);
 }
-void bench_value(const char *name, long value) {
+void bench_value(const char *name, long value)
+{
     print("bench %s %ld %ld %ld\n", name, value, value, value);
 }

@@ -10,7 +10,8 @@
 extern volatile u64 bench_t0, bench_t1;
 #define T0() (bench_t0 = bench_rdtsc())
 #define T1() (bench_t1 = bench_rdtsc())
-static inline u64 bench_rdtsc(void) {
+static inline u64 bench_rdtsc(void)
+{
     u32 lo, hi;
     asm volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
     return lo | (u64)hi << 32;

@@ -8,18 +8,21 @@ static u64 entry_tsc;
 static long port;
 static u8 *page_a, *page_b;
 
-static void op_hypercall(void) {
+static void op_hypercall(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_xen_version, XENVER_version, 0, 0, 0, 0);
     T1();
 }
-static void op_unknown(void) {
+static void op_unknown(void)
+{
     T0();
     hc5_pv(63, 0, 0, 0, 0, 0);
     T1();
 }
 static struct multicall_entry mc[8];
-static void op_multicall(void) {
+static void op_multicall(void)
+{
     for (int i = 0; i < 8; i++) {
         mc[i].op = __HYPERVISOR_xen_version;
         mc[i].args[0] = XENVER_version;
@@ -28,24 +31,28 @@ static void op_multicall(void) {
     hc5_pv(__HYPERVISOR_multicall, (u64)mc, 8, 0, 0, 0);
     T1();
 }
-static void op_event_send(void) {
+static void op_event_send(void)
+{
     struct evtchn_send s = {.port = port};
     port_clear(port);
     T0();
     hc5_pv(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (u64)&s, 0, 0, 0);
     T1();
 }
-static void on_port(u32 p) {
+static void on_port(u32 p)
+{
     (void)p;
 }
 /* The time is taken at the first instruction of the upcall's C code: evt_upcall() counts before it looks at ports. */
-static void op_event_upcall(void) {
+static void op_event_upcall(void)
+{
     struct evtchn_send s = {.port = port};
     T0();
     hc5_pv(__HYPERVISOR_event_channel_op, EVTCHNOP_send, (u64)&s, 0, 0, 0);
     bench_t1 = upcall_tsc;
 }
-static void op_timer_upcall(void) {
+static void op_timer_upcall(void)
+{
     u32 n = evt_count[port];
     T0();
     hc5_pv(__HYPERVISOR_set_timer_op, 1, 0, 0, 0, 0);
@@ -55,7 +62,8 @@ static void op_timer_upcall(void) {
     bench_t1 = upcall_tsc;
 }
 static struct gnttab_copy copy;
-static void op_grant_copy(void) {
+static void op_grant_copy(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_grant_table_op, GNTTABOP_copy, (u64)&copy, 1, 0, 0);
     T1();
@@ -63,7 +71,8 @@ static void op_grant_copy(void) {
 static struct gnttab_map_grant_ref map_op;
 static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
 static u8 grant_page[PAGE_SIZE] __attribute__((aligned(4096)));
-static void op_grant_map_unmap(void) {
+static void op_grant_map_unmap(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_grant_table_op, GNTTABOP_map_grant_ref, (u64)&map_op, 1, 0, 0);
     struct gnttab_unmap_grant_ref u = {.host_addr = (u64)window, .handle = map_op.handle};
@@ -71,114 +80,134 @@ static void op_grant_map_unmap(void) {
     T1();
 }
 static struct mmu_update mmu;
-static void op_mmu_update(void) {
+static void op_mmu_update(void)
+{
     mmu.val = va_mfn(page_a) << 12 | PTE_RW;
     T0();
     hc5_pv(__HYPERVISOR_mmu_update, (u64)&mmu, 1, 0, DOMID_SELF, 0);
     T1();
 }
 static int flip;
-static void op_mmu_update_change(void) { /* to another frame and back */
+static void op_mmu_update_change(void)
+{ /* to another frame and back */
     mmu.val = va_mfn(flip++ & 1 ? page_a : page_b) << 12 | PTE_RW;
     T0();
     hc5_pv(__HYPERVISOR_mmu_update, (u64)&mmu, 1, 0, DOMID_SELF, 0);
     T1();
 }
-static void op_update_va(void) {
+static void op_update_va(void)
+{
     u64 val = va_mfn(flip++ & 1 ? page_a : page_b) << 12 | PTE_RW;
     T0();
     hc5_pv(__HYPERVISOR_update_va_mapping, (u64)page_a, val, UVMF_INVLPG | UVMF_LOCAL, 0, 0);
     T1();
 }
-static void op_update_va_same(void) {
+static void op_update_va_same(void)
+{
     u64 val = va_mfn(page_a) << 12 | PTE_RW;
     T0();
     hc5_pv(__HYPERVISOR_update_va_mapping, (u64)page_a, val, UVMF_INVLPG | UVMF_LOCAL, 0, 0);
     T1();
 }
-static bool take_time(struct regs *r) {
+static bool take_time(struct regs *r)
+{
     bench_t1 = trap_tsc;
     if (r->vec == 14) {
         return false; /* the fixup goes on */
     }
     return true;
 }
-static void op_int3(void) {
+static void op_int3(void)
+{
     T0();
     asm volatile("int3");
 }
-static void op_int3_round(void) {
+static void op_int3_round(void)
+{
     T0();
     asm volatile("int3");
     T1();
 }
-static void op_page_fault(void) {
+static void op_page_fault(void)
+{
     u64 v = 0;
     T0();
     asm volatile("1: movq (%1), %0\n2:\n" FIXUP : "+r"(v) : "r"(0x00007ff000000000UL) : "memory");
 }
-static void op_pt_write(void) { /* a store to an L1 entry, emulated */
+static void op_pt_write(void)
+{ /* a store to an L1 entry, emulated */
     u64 *e = pt_entry(page_a, 1);
     u64 val = *e ^ PTE_W;
     T0();
     *(volatile u64 *)e = val;
     T1();
 }
-static void op_cpuid(void) {
+static void op_cpuid(void)
+{
     u32 r[4];
     T0();
     xen_cpuid(0x40000000, 0, r);
     T1();
 }
-static void op_rdmsr(void) {
+static void op_rdmsr(void)
+{
     u32 lo, hi;
     T0();
     asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0xc0000100));
     T1();
 }
-static void op_wrmsr(void) {
+static void op_wrmsr(void)
+{
     T0();
     asm volatile("wrmsr" ::"a"(0), "d"(0), "c"(0xc0000100));
     T1();
 }
-static void op_cr0(void) {
+static void op_cr0(void)
+{
     u64 v;
     T0();
     asm volatile("mov %%cr0, %0" : "=r"(v));
     T1();
 }
-static void op_outb(void) {
+static void op_outb(void)
+{
     T0();
     asm volatile("outb %%al, $0x80" ::"a"(0));
     T1();
 }
-static void op_taskswitch(void) {
+static void op_taskswitch(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_fpu_taskswitch, 0, 0, 0, 0, 0);
     T1();
 }
-static void op_stack_switch(void) {
+static void op_stack_switch(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, (u64)stacks[0] + STACK_SIZE, 0, 0, 0);
     T1();
 }
-static void op_segment_base(void) {
+static void op_segment_base(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, 0x1000, 0, 0, 0);
     T1();
 }
-static void op_yield(void) {
+static void op_yield(void)
+{
     T0();
     hc5_pv(__HYPERVISOR_sched_op, SCHEDOP_yield, 0, 0, 0, 0);
     T1();
 }
-static void op_set_timer(void) {
+static void op_set_timer(void)
+{
     u64 far = now_ns() + 3600000000000UL;
     T0();
     hc5_pv(__HYPERVISOR_set_timer_op, far, 0, 0, 0, 0);
     T1();
 }
-static void op_pin_unpin(void) {
+static void op_pin_unpin(void)
+{
     T0();
     mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(page_b), 0);
     mmuext1(MMUEXT_UNPIN_TABLE, va_mfn(page_b), 0);
@@ -188,12 +217,14 @@ static void op_pin_unpin(void) {
 /* --- populate and decrease --- */
 static unsigned order;
 static xen_pfn_t extent;
-static long reservation(int cmd) {
+static long reservation(int cmd)
+{
     struct xen_memory_reservation r = {.nr_extents = 1, .extent_order = order, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, &extent);
     return hc5_pv(__HYPERVISOR_memory_op, cmd, (u64)&r, 0, 0, 0);
 }
-static void op_populate(void) {
+static void op_populate(void)
+{
     extent = 0x8000;
     T0();
     long rc = reservation(XENMEM_populate_physmap);
@@ -202,7 +233,8 @@ static void op_populate(void) {
         panic("populate %ld", rc);
     }
 }
-static void op_decrease(void) {
+static void op_decrease(void)
+{
     extent = 0x8000;
     if (reservation(XENMEM_populate_physmap) != 1) {
         panic("populate");
@@ -215,7 +247,8 @@ static void op_decrease(void) {
 /* --- context switches between two vCPUs of one pCPU: each wakes the other and blocks --- */
 static long to0, to1;
 static volatile u32 up1, turn;
-static void second(void) {
+static void second(void)
+{
     up1 = 1;
     for (;;) {
         port_clear(to1);
@@ -230,7 +263,8 @@ static void second(void) {
         }
     }
 }
-static void op_switch(void) {
+static void op_switch(void)
+{
     T0();
     turn = 1;
     port_clear(to0);
@@ -247,7 +281,8 @@ static void op_switch(void) {
     T1();
     bench_t1 = bench_t0 + (bench_t1 - bench_t0) / 2;
 }
-static void bench_switch(void) {
+static void bench_switch(void)
+{
     if (g.vcpus < 2) {
         bench_skip("context_switch", "one vCPU");
         return;
@@ -265,7 +300,8 @@ static void bench_switch(void) {
     vcpu_op(VCPUOP_down, 1, 0);
 }
 
-static void bench_grants(void) {
+static void bench_grants(void)
+{
     xen_pfn_t frame;
     struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 1};
     set_xen_guest_handle(s.frame_list, &frame);
@@ -275,7 +311,8 @@ static void bench_grants(void) {
     copy.dest.domid = DOMID_SELF;
     copy.len = PAGE_SIZE;
     bench("grant_copy_4k", 501, op_grant_copy);
-    if (grant_op(GNTTABOP_setup_table, &s, 1) || s.status || set_va(grant_page, frame << 12 | PTE_RW) || set_va(window, 0)) {
+    if (grant_op(GNTTABOP_setup_table, &s, 1) || s.status || set_va(grant_page, frame << 12 | PTE_RW) ||
+        set_va(window, 0)) {
         bench_skip("grant_copy_ref_4k", "no grant table");
         bench_skip("grant_map_unmap", "no grant table");
         return;
@@ -289,20 +326,23 @@ static void bench_grants(void) {
     copy.source.domid = 0;
     copy.flags = GNTCOPY_source_gref;
     bench("grant_copy_ref_4k", 501, op_grant_copy);
-    map_op = (struct gnttab_map_grant_ref){.host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = 20, .dom = 0};
+    map_op = (struct gnttab_map_grant_ref){
+        .host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = 20, .dom = 0};
     bench("grant_map_unmap", 501, op_grant_map_unmap);
     if (copy.status || map_op.status) {
         print("# grant status %d %d\n", copy.status, map_op.status);
     }
 }
-static void bench_memory(void) {
+static void bench_memory(void)
+{
     bench("populate_4k", 501, op_populate);
     bench("decrease_4k", 501, op_decrease);
     order = 9;
     bench("populate_2m", 11, op_populate);
     bench("decrease_2m", 11, op_decrease);
 }
-static void bench_events(void) {
+static void bench_events(void)
+{
     port = bind_ipi(0);
     bench("event_send", 1001, op_event_send);
     port_mask(port, false);
@@ -322,7 +362,8 @@ static void bench_events(void) {
     events_off();
     port_close(port);
 }
-static void bench_traps(void) {
+static void bench_traps(void)
+{
     trap_hook[3] = take_time;
     bench("int3_to_handler", 1001, op_int3);
     bench("int3_round_trip", 1001, op_int3_round);
@@ -339,7 +380,8 @@ static void bench_traps(void) {
     bench("port_out", 1001, op_outb);
 }
 /* Memory that is neither free nor this domain's: what the hypervisor keeps of the machine's RAM. */
-static void memory_kept(void) {
+static void memory_kept(void)
+{
     static struct e820 {
         u64 addr, size;
         u32 type;
@@ -358,10 +400,12 @@ static void memory_kept(void) {
     for (unsigned i = 0; i < m.nr_entries; i++) {
         ram += e[i].type == 1 ? e[i].size >> 10 : 0;
     }
-    bench_value("memory_kept_kib", ram - 4 * (op.u.physinfo.free_pages + memory_op(XENMEM_current_reservation, &self)));
+    bench_value("memory_kept_kib",
+                ram - 4 * (op.u.physinfo.free_pages + memory_op(XENMEM_current_reservation, &self)));
 }
 
-void guest_main(void) {
+void guest_main(void)
+{
     entry_tsc = bench_rdtsc();
     bench_value("guest_entry", entry_tsc);
     page_a = page_alloc();

@@ -6,84 +6,100 @@ static long port;
 static volatile u64 ipi_tsc;
 static u8 *page_a, *page_b;
 
-static void op_hypercall(void) {
+static void op_hypercall(void)
+{
     T0();
     xen_version(XENVER_version, 0);
     T1();
 }
-static void op_unknown(void) {
+static void op_unknown(void)
+{
     T0();
     hc0(63);
     T1();
 }
-static void op_cpuid(void) {
+static void op_cpuid(void)
+{
     u32 r[4];
     T0();
     cpuid(0x40000000, 0, r);
     T1();
 }
-static void op_rdmsr(void) {
+static void op_rdmsr(void)
+{
     u32 lo, hi;
     T0();
     asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0x1b)); /* APIC base: intercepted */
     T1();
 }
-static void op_wrmsr(void) {
+static void op_wrmsr(void)
+{
     T0();
     asm volatile("wrmsr" ::"a"(0), "d"(0), "c"(0x8b)); /* microcode: intercepted, ignored */
     T1();
 }
-static void op_x2apic_read(void) {
+static void op_x2apic_read(void)
+{
     u32 lo, hi;
     T0();
     asm volatile("rdmsr" : "=a"(lo), "=d"(hi) : "c"(0x803)); /* version */
     T1();
 }
-static void op_lapic_read(void) {
+static void op_lapic_read(void)
+{
     u32 v;
     T0();
     v = *(volatile u32 *)(LAPIC_VA + 0x30);
     T1();
     (void)v;
 }
-static void op_lapic_write(void) {
+static void op_lapic_write(void)
+{
     T0();
     *(volatile u32 *)(LAPIC_VA + 0x80) = 0; /* task priority */
     T1();
 }
-static void op_port_in(void) {
+static void op_port_in(void)
+{
     u8 v;
     T0();
-    asm volatile("inb %1, %0" : "=a"(v) : "d"((u16)0x200)); /* nothing there; 0x80 is not intercepted by Xen */
+    asm volatile("inb %1, %0"
+                 : "=a"(v)
+                 : "d"((u16)0x200)); /* nothing there; 0x80 is not intercepted by Xen */
     T1();
 }
-static void op_port_out(void) {
+static void op_port_out(void)
+{
     T0();
     asm volatile("outb %%al, %%dx" ::"a"(0), "d"((u16)0x200));
     T1();
 }
-static void op_event_send(void) {
+static void op_event_send(void)
+{
     struct evtchn_send s = {.port = port};
     port_clear(port);
     T0();
     evtchn_op(EVTCHNOP_send, &s);
     T1();
 }
-static void op_event_upcall(void) {
+static void op_event_upcall(void)
+{
     struct evtchn_send s = {.port = port};
     T0();
     evtchn_op(EVTCHNOP_send, &s);
     bench_t1 = upcall_tsc;
 }
 static struct gnttab_copy copy;
-static void op_grant_copy(void) {
+static void op_grant_copy(void)
+{
     T0();
     grant_op(GNTTABOP_copy, &copy, 1);
     T1();
 }
 #define IPI_VECTOR 0x50
 static bool x2;
-static bool on_ipi(struct regs *r) {
+static bool on_ipi(struct regs *r)
+{
     ipi_tsc = trap_tsc;
     if (x2) {
         asm volatile("wrmsr" ::"a"(0), "d"(0), "c"(0x80b)); /* EOI */
@@ -92,7 +108,8 @@ static bool on_ipi(struct regs *r) {
     }
     return true;
 }
-static void op_ipi_mmio(void) {
+static void op_ipi_mmio(void)
+{
     ipi_tsc = 0;
     T0();
     *(volatile u32 *)(LAPIC_VA + 0x300) = 0x40000 | IPI_VECTOR; /* shorthand: self */
@@ -101,7 +118,8 @@ static void op_ipi_mmio(void) {
     }
     bench_t1 = ipi_tsc;
 }
-static void op_ipi_x2apic(void) {
+static void op_ipi_x2apic(void)
+{
     ipi_tsc = 0;
     T0();
     asm volatile("wrmsr" ::"a"(IPI_VECTOR), "d"(0), "c"(0x83f)); /* SELF IPI */
@@ -110,7 +128,8 @@ static void op_ipi_x2apic(void) {
     }
     bench_t1 = ipi_tsc;
 }
-static void op_timer(void) {
+static void op_timer(void)
+{
     ipi_tsc = 0;
     T0();
     asm volatile("wrmsr" ::"a"(1), "d"(0), "c"(0x838)); /* initial count 1, one shot */
@@ -119,20 +138,23 @@ static void op_timer(void) {
     }
     bench_t1 = ipi_tsc;
 }
-static void op_yield(void) {
+static void op_yield(void)
+{
     T0();
     sched_op(SCHEDOP_yield, 0);
     T1();
 }
 static unsigned order;
 static xen_pfn_t extent;
-static long reservation(int cmd) {
+static long reservation(int cmd)
+{
     struct xen_memory_reservation r = {.nr_extents = 1, .extent_order = order, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, &extent);
     return memory_op(cmd, &r);
 }
 /* The memory comes from the guest's own: 2 MiB at 32 MiB are given up first and asked back. */
-static void op_decrease(void) {
+static void op_decrease(void)
+{
     extent = 0x2000;
     T0();
     long rc = reservation(XENMEM_decrease_reservation);
@@ -144,7 +166,8 @@ static void op_decrease(void) {
     bench_t0 = t0;
     bench_t1 = t1;
 }
-static void op_populate(void) {
+static void op_populate(void)
+{
     extent = 0x2000;
     long rc = reservation(XENMEM_decrease_reservation);
     T0();
@@ -154,7 +177,8 @@ static void op_populate(void) {
         panic("populate %ld %ld", rc, rc2);
     }
 }
-static void enable_apic(void) {
+static void enable_apic(void)
+{
     u32 lo, hi;
     *(volatile u32 *)(LAPIC_VA + 0xf0) = 0x1ff;
     bench("lapic_read", 501, op_lapic_read);
@@ -176,7 +200,8 @@ static void enable_apic(void) {
     bench("lapic_timer", 101, op_timer);
     events_off();
 }
-void guest_main(void) {
+void guest_main(void)
+{
     page_a = page_alloc();
     page_b = page_alloc();
     bench("hypercall", 1001, op_hypercall);

@@ -19,9 +19,9 @@
 #include <lib/elf.h>
 #include <lib/string.h>
 
-#define RESERVE_SHARE 16u /* one part in so many is left to the hypervisor by default, */
-#define RESERVE_MAX_PAGES (128ull << 8) /* but not more than 128 MiB */
-#define LAPIC_FRAME 0xfee00ull
+#define RESERVE_SHARE           16u           /* one part in so many is left to the hypervisor by default, */
+#define RESERVE_MAX_PAGES       (128ull << 8) /* but not more than 128 MiB */
+#define LAPIC_FRAME             0xfee00ull
 #define IO_APIC_FRAMES_PER_UNIT 1u
 
 /* A kernel in memory, and what was allocated to hold it. */
@@ -50,7 +50,8 @@ static int unpack(const void *in, size_t in_size, size_t out_size, struct kernel
     *reason = "not enough memory to decompress it";
     if (!mfn_is_invalid(k->buffer) && !mfn_is_invalid(scratch)) {
         wrmsr(MSR_FS_BASE, (uintptr_t)canary_area);
-        rc = decompress(in, in_size, mfn_to_virt(k->buffer), out_size, mfn_to_virt(scratch), scratch_size, &produced, reason);
+        rc = decompress(in, in_size, mfn_to_virt(k->buffer), out_size, mfn_to_virt(scratch), scratch_size,
+                        &produced, reason);
         wrmsr(MSR_FS_BASE, 0);
     }
     if (!mfn_is_invalid(scratch)) {
@@ -188,7 +189,8 @@ static struct domain *create(void)
         rc = grant_hardware(d);
     }
     if (rc == -XEN_EOPNOTSUPP) {
-        port_panic("There is no first domain: this build has no PV guests (CONFIG_PV=n), and a PVH first domain is not built yet. "
+        port_panic("There is no first domain: this build has no PV guests (CONFIG_PV=n), and a PVH first "
+                   "domain is not built yet. "
                    "Build with CONFIG_PV=y");
     }
     if (rc != 0) {
@@ -208,7 +210,8 @@ void first_domain_start(void)
     struct domain *d;
 
     if (!module) {
-        port_panic("There is no first domain: the loader passed no module. With QEMU: -initrd \"vmlinuz args,initrd.img\"; with GRUB: "
+        port_panic("There is no first domain: the loader passed no module. With QEMU: -initrd \"vmlinuz "
+                   "args,initrd.img\"; with GRUB: "
                    "module2 /vmlinuz args");
     }
     fill_machine_map();
@@ -220,7 +223,8 @@ void first_domain_start(void)
         notes.entry = elf.entry;
     }
     d = create();
-    if (pv_build_domain(d, &(struct pv_build){&elf, &notes, ramdisk, ramdisk_size, kernel_args, pages_wanted()}) != 0) {
+    if (pv_build_domain(
+            d, &(struct pv_build){&elf, &notes, ramdisk, ramdisk_size, kernel_args, pages_wanted()}) != 0) {
         port_panic("First domain: it could not be built, see above");
     }
     if (!mfn_is_invalid(k.buffer)) {

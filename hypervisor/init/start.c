@@ -48,7 +48,8 @@ static void banner(void)
         static const char *const types[] = {"?", "RAM", "reserved", "ACPI tables", "ACPI NVS", "unusable"};
         const struct loader_memory *m = &boot_info.map[i];
 
-        log_debug("  %012lx-%012lx %s", m->start, m->end - 1, types[m->type < ARRAY_SIZE(types) ? m->type : 0]);
+        log_debug("  %012lx-%012lx %s", m->start, m->end - 1,
+                  types[m->type < ARRAY_SIZE(types) ? m->type : 0]);
     }
 }
 
@@ -69,8 +70,8 @@ static void start_memory(void)
     for (unsigned int i = 0; i < ram_range_count; i++) {
         frames += ram_ranges[i].count;
     }
-    log_info("Memory: %lu MiB in %u ranges, %lu KiB taken by the hypervisor, %lu MiB free", frames >> 8, ram_range_count,
-             mmu_boot_frames_used() * 4, heap_free_frames() >> 8);
+    log_info("Memory: %lu MiB in %u ranges, %lu KiB taken by the hypervisor, %lu MiB free", frames >> 8,
+             ram_range_count, mmu_boot_frames_used() * 4, heap_free_frames() >> 8);
 }
 
 static void start_traps(void)

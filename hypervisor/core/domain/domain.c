@@ -13,8 +13,8 @@
 #include <core/memory/arch.h>
 #include <lib/string.h>
 
-#define DOMID_BUCKET 512u
-#define DOMID_BUCKETS (DOMID_FIRST_RESERVED / DOMID_BUCKET + 1)
+#define DOMID_BUCKET     512u
+#define DOMID_BUCKETS    (DOMID_FIRST_RESERVED / DOMID_BUCKET + 1)
 #define IOMEM_RANGES_MAX 4096u
 
 static struct spinlock table_lock = SPINLOCK_INIT(domlist);
@@ -51,7 +51,8 @@ static bool try_ref(struct domain *d)
     uint32_t refs = __atomic_load_n(&d->refs, __ATOMIC_RELAXED);
 
     while (refs != 0) {
-        if (__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+        if (__atomic_compare_exchange_n(&d->refs, &refs, refs + 1, false, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED)) {
             return true;
         }
     }

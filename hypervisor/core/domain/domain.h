@@ -21,26 +21,26 @@ struct domain;
 
 struct vcpu {
     struct domain *domain; /* constant */
-    unsigned int id; /* constant */
+    unsigned int id;       /* constant */
     struct sched_vcpu sched;
     struct evtchn_vcpu evtchn;
 
     /* vCPU info: in the shared page, or where registered. Under domain->lock to change. */
-    struct vcpu_info *info; /* hypervisor's mapping; never NULL (a dummy page for vCPUs beyond the shared page's 32) */
+    struct vcpu_info
+        *info; /* hypervisor's mapping; never NULL (a dummy page for vCPUs beyond the shared page's 32) */
     mfn_t info_mfn; /* INVALID_MFN: in the shared page */
 
-    bool is_initialised; /* has register state */
+    bool is_initialised;     /* has register state */
     struct timer singleshot; /* VIRQ_TIMER once */
-    struct timer poll; /* SCHEDOP_poll's timeout */
-    struct timer periodic; /* VIRQ_TIMER at a period, while it runs */
-    uint64_t periodic_ns; /* 0: off */
-    bool periodic_missed; /* it came while the vCPU did not run */
-    uint32_t poll_port; /* the one port polled, 0: several */
+    struct timer poll;       /* SCHEDOP_poll's timeout */
+    struct timer periodic;   /* VIRQ_TIMER at a period, while it runs */
+    uint64_t periodic_ns;    /* 0: off */
+    bool periodic_missed;    /* it came while the vCPU did not run */
+    uint32_t poll_port;      /* the one port polled, 0: several */
 
     vaddr_t runstate_guest; /* registered area, 0 none; PV: guest virtual */
-    mfn_t time_mfn; /* registered secondary time area, INVALID_MFN none */
+    mfn_t time_mfn;         /* registered secondary time area, INVALID_MFN none */
     uint32_t time_offset;
-
 };
 
 #define DOMAIN_WATCHDOGS 2u
@@ -51,23 +51,23 @@ struct domain {
     /* constant after creation */
     domid_t id;
     enum guest_kind kind;
-    bool is_control; /* may use domctl, sysctl */
+    bool is_control;  /* may use domctl, sysctl */
     bool is_hardware; /* owns the devices */
     bool is_xenstore;
     unsigned int max_vcpus; /* size of vcpus[] */
     struct vcpu **vcpus;
-    uint32_t create_flags; /* XEN_DOMCTL_CDF_* */
+    uint32_t create_flags;      /* XEN_DOMCTL_CDF_* */
     xen_domain_handle_t handle; /* under lock */
 
-    uint32_t refs; /* atomic */
-    struct spinlock lock; /* class domain: all up to the next comment */
+    uint32_t refs;           /* atomic */
+    struct spinlock lock;    /* class domain: all up to the next comment */
     uint32_t control_pauses; /* by XEN_DOMCTL_pausedomain; 1 at creation */
-    uint32_t pauses; /* in all: each vCPU's pause_count includes it */
+    uint32_t pauses;         /* in all: each vCPU's pause_count includes it */
     enum domain_dying dying; /* also read without the lock */
     bool is_shutting_down, is_shut_down;
     uint8_t shutdown_code;
     uint32_t suspend_evtchn;
-    domid_t target; /* which domain this one is the device model of; DOMID_NONE */
+    domid_t target;     /* which domain this one is the device model of; DOMID_NONE */
     uint32_t kill_step; /* progress of domain_kill() */
     int64_t time_offset_s;
     uint32_t cpupool;
@@ -78,11 +78,11 @@ struct domain {
     struct gnttab gnttab;
     struct shared_info *shared;
     mfn_t shared_mfn;
-    struct rangeset iomem; /* frames of device memory it may map */
-    struct rangeset irqs; /* physical interrupts */
+    struct rangeset iomem;                   /* frames of device memory it may map */
+    struct rangeset irqs;                    /* physical interrupts */
     struct timer watchdog[DOMAIN_WATCHDOGS]; /* SCHEDOP_watchdog: the domain is shut down when one ends */
-    uint32_t watchdogs_used; /* under lock */
-    uint64_t poll_mask[2]; /* vCPUs in SCHEDOP_poll; atomic */
+    uint32_t watchdogs_used;                 /* under lock */
+    uint64_t poll_mask[2];                   /* vCPUs in SCHEDOP_poll; atomic */
     struct tasklet destroy;
 };
 
@@ -170,7 +170,8 @@ int vcpu_set_singleshot(struct vcpu *v, uint64_t timeout_abs_ns, uint32_t flags)
 /* --- events as seen by a vCPU ---------------------------------------------------------------------------------------------------- */
 static inline bool vcpu_event_pending(const struct vcpu *v)
 {
-    return *(volatile uint8_t *)&v->info->evtchn_upcall_pending && !*(volatile uint8_t *)&v->info->evtchn_upcall_mask;
+    return *(volatile uint8_t *)&v->info->evtchn_upcall_pending &&
+           !*(volatile uint8_t *)&v->info->evtchn_upcall_mask;
 }
 
 static inline struct vcpu *vcpu_of_sched(struct sched_vcpu *s)

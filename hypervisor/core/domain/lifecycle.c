@@ -10,8 +10,8 @@
 
 #define RELINQUISH_BUDGET 512u
 
-#define for_each_vcpu(d, v)                                                                                            \
-    for (unsigned int i_ = 0; i_ < (d)->max_vcpus; i_++)                                                               \
+#define for_each_vcpu(d, v)                              \
+    for (unsigned int i_ = 0; i_ < (d)->max_vcpus; i_++) \
         if (((v) = (d)->vcpus[i_]) != NULL)
 
 /* --- pausing ------------------------------------------------------------------------------------------------------------------------- */

@@ -5,7 +5,8 @@
 static void time_begin(volatile uint32_t *version)
 {
     *version |= 1;
-    __atomic_thread_fence(__ATOMIC_RELEASE); /* pairs with the guest's read barrier: odd before the fields change */
+    __atomic_thread_fence(
+        __ATOMIC_RELEASE); /* pairs with the guest's read barrier: odd before the fields change */
 }
 
 static void time_end(volatile uint32_t *version)

@@ -42,7 +42,8 @@ void vcpu_unblock(struct vcpu *v)
 /* Where the vCPU's info is until the guest registers another place; vCPUs beyond the shared page's array get a page nobody reads. */
 static struct vcpu_info *default_info(struct domain *d, unsigned int id)
 {
-    static struct vcpu_info dummy[2]; /* written, never acted upon: such a vCPU takes no events before it registers */
+    static struct vcpu_info
+        dummy[2]; /* written, never acted upon: such a vCPU takes no events before it registers */
 
     return id < XEN_LEGACY_MAX_VCPUS ? &d->shared->vcpu_info[id] : &dummy[0];
 }

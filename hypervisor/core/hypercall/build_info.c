@@ -9,5 +9,6 @@ bool build_has_hvm;
 
 const char *build_capabilities(void)
 {
-    return build_has_hvm ? "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 " : "xen-3.0-x86_64 ";
+    return build_has_hvm ? "xen-3.0-x86_64 hvm-3.0-x86_32 hvm-3.0-x86_32p hvm-3.0-x86_64 "
+                         : "xen-3.0-x86_64 ";
 }

@@ -11,7 +11,7 @@
 #include <core/hypercall/handlers.h>
 #include <lib/string.h>
 
-#define CHUNK 128u
+#define CHUNK      128u
 #define INPUT_SIZE 1024u
 
 static struct spinlock input_lock = SPINLOCK_INIT(console);

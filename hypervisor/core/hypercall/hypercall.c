@@ -5,8 +5,8 @@
 #include <base/softirq.h>
 #include <core/hypercall/handlers.h>
 
-#define KINDS_PV (1u << GUEST_PV)
-#define KINDS_PVH (1u << GUEST_PVH)
+#define KINDS_PV   (1u << GUEST_PV)
+#define KINDS_PVH  (1u << GUEST_PVH)
 #define KINDS_BOTH (KINDS_PV | KINDS_PVH)
 
 enum who { WHO_any, WHO_hardware, WHO_control };
@@ -58,7 +58,8 @@ long hypercall_not_built(const char *name, uint64_t sub_op)
     }
     hash >>= 20;
     if (!(__atomic_fetch_or(&said[hash / 64], 1ull << (hash % 64), __ATOMIC_RELAXED) >> (hash % 64) & 1)) {
-        log_info("d%u asked for %s %lu, which is not built (see SUPPORT.md)\n", current_domain()->id, name, (unsigned long)sub_op);
+        log_info("d%u asked for %s %lu, which is not built (see SUPPORT.md)\n", current_domain()->id, name,
+                 (unsigned long)sub_op);
     }
     return -XEN_ENOSYS;
 }
@@ -66,7 +67,8 @@ long hypercall_not_built(const char *name, uint64_t sub_op)
 /* --- multicall --------------------------------------------------------------------------------------------------------------------------- */
 
 /* Write back where to go on: entries before @i are done, entry @i starts again with @inner's arguments. */
-static long restart_at(struct hypercall *c, uint64_t i, struct multicall_entry *e, const struct hypercall *inner)
+static long restart_at(struct hypercall *c, uint64_t i, struct multicall_entry *e,
+                       const struct hypercall *inner)
 {
     vaddr_t at = c->arg[0] + i * sizeof(*e);
 

@@ -4,7 +4,7 @@
 #include <core/hypercall/hypercall.h>
 
 #define MEMOP_EXTENT_SHIFT 6
-#define MEMOP_OP_MASK 63u
+#define MEMOP_OP_MASK      63u
 
 /* The domain that an operation is about, referenced: the caller's own, one it controls, or one it is the device model of. -XEN_ESRCH, -XEN_EPERM. */
 int memory_target(domid_t id, struct domain **d);

@@ -131,7 +131,8 @@ static long add_to_physmap(vaddr_t gva)
     return rc;
 }
 
-static long add_batch(struct hypercall *c, const struct xen_add_to_physmap_batch *x, struct domain *d, uint64_t start)
+static long add_batch(struct hypercall *c, const struct xen_add_to_physmap_batch *x, struct domain *d,
+                      uint64_t start)
 {
     for (uint64_t i = start; i < x->size; i++) {
         xen_ulong_t idx;
@@ -141,7 +142,8 @@ static long add_batch(struct hypercall *c, const struct xen_add_to_physmap_batch
         if (i != start && hypercall_preempt_check()) {
             return memory_resume_at(c, i);
         }
-        if (guest_read_elem(&idx, guest_addr(x->idxs), i) != 0 || guest_read_elem(&gpfn, guest_addr(x->gpfns), i) != 0) {
+        if (guest_read_elem(&idx, guest_addr(x->idxs), i) != 0 ||
+            guest_read_elem(&gpfn, guest_addr(x->gpfns), i) != 0) {
             return -XEN_EFAULT;
         }
         err = add_one(d, x->space, idx, gpfn);

@@ -6,8 +6,8 @@
 #include <core/domain/arch.h>
 #include <core/hypercall/memory_internal.h>
 
-#define GUEST_MAX_ORDER 9u
-#define CONTROL_MAX_ORDER 18u
+#define GUEST_MAX_ORDER    9u
+#define CONTROL_MAX_ORDER  18u
 #define EXCHANGE_MAX_ORDER 11u
 
 static unsigned int heap_flags(uint32_t mem_flags)
@@ -65,7 +65,8 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
         }
     }
     out = mfn.n;
-    if (d->kind == GUEST_PV && guest_addr(r->extent_start) != 0 && guest_write_elem(guest_addr(r->extent_start), i, &out) != 0) {
+    if (d->kind == GUEST_PV && guest_addr(r->extent_start) != 0 &&
+        guest_write_elem(guest_addr(r->extent_start), i, &out) != 0) {
         return -XEN_EFAULT;
     }
     return 0;
@@ -107,7 +108,8 @@ static int decrease_one(struct domain *d, const struct xen_memory_reservation *r
     return 0;
 }
 
-static long run(struct hypercall *c, uint64_t op, uint64_t start, const struct xen_memory_reservation *r, struct domain *d)
+static long run(struct hypercall *c, uint64_t op, uint64_t start, const struct xen_memory_reservation *r,
+                struct domain *d)
 {
     for (uint64_t i = start; i < r->nr_extents; i++) {
         int rc;
@@ -158,12 +160,14 @@ struct exchange {
 
 static int exchange_check(const struct xen_memory_exchange *x)
 {
-    if (x->in.domid != x->out.domid || x->in.extent_order > EXCHANGE_MAX_ORDER || x->out.extent_order > EXCHANGE_MAX_ORDER ||
-        !order_ok(x->in.extent_order) || !order_ok(x->out.extent_order)) {
+    if (x->in.domid != x->out.domid || x->in.extent_order > EXCHANGE_MAX_ORDER ||
+        x->out.extent_order > EXCHANGE_MAX_ORDER || !order_ok(x->in.extent_order) ||
+        !order_ok(x->out.extent_order)) {
         return -XEN_EINVAL;
     }
     if (x->in.nr_extents > (~0ull >> 16) || x->out.nr_extents > (~0ull >> 16) ||
-        x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order || x->nr_exchanged > x->in.nr_extents) {
+        x->in.nr_extents << x->in.extent_order != x->out.nr_extents << x->out.extent_order ||
+        x->nr_exchanged > x->in.nr_extents) {
         return -XEN_EINVAL;
     }
     return 0;
@@ -204,7 +208,8 @@ static int check_inputs(const struct exchange *e, uint64_t first)
     return 0;
 }
 
-static int exchange_outputs(const struct exchange *e, uint64_t in_first, const mfn_t *fresh, unsigned int count)
+static int exchange_outputs(const struct exchange *e, uint64_t in_first, const mfn_t *fresh,
+                            unsigned int count)
 {
     unsigned int order = e->x.out.extent_order;
     uint64_t first = (in_first << e->x.in.extent_order) >> order;

@@ -13,10 +13,12 @@ static uint32_t features_of(const struct domain *d)
     uint32_t f = 1u << XENFEAT_memory_op_vnode_supported;
 
     if (d->kind == GUEST_PV) {
-        f |= 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist | 1u << XENFEAT_gnttab_map_avail_bits;
+        f |= 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
+             1u << XENFEAT_gnttab_map_avail_bits;
     } else {
-        f |= 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap | 1u << XENFEAT_supervisor_mode_kernel |
-             1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock;
+        f |= 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
+             1u << XENFEAT_supervisor_mode_kernel | 1u << XENFEAT_hvm_callback_vector |
+             1u << XENFEAT_hvm_safe_pvclock;
     }
     if (d->is_hardware) {
         f |= 1u << XENFEAT_dom0;

@@ -2,7 +2,8 @@
 /* Event channels: allocation, binding, sending, masks, closing, status, priorities, FIFO. */
 #include "guest.h"
 
-static long alloc_unbound(domid_t dom, domid_t remote) {
+static long alloc_unbound(domid_t dom, domid_t remote)
+{
     struct evtchn_alloc_unbound a = {.dom = dom, .remote_dom = remote};
     long rc = evtchn_op(EVTCHNOP_alloc_unbound, &a);
     if (rc) {
@@ -12,14 +13,16 @@ static long alloc_unbound(domid_t dom, domid_t remote) {
     port_clear(a.port);
     return a.port;
 }
-static long status_of(u32 port, struct evtchn_status *s) {
+static long status_of(u32 port, struct evtchn_status *s)
+{
     memset(s, 0, sizeof(*s));
     s->dom = DOMID_SELF;
     s->port = port;
     return evtchn_op(EVTCHNOP_status, s);
 }
 /* The caller's own domain number: needed as the remote of self-connected channels. */
-static domid_t self_id(void) {
+static domid_t self_id(void)
+{
     struct evtchn_status s;
     long a = alloc_unbound(DOMID_SELF, DOMID_SELF);
     if (a < 0 || status_of(a, &s)) {
@@ -29,7 +32,8 @@ static domid_t self_id(void) {
     return s.u.unbound.dom;
 }
 
-TEST(alloc_unbound) {
+TEST(alloc_unbound)
+{
     struct evtchn_status s;
     long p = alloc_unbound(DOMID_SELF, 5);
     CHECK(p > 0);
@@ -40,7 +44,8 @@ TEST(alloc_unbound) {
     CHECK_EQ(status_of(p, &s), 0);
     CHECK_EQ(s.status, EVTCHNSTAT_closed);
 }
-TEST(ports_lowest_first) {
+TEST(ports_lowest_first)
+{
     long a = alloc_unbound(DOMID_SELF, 0), b = alloc_unbound(DOMID_SELF, 0);
     CHECK(a > 0 && b > 0 && a != b);
     CHECK_EQ(port_close(a), 0);
@@ -49,7 +54,8 @@ TEST(ports_lowest_first) {
     CHECK_EQ(port_close(b), 0);
     CHECK_EQ(port_close(c), 0);
 }
-TEST(close_errors) {
+TEST(close_errors)
+{
     CHECK_EQ(port_close(0), -XEN_EINVAL);
     CHECK_EQ(port_close(3000), -XEN_EINVAL);
     CHECK_EQ(port_close(0x7fffffff), -XEN_EINVAL);
@@ -57,7 +63,8 @@ TEST(close_errors) {
     CHECK_EQ(port_close(p), 0);
     CHECK_EQ(port_close(p), -XEN_EINVAL);
 }
-TEST(send_errors) {
+TEST(send_errors)
+{
     CHECK_EQ(port_send(0), -XEN_EINVAL);
     CHECK_EQ(port_send(3000), -XEN_EINVAL);
     CHECK_EQ(port_send(0xffffffff), -XEN_EINVAL);
@@ -67,7 +74,8 @@ TEST(send_errors) {
     CHECK_EQ(port_close(p), 0);
     CHECK_EQ(port_send(p), -XEN_EINVAL);
 }
-TEST(ipi_pending_when_masked) {
+TEST(ipi_pending_when_masked)
+{
     long p = bind_ipi(0);
     CHECK(p > 0);
     CHECK_EQ(port_send(p), 0);
@@ -79,7 +87,8 @@ TEST(ipi_pending_when_masked) {
     CHECK_EQ(port_close(p), 0);
     CHECK(!port_pending(p)); /* closing clears it */
 }
-TEST(ipi_upcall) {
+TEST(ipi_upcall)
+{
     long p = bind_ipi(0);
     CHECK(p > 0);
     port_mask(p, false);
@@ -91,7 +100,8 @@ TEST(ipi_upcall) {
     CHECK_EQ(evt_count[p], 10);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(events_off_holds) {
+TEST(events_off_holds)
+{
     long p = bind_ipi(0);
     port_mask(p, false);
     events_off();
@@ -105,7 +115,8 @@ TEST(events_off_holds) {
     CHECK_EQ(evt_count[p], 1);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(unmask_delivers) {
+TEST(unmask_delivers)
+{
     long p = bind_ipi(0);
     events_on();
     CHECK_EQ(port_send(p), 0);
@@ -117,7 +128,8 @@ TEST(unmask_delivers) {
     CHECK(!port_pending(p));
     CHECK_EQ(port_close(p), 0);
 }
-TEST(pending_sent_once) { /* a pending port that is sent again stays one event */
+TEST(pending_sent_once)
+{ /* a pending port that is sent again stays one event */
     long p = bind_ipi(0);
     port_mask(p, false);
     events_off();
@@ -130,11 +142,13 @@ TEST(pending_sent_once) { /* a pending port that is sent again stays one event *
     CHECK_EQ(evt_count[p], 1);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(unmask_errors) {
+TEST(unmask_errors)
+{
     struct evtchn_unmask u = {.port = 0x7fffffff};
     CHECK_EQ(evtchn_op(EVTCHNOP_unmask, &u), -XEN_EINVAL);
 }
-TEST(interdomain_self) {
+TEST(interdomain_self)
+{
     domid_t me = self_id();
     long a = alloc_unbound(DOMID_SELF, me);
     CHECK(a > 0);
@@ -160,7 +174,8 @@ TEST(interdomain_self) {
     CHECK_EQ(s.status, EVTCHNSTAT_unbound);
     CHECK_EQ(port_close(b.local_port), 0);
 }
-TEST(interdomain_errors) {
+TEST(interdomain_errors)
+{
     struct evtchn_bind_interdomain b = {.remote_dom = DOMID_SELF, .remote_port = 3000};
     CHECK_EQ(evtchn_op(EVTCHNOP_bind_interdomain, &b), -XEN_EINVAL);
     b.remote_dom = 31000;
@@ -171,7 +186,8 @@ TEST(interdomain_errors) {
     CHECK_EQ(evtchn_op(EVTCHNOP_bind_interdomain, &b), -XEN_EINVAL);
     CHECK_EQ(port_close(a), 0);
 }
-TEST(virq_bind) {
+TEST(virq_bind)
+{
     long p = bind_virq(VIRQ_TIMER, 0);
     CHECK(p > 0);
     struct evtchn_status s;
@@ -185,14 +201,16 @@ TEST(virq_bind) {
     CHECK(p > 0);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(virq_errors) {
+TEST(virq_errors)
+{
     CHECK_EQ(bind_virq(24, 0), -XEN_EINVAL);
     CHECK_EQ(bind_virq(0xffffffff, 0), -XEN_EINVAL);
     CHECK_EQ(bind_virq(VIRQ_TIMER, 500), -XEN_ENOENT);
     CHECK_EQ(bind_ipi(500), -XEN_ENOENT);
     CHECK_EQ(bind_ipi(0xffffffff), -XEN_ENOENT);
 }
-TEST(bind_vcpu) {
+TEST(bind_vcpu)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -212,14 +230,16 @@ TEST(bind_vcpu) {
     CHECK_EQ(evtchn_op(EVTCHNOP_bind_vcpu, &b), -XEN_EINVAL); /* an IPI stays where it is */
     CHECK_EQ(port_close(p), 0);
 }
-TEST(status_errors) {
+TEST(status_errors)
+{
     struct evtchn_status s = {.dom = DOMID_SELF, .port = 0x7fffffff};
     CHECK_EQ(evtchn_op(EVTCHNOP_status, &s), -XEN_EINVAL);
     s.dom = 31000;
     s.port = 1;
     CHECK_EQ(evtchn_op(EVTCHNOP_status, &s), -XEN_ESRCH);
 }
-TEST(many_ports) {
+TEST(many_ports)
+{
     static u16 ports[700];
     int n = 0;
     for (; n < 700; n++) {
@@ -234,7 +254,8 @@ TEST(many_ports) {
         CHECK_EQ(port_close(ports[i]), 0);
     }
 }
-TEST(limit_two_level) { /* 4096 ports at most (a domU may have a lower limit), then -ENOSPC; all can be closed */
+TEST(limit_two_level)
+{ /* 4096 ports at most (a domU may have a lower limit), then -ENOSPC; all can be closed */
     int n = 0;
     long p;
     u32 highest = 0;
@@ -255,7 +276,8 @@ TEST(limit_two_level) { /* 4096 ports at most (a domU may have a lower limit), t
         }
     }
 }
-TEST(init_control_errors) {
+TEST(init_control_errors)
+{
     struct evtchn_init_control ic = {.control_gfn = ~0UL >> 12, .offset = 0, .vcpu = 0};
     CHECK(evtchn_op(EVTCHNOP_init_control, &ic) < 0);
     void *page = page_alloc();
@@ -268,11 +290,13 @@ TEST(init_control_errors) {
     ic.vcpu = 500;
     CHECK_EQ(evtchn_op(EVTCHNOP_init_control, &ic), -XEN_ENOENT);
 }
-TEST(expand_array_without_control) {
+TEST(expand_array_without_control)
+{
     struct evtchn_expand_array ea = {.array_gfn = va_mfn(page_alloc())};
     CHECK(evtchn_op(EVTCHNOP_expand_array, &ea) < 0);
 }
-TEST(set_priority_without_fifo) {
+TEST(set_priority_without_fifo)
+{
     struct evtchn_set_priority sp = {.port = 1, .priority = 0};
     CHECK(evtchn_op(EVTCHNOP_set_priority, &sp) < 0);
 }

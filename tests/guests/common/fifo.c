@@ -6,10 +6,11 @@ static struct evtchn_fifo_control_block *control;
 static u32 *array;
 
 #define BIT_PENDING (1u << EVTCHN_FIFO_PENDING)
-#define BIT_MASKED (1u << EVTCHN_FIFO_MASKED)
-#define BIT_LINKED (1u << EVTCHN_FIFO_LINKED)
+#define BIT_MASKED  (1u << EVTCHN_FIFO_MASKED)
+#define BIT_LINKED  (1u << EVTCHN_FIFO_LINKED)
 
-static void fifo_up(void) {
+static void fifo_up(void)
+{
     if (control) {
         return;
     }
@@ -23,21 +24,26 @@ static void fifo_up(void) {
     struct evtchn_expand_array ea = {.array_gfn = va_mfn(array)};
     CHECK_EQ(evtchn_op(EVTCHNOP_expand_array, &ea), 0);
 }
-TEST(init) {
+TEST(init)
+{
     fifo_up();
 }
-static long fifo_ipi(void) {
+static long fifo_ipi(void)
+{
     struct evtchn_bind_ipi b = {.vcpu = 0};
     long rc = evtchn_op(EVTCHNOP_bind_ipi, &b);
     return rc ? rc : b.port;
 }
-static u32 word(u32 port) {
+static u32 word(u32 port)
+{
     return *(volatile u32 *)&array[port];
 }
-static void consume(u32 port) {
+static void consume(u32 port)
+{
     __atomic_fetch_and(&array[port], ~(BIT_PENDING | BIT_LINKED | EVTCHN_FIFO_LINK_MASK), __ATOMIC_SEQ_CST);
 }
-TEST(pending_and_linked) {
+TEST(pending_and_linked)
+{
     RUN(fifo_up());
     long p = fifo_ipi();
     CHECK(p > 0);
@@ -54,7 +60,8 @@ TEST(pending_and_linked) {
     control->ready = 0;
     CHECK_EQ(port_close(p), 0);
 }
-TEST(masked_not_linked) {
+TEST(masked_not_linked)
+{
     RUN(fifo_up());
     long p = fifo_ipi();
     consume(p);
@@ -69,7 +76,8 @@ TEST(masked_not_linked) {
     consume(p);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(priority) {
+TEST(priority)
+{
     RUN(fifo_up());
     long p = fifo_ipi();
     consume(p);
@@ -84,7 +92,8 @@ TEST(priority) {
     consume(p);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(link_order) { /* three events of one priority: linked in the order they were sent */
+TEST(link_order)
+{ /* three events of one priority: linked in the order they were sent */
     RUN(fifo_up());
     long p[3];
     for (int i = 0; i < 3; i++) {
@@ -109,7 +118,8 @@ TEST(link_order) { /* three events of one priority: linked in the order they wer
         CHECK_EQ(port_close(p[i]), 0);
     }
 }
-TEST(upcall) {
+TEST(upcall)
+{
     RUN(fifo_up());
     long p = fifo_ipi();
     consume(p);
@@ -124,7 +134,8 @@ TEST(upcall) {
     consume(p);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(array_grows) {
+TEST(array_grows)
+{
     RUN(fifo_up());
     CHECK_EQ(fifo_ipi() > 0, true);
     struct evtchn_expand_array ea = {.array_gfn = va_mfn(page_alloc())};
@@ -132,7 +143,8 @@ TEST(array_grows) {
     ea.array_gfn = ~0UL >> 12;
     CHECK(evtchn_op(EVTCHNOP_expand_array, &ea) < 0);
 }
-TEST(hostile_links) { /* the guest scribbles over array and control block; sends must still end */
+TEST(hostile_links)
+{ /* the guest scribbles over array and control block; sends must still end */
     RUN(fifo_up());
     long p[4];
     u64 seed = arg_num("seed", 1);
@@ -151,7 +163,8 @@ TEST(hostile_links) { /* the guest scribbles over array and control block; sends
         CHECK_EQ(port_close(p[i]), 0);
     }
 }
-TEST(reset) {
+TEST(reset)
+{
     if (!g.dom0) {
         SKIP("would close the console's port");
     }

@@ -6,7 +6,8 @@
 static struct grant_entry_v1 *table;
 static u8 table_page[PAGE_SIZE] __attribute__((aligned(4096)));
 
-static void table_up(void) {
+static void table_up(void)
+{
     xen_pfn_t frames[1];
     if (table) {
         return;
@@ -18,19 +19,22 @@ static void table_up(void) {
         CHECK_EQ(s.status, GNTST_okay);
         CHECK_EQ(set_va(table_page, frames[0] << 12 | PTE_RW), 0);
     } else {
-        struct xen_add_to_physmap x = {.domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .idx = 0, .gpfn = va_pfn(table_page)};
+        struct xen_add_to_physmap x = {
+            .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .idx = 0, .gpfn = va_pfn(table_page)};
         CHECK_EQ(memory_op(XENMEM_add_to_physmap, &x), 0);
     }
     table = (void *)table_page;
 }
-static void grant(u32 ref, u16 dom, void *page, bool readonly) {
+static void grant(u32 ref, u16 dom, void *page, bool readonly)
+{
     table[ref].frame = va_mfn(page);
     table[ref].domid = dom;
     barrier();
     table[ref].flags = GTF_permit_access | (readonly ? GTF_readonly : 0);
 }
 /* Our own domain number: grants name domains by number, not by DOMID_SELF. */
-static u16 self_id(void) {
+static u16 self_id(void)
+{
     struct evtchn_alloc_unbound a = {.dom = DOMID_SELF, .remote_dom = DOMID_SELF};
     evtchn_op(EVTCHNOP_alloc_unbound, &a);
     struct evtchn_status s = {.dom = DOMID_SELF, .port = a.port};
@@ -39,7 +43,8 @@ static u16 self_id(void) {
     return s.u.unbound.dom;
 }
 
-TEST(query_size) {
+TEST(query_size)
+{
     struct gnttab_query_size q = {.dom = DOMID_SELF};
     CHECK_EQ(grant_op(GNTTABOP_query_size, &q, 1), 0);
     CHECK_EQ(q.status, GNTST_okay);
@@ -49,7 +54,8 @@ TEST(query_size) {
     CHECK_EQ(grant_op(GNTTABOP_query_size, &q, 1), 0);
     CHECK(q.status != GNTST_okay);
 }
-TEST(setup_errors) {
+TEST(setup_errors)
+{
     struct gnttab_setup_table s = {.dom = DOMID_SELF, .nr_frames = 100000};
     CHECK_EQ(grant_op(GNTTABOP_setup_table, &s, 1), 0);
     CHECK(s.status != GNTST_okay);
@@ -60,18 +66,21 @@ TEST(setup_errors) {
     s.dom = DOMID_SELF;
     CHECK_EQ(grant_op(GNTTABOP_setup_table, &s, 2), -XEN_EINVAL); /* one at a time */
 }
-TEST(setup) {
+TEST(setup)
+{
     RUN(table_up());
     struct gnttab_query_size q = {.dom = DOMID_SELF};
     CHECK_EQ(grant_op(GNTTABOP_query_size, &q, 1), 0);
     CHECK(q.nr_frames >= 1);
 }
-TEST(version) {
+TEST(version)
+{
     struct gnttab_get_version v = {.dom = DOMID_SELF};
     CHECK_EQ(grant_op(GNTTABOP_get_version, &v, 1), 0);
     CHECK_EQ(v.version, 1);
 }
-TEST(copy_local) { /* both ends by frame number of DOMID_SELF */
+TEST(copy_local)
+{ /* both ends by frame number of DOMID_SELF */
     u8 *a = page_alloc(), *b = page_alloc();
     memset(a, 0x5a, PAGE_SIZE);
     struct gnttab_copy c = {.len = 4096};
@@ -83,7 +92,8 @@ TEST(copy_local) { /* both ends by frame number of DOMID_SELF */
     CHECK_EQ(c.status, GNTST_okay);
     CHECK_EQ(memcmp(a, b, PAGE_SIZE), 0);
 }
-TEST(copy_bounds) {
+TEST(copy_bounds)
+{
     u8 *a = page_alloc(), *b = page_alloc();
     struct gnttab_copy c = {.len = 100};
     c.source.u.gmfn = va_mfn(a);
@@ -104,7 +114,8 @@ TEST(copy_bounds) {
     CHECK_EQ(c.status, GNTST_okay);
     CHECK(b[3995] == 0 && b[3996] == 7 && b[4095] == 7);
 }
-TEST(copy_by_reference) {
+TEST(copy_by_reference)
+{
     RUN(table_up());
     u16 me = self_id();
     u8 *a = page_alloc(), *b = page_alloc();
@@ -129,7 +140,8 @@ TEST(copy_by_reference) {
     CHECK(c.status == GNTST_general_error);
     table[REF].flags = 0;
 }
-TEST(copy_bad_reference) {
+TEST(copy_bad_reference)
+{
     RUN(table_up());
     u8 *b = page_alloc();
     struct gnttab_copy c = {.len = 64, .flags = GNTCOPY_source_gref};
@@ -147,7 +159,8 @@ TEST(copy_bad_reference) {
     CHECK_EQ(grant_op(GNTTABOP_copy, &c, 1), 0);
     CHECK_EQ(c.status, GNTST_bad_domain);
 }
-TEST(copy_granted_to_another) {
+TEST(copy_granted_to_another)
+{
     RUN(table_up());
     u8 *a = page_alloc(), *b = page_alloc();
     grant(REF + 2, 31000, a, false);
@@ -160,7 +173,8 @@ TEST(copy_granted_to_another) {
     CHECK(c.status != GNTST_okay);
     table[REF + 2].flags = 0;
 }
-TEST(copy_unowned_frame) {
+TEST(copy_unowned_frame)
+{
     u8 *b = page_alloc();
     struct gnttab_copy c = {.len = 64};
     c.source.u.gmfn = 0x7ffffffUL;
@@ -170,7 +184,8 @@ TEST(copy_unowned_frame) {
     CHECK_EQ(grant_op(GNTTABOP_copy, &c, 1), 0);
     CHECK(c.status != GNTST_okay);
 }
-TEST(copy_many) { /* a batch; errors in one do not stop those after it */
+TEST(copy_many)
+{ /* a batch; errors in one do not stop those after it */
     static struct gnttab_copy c[64];
     u8 *a = page_alloc(), *b = page_alloc();
     for (unsigned i = 0; i < ARRAY_SIZE(c); i++) {
@@ -188,10 +203,12 @@ TEST(copy_many) { /* a batch; errors in one do not stop those after it */
     CHECK_EQ(c[63].status, GNTST_okay);
     CHECK(b[5 * 64] == 0 && b[4 * 64] == 0x11 && b[4095] == 0x11);
 }
-TEST(map_bad_reference) {
+TEST(map_bad_reference)
+{
     RUN(table_up());
     static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
-    struct gnttab_map_grant_ref m = {.host_addr = g.pv ? (u64)window : va_pfn(window) << 12, .flags = GNTMAP_host_map, .dom = self_id()};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = g.pv ? (u64)window : va_pfn(window) << 12, .flags = GNTMAP_host_map, .dom = self_id()};
     m.ref = REF + 1;
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQ(m.status, GNTST_general_error);
@@ -207,7 +224,8 @@ TEST(map_bad_reference) {
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK(m.status != GNTST_okay);
 }
-TEST(map_unmap_self) { /* a grant to oneself, mapped at a window and seen there */
+TEST(map_unmap_self)
+{ /* a grant to oneself, mapped at a window and seen there */
     if (!g.pv) {
         SKIP("PV only: PVH replaces the frame under the window");
     }
@@ -219,7 +237,8 @@ TEST(map_unmap_self) { /* a grant to oneself, mapped at a window and seen there 
     a[0] = 0x1122334455667788UL;
     grant(REF + 3, me, a, false);
     CHECK_EQ(set_va(window, 0), 0);
-    struct gnttab_map_grant_ref m = {.host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 3, .dom = me};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 3, .dom = me};
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQ(m.status, GNTST_okay);
     CHECK_EQ(m.dev_bus_addr, va_mfn(a) << 12);
@@ -237,7 +256,8 @@ TEST(map_unmap_self) { /* a grant to oneself, mapped at a window and seen there 
     table[REF + 3].flags = 0;
     CHECK_EQ(set_va(window, old), 0);
 }
-TEST(map_readonly_self) {
+TEST(map_readonly_self)
+{
     if (!g.pv) {
         SKIP("PV only");
     }
@@ -248,7 +268,8 @@ TEST(map_readonly_self) {
     u64 old = *pt_entry(window, 1);
     grant(REF + 4, me, a, true);
     CHECK_EQ(set_va(window, 0), 0);
-    struct gnttab_map_grant_ref m = {.host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 4, .dom = me};
+    struct gnttab_map_grant_ref m = {
+        .host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 4, .dom = me};
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK(m.status != GNTST_okay); /* asks for write access */
     m.flags |= GNTMAP_readonly;
@@ -261,12 +282,14 @@ TEST(map_readonly_self) {
     table[REF + 4].flags = 0;
     CHECK_EQ(set_va(window, old), 0);
 }
-TEST(unmap_bad_handle) {
+TEST(unmap_bad_handle)
+{
     struct gnttab_unmap_grant_ref u = {.host_addr = 0x1000, .handle = 0x7fffffff};
     CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
     CHECK_EQ(u.status, GNTST_bad_handle);
 }
-TEST(huge_count) {
+TEST(huge_count)
+{
     static struct gnttab_copy c;
     CHECK(grant_op(GNTTABOP_copy, &c, 0x80000000u) < 0);
     CHECK(grant_op(GNTTABOP_unmap_grant_ref, &c, 0xffffffffu) < 0);

@@ -8,12 +8,41 @@
 static u64 seed;
 static u8 *scratch; /* random bytes that argument pointers lead to */
 
-static u64 hostile_value(void) {
+static u64 hostile_value(void)
+{
     static const u64 nasty[] = {
-        0, 1, 2, 3, 7, 8, 0x7f, 0xff, 0xfff, 0x1000, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x100000000,
-        0x7fffffffffffffff, 0x8000000000000000, ~0UL, ~0xfffUL, 0x00007fffffffffff, 0x0000800000000000,
-        0xffff800000000000, 0xffff830000000000, 0xffff82d080000000, 0xffff880000000000, 0xffffffff80000000,
-        DOMID_SELF, DOMID_IO, DOMID_XEN, DOMID_COW, DOMID_INVALID, 0x00007ff000000000,
+        0,
+        1,
+        2,
+        3,
+        7,
+        8,
+        0x7f,
+        0xff,
+        0xfff,
+        0x1000,
+        0xffff,
+        0x7fffffff,
+        0x80000000,
+        0xffffffff,
+        0x100000000,
+        0x7fffffffffffffff,
+        0x8000000000000000,
+        ~0UL,
+        ~0xfffUL,
+        0x00007fffffffffff,
+        0x0000800000000000,
+        0xffff800000000000,
+        0xffff830000000000,
+        0xffff82d080000000,
+        0xffff880000000000,
+        0xffffffff80000000,
+        DOMID_SELF,
+        DOMID_IO,
+        DOMID_XEN,
+        DOMID_COW,
+        DOMID_INVALID,
+        0x00007ff000000000,
     };
     u64 r = prng(&seed);
     switch (r & 7) {
@@ -32,7 +61,8 @@ static u64 hostile_value(void) {
         return (u64)scratch + ((r >> 8) & 0xff8);
     }
 }
-static void fill_scratch(void) {
+static void fill_scratch(void)
+{
     u64 *p = (u64 *)scratch;
     for (int i = 0; i < 64; i++) {
         u64 r = prng(&seed);
@@ -44,12 +74,15 @@ static void fill_scratch(void) {
     }
 }
 /* Calls that by design stop the guest, take its console, or change where it can run. */
-static bool left_out(u64 nr, u64 *a) {
+static bool left_out(u64 nr, u64 *a)
+{
     u32 cmd = a[0];
     switch (nr) {
     case __HYPERVISOR_sched_op:
     case __HYPERVISOR_sched_op_compat:
-        return cmd == SCHEDOP_shutdown || cmd == SCHEDOP_block || cmd == SCHEDOP_poll || cmd == SCHEDOP_watchdog || cmd == SCHEDOP_shutdown_code || cmd == SCHEDOP_remote_shutdown || cmd == SCHEDOP_pin_override;
+        return cmd == SCHEDOP_shutdown || cmd == SCHEDOP_block || cmd == SCHEDOP_poll ||
+               cmd == SCHEDOP_watchdog || cmd == SCHEDOP_shutdown_code || cmd == SCHEDOP_remote_shutdown ||
+               cmd == SCHEDOP_pin_override;
     case __HYPERVISOR_iret:
     case __HYPERVISOR_set_trap_table:
     case __HYPERVISOR_set_callbacks:
@@ -63,7 +96,8 @@ static bool left_out(u64 nr, u64 *a) {
         return cmd == CONSOLEIO_write && g.dom0 && a[1] > 64;
     case __HYPERVISOR_event_channel_op:
     case __HYPERVISOR_event_channel_op_compat: /* a domU would lose its console's port; fifo.c and evtchn.c have these */
-        return !g.dom0 && (cmd == EVTCHNOP_reset || cmd == EVTCHNOP_close || nr == __HYPERVISOR_event_channel_op_compat);
+        return !g.dom0 &&
+               (cmd == EVTCHNOP_reset || cmd == EVTCHNOP_close || nr == __HYPERVISOR_event_channel_op_compat);
     case __HYPERVISOR_vcpu_op:
         return cmd == VCPUOP_down || cmd == VCPUOP_send_nmi || cmd == VCPUOP_register_vcpu_info;
     case __HYPERVISOR_platform_op: /* the control domain may stop the machine */
@@ -81,7 +115,8 @@ static bool left_out(u64 nr, u64 *a) {
     }
     return false;
 }
-static void barrage(u64 nr, int n) {
+static void barrage(u64 nr, int n)
+{
     for (int i = 0; i < n; i++) {
         u64 a[5];
         fill_scratch();
@@ -94,7 +129,8 @@ static void barrage(u64 nr, int n) {
     }
 }
 /* The library's own page must survive: memory operations get frames that are not the image's. */
-TEST(every_hypercall) {
+TEST(every_hypercall)
+{
     long n = arg_num("iterations", 60);
     seed = arg_num("seed", 1);
     scratch = page_alloc();
@@ -104,7 +140,8 @@ TEST(every_hypercall) {
     }
     CHECK(xen_version(XENVER_version, 0) > 0);
 }
-TEST(every_small_command) { /* command numbers 0..63 with a page of random structures */
+TEST(every_small_command)
+{ /* command numbers 0..63 with a page of random structures */
     long n = arg_num("iterations", 60) / 10 + 1;
     seed = arg_num("seed", 1) + 1000;
     scratch = scratch ? scratch : page_alloc();
@@ -125,16 +162,19 @@ TEST(every_small_command) { /* command numbers 0..63 with a page of random struc
     }
     CHECK(xen_version(XENVER_version, 0) > 0);
 }
-TEST(high_numbers) {
+TEST(high_numbers)
+{
     seed = arg_num("seed", 1) + 2000;
     scratch = scratch ? scratch : page_alloc();
     for (int i = 0; i < 500; i++) {
         u64 nr = 64 + (prng(&seed) >> (prng(&seed) & 63)) % 0xffffffff;
-        long rc = hc5(nr, hostile_value(), hostile_value(), hostile_value(), hostile_value(), hostile_value());
+        long rc =
+            hc5(nr, hostile_value(), hostile_value(), hostile_value(), hostile_value(), hostile_value());
         CHECK_EQ(rc, -XEN_ENOSYS);
     }
 }
-TEST(event_flood) {
+TEST(event_flood)
+{
     long p = bind_ipi(0);
     if (p == -XEN_ENOSPC) {
         struct evtchn_reset r = {.dom = DOMID_SELF};
@@ -147,7 +187,8 @@ TEST(event_flood) {
     }
     CHECK_EQ(port_close(p), 0);
 }
-TEST(alive) {
+TEST(alive)
+{
     void *p = page_alloc();
     u64 v;
     CHECK_EQ(probe_write(p, 77), -1);

@@ -2,16 +2,18 @@
 /* Hypercall basics: version, features, unknown numbers and operations, bad pointers, multicall, console_io. */
 #include "guest.h"
 
-#define UNMAPPED ((void *)0x00007ff000000000UL)   /* canonical, nothing there */
+#define UNMAPPED ((void *)0x00007ff000000000UL) /* canonical, nothing there */
 #define NONCANON ((void *)0x8000000000000000UL)
-#define XEN_AREA ((void *)0xffff830000000000UL)   /* the hypervisor's own range (PV) */
+#define XEN_AREA ((void *)0xffff830000000000UL) /* the hypervisor's own range (PV) */
 
-TEST(version) {
+TEST(version)
+{
     long v = xen_version(XENVER_version, 0);
     CHECK_EQ(v >> 16, 4);
     CHECK((v & 0xffff) >= 17);
 }
-TEST(version_strings) {
+TEST(version_strings)
+{
     static xen_extraversion_t extra;
     static xen_capabilities_info_t caps;
     static xen_changeset_info_t cs;
@@ -24,18 +26,21 @@ TEST(version_strings) {
     CHECK_EQ(xen_version(XENVER_compile_info, &ci), 0);
     CHECK_EQ(xen_version(XENVER_pagesize, 0), 4096);
 }
-TEST(platform_parameters) {
+TEST(platform_parameters)
+{
     struct xen_platform_parameters p = {0};
     CHECK_EQ(xen_version(XENVER_platform_parameters, &p), 0);
     if (g.pv) {
         CHECK_EQ(p.virt_start, HYPERVISOR_VIRT_START);
     }
 }
-TEST(guest_handle) {
+TEST(guest_handle)
+{
     xen_domain_handle_t h;
     CHECK_EQ(xen_version(XENVER_guest_handle, h), 0);
 }
-TEST(features) {
+TEST(features)
+{
     CHECK(feature(XENFEAT_memory_op_vnode_supported));
     if (g.pv) {
         CHECK(feature(XENFEAT_mmu_pt_update_preserve_ad));
@@ -48,21 +53,25 @@ TEST(features) {
         CHECK(feature(XENFEAT_hvm_safe_pvclock));
     }
 }
-TEST(features_bad_page) {
+TEST(features_bad_page)
+{
     struct xen_feature_info f = {.submap_idx = 1000, .submap = 0xabcd};
     CHECK_EQ(xen_version(XENVER_get_features, &f), -XEN_EINVAL);
 }
-TEST(unknown_number) {
+TEST(unknown_number)
+{
     CHECK_EQ(hc0(63), -XEN_ENOSYS);
     CHECK_EQ(hc0(43), -XEN_ENOSYS);
     CHECK_EQ(hc0(11), -XEN_ENOSYS); /* never used */
     CHECK_EQ(hc0(64), -XEN_ENOSYS);
     CHECK_EQ(hc0(0x7fffffff), -XEN_ENOSYS);
 }
-TEST(unknown_version_op) {
+TEST(unknown_version_op)
+{
     CHECK_EQ(xen_version(999, 0), -XEN_ENOSYS);
 }
-TEST(unknown_ops) {
+TEST(unknown_ops)
+{
     static u64 buf[32];
     CHECK_EQ(evtchn_op(999, buf), -XEN_ENOSYS);
     CHECK_EQ(sched_op(999, buf), -XEN_ENOSYS);
@@ -70,7 +79,8 @@ TEST(unknown_ops) {
     CHECK_EQ(memory_op(63, buf), -XEN_ENOSYS);
     CHECK(grant_op(999, buf, 1) < 0);
 }
-TEST(bad_pointer) {
+TEST(bad_pointer)
+{
     void *bad[] = {UNMAPPED, NONCANON, XEN_AREA, (void *)~0UL};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         if (!g.pv && bad[i] == NONCANON) {
@@ -87,7 +97,8 @@ TEST(bad_pointer) {
         CHECK_EQ(vcpu_op(VCPUOP_register_runstate_memory_area, 0, bad[i]), -XEN_EFAULT);
     }
 }
-TEST(straddling_pointer) { /* the first half of the argument is readable, the second is not */
+TEST(straddling_pointer)
+{ /* the first half of the argument is readable, the second is not */
     u8 *p = page_alloc();
     if (!g.pv) {
         SKIP("needs an unmapped page");
@@ -99,7 +110,8 @@ TEST(straddling_pointer) { /* the first half of the argument is readable, the se
     CHECK_EQ(set_va(next, old), 0);
     CHECK_EQ(rc, -XEN_EFAULT);
 }
-TEST(read_only_argument) { /* a result cannot be written through a read-only mapping */
+TEST(read_only_argument)
+{ /* a result cannot be written through a read-only mapping */
     if (!g.pv) {
         SKIP("PV only");
     }
@@ -113,7 +125,8 @@ TEST(read_only_argument) { /* a result cannot be written through a read-only map
 
 /* --- multicall --- */
 static struct multicall_entry mc[16];
-TEST(multicall_results) {
+TEST(multicall_results)
+{
     static struct xen_feature_info f;
     memset(mc, 0, sizeof(mc));
     mc[0].op = __HYPERVISOR_xen_version;
@@ -132,7 +145,8 @@ TEST(multicall_results) {
     CHECK_EQ(f.submap, g.features[0]);
     CHECK_EQ(mc[3].result, -XEN_EFAULT);
 }
-TEST(multicall_nested) {
+TEST(multicall_nested)
+{
     memset(mc, 0, sizeof(mc));
     mc[0].op = __HYPERVISOR_multicall;
     mc[0].args[0] = (u64)&mc[1];
@@ -140,14 +154,17 @@ TEST(multicall_nested) {
     CHECK_EQ(multicall(mc, 1), 0);
     CHECK_EQ(mc[0].result, -XEN_EINVAL);
 }
-TEST(multicall_empty) {
+TEST(multicall_empty)
+{
     CHECK_EQ(multicall(mc, 0), 0);
 }
-TEST(multicall_bad_pointer) {
+TEST(multicall_bad_pointer)
+{
     CHECK_EQ(multicall(UNMAPPED, 1), -XEN_EFAULT);
     CHECK_EQ(multicall(g.pv ? NONCANON : XEN_AREA, 1), -XEN_EFAULT);
 }
-TEST(multicall_long) { /* long enough to be preempted and resumed */
+TEST(multicall_long)
+{ /* long enough to be preempted and resumed */
     static struct multicall_entry many[2000];
     for (unsigned i = 0; i < ARRAY_SIZE(many); i++) {
         many[i].op = __HYPERVISOR_xen_version;
@@ -161,7 +178,8 @@ TEST(multicall_long) { /* long enough to be preempted and resumed */
 }
 
 /* --- console --- */
-TEST(console_bad) {
+TEST(console_bad)
+{
     if (!g.dom0) {
         SKIP("the first domain only");
     }
@@ -169,7 +187,8 @@ TEST(console_bad) {
     CHECK_EQ(console_io(CONSOLEIO_write, 10, UNMAPPED), -XEN_EFAULT);
     CHECK_EQ(console_io(CONSOLEIO_write, 0, "x"), 0);
 }
-TEST(console_read_empty) {
+TEST(console_read_empty)
+{
     static char buf[16];
     if (!g.dom0) {
         SKIP("the first domain only");
@@ -178,14 +197,16 @@ TEST(console_read_empty) {
 }
 
 /* --- vm_assist --- */
-TEST(vm_assist) {
+TEST(vm_assist)
+{
     CHECK(hc2(__HYPERVISOR_vm_assist, 999, 0) < 0);
     if (g.pv) {
         CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), 0);
         CHECK(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 31) < 0);
     }
 }
-TEST(hypercall_page) { /* the page that the builder or the MSR filled */
+TEST(hypercall_page)
+{ /* the page that the builder or the MSR filled */
     extern u8 hypercall_page[];
     long ret;
     u64 rdi = XENVER_pagesize, rsi = 0;
@@ -198,7 +219,9 @@ TEST(hypercall_page) { /* the page that the builder or the MSR filled */
         u64 val = (u64)hypercall_page - VIRT_BASE;
         asm volatile("wrmsr" ::"a"((u32)val), "d"((u32)(val >> 32)), "c"(r[1]) : "memory");
     }
-    asm volatile("call *%3" : "=a"(ret), "+D"(rdi), "+S"(rsi) : "b"(hypercall_page + 32 * __HYPERVISOR_xen_version)
+    asm volatile("call *%3"
+                 : "=a"(ret), "+D"(rdi), "+S"(rsi)
+                 : "b"(hypercall_page + 32 * __HYPERVISOR_xen_version)
                  : "rdx", "rcx", "r8", "r9", "r10", "r11", "memory");
     CHECK_EQ(ret, 4096);
 }

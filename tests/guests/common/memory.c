@@ -2,31 +2,37 @@
 /* memory_op: sizes, maps, populate, decrease, exchange, and the errors of each. */
 #include "guest.h"
 
-static long populate(xen_pfn_t *list, unsigned n, unsigned order) {
+static long populate(xen_pfn_t *list, unsigned n, unsigned order)
+{
     struct xen_memory_reservation r = {.nr_extents = n, .extent_order = order, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, list);
     return memory_op(XENMEM_populate_physmap, &r);
 }
-static long decrease(xen_pfn_t *list, unsigned n, unsigned order) {
+static long decrease(xen_pfn_t *list, unsigned n, unsigned order)
+{
     struct xen_memory_reservation r = {.nr_extents = n, .extent_order = order, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, list);
     return memory_op(XENMEM_decrease_reservation, &r);
 }
-static long current_pages(void) {
+static long current_pages(void)
+{
     domid_t d = DOMID_SELF;
     return memory_op(XENMEM_current_reservation, &d);
 }
 /* A guest frame number with nothing behind it: PV may use any index; PVH one well above RAM. */
-static unsigned long free_gfn(void) {
+static unsigned long free_gfn(void)
+{
     return g.pv ? 1000 : 0x80000;
 }
 
-TEST(maximum_ram_page) {
+TEST(maximum_ram_page)
+{
     long n = memory_op(XENMEM_maximum_ram_page, 0);
     CHECK(n > 0x1000);
     CHECK(va_mfn(page_alloc()) <= (unsigned long)n || !g.pv);
 }
-TEST(reservations) {
+TEST(reservations)
+{
     domid_t d = DOMID_SELF;
     long cur = memory_op(XENMEM_current_reservation, &d), max = memory_op(XENMEM_maximum_reservation, &d);
     CHECK(cur > 0);
@@ -35,12 +41,14 @@ TEST(reservations) {
         CHECK(cur >= (long)g.si->nr_pages);
     }
 }
-TEST(maximum_gpfn) {
+TEST(maximum_gpfn)
+{
     domid_t d = DOMID_SELF;
     long n = memory_op(XENMEM_maximum_gpfn, &d);
     CHECK(n > 0);
 }
-TEST(memory_map) {
+TEST(memory_map)
+{
     static struct e820 {
         u64 addr, size;
         u32 type;
@@ -55,7 +63,8 @@ TEST(memory_map) {
     CHECK(m.nr_entries >= 1 && m.nr_entries <= 64);
     CHECK(e[0].size > 0);
 }
-TEST(machine_memory_map) {
+TEST(machine_memory_map)
+{
     static u8 e[20 * 128];
     struct xen_memory_map m = {.nr_entries = 128};
     set_xen_guest_handle(m.buffer, e);
@@ -67,7 +76,8 @@ TEST(machine_memory_map) {
     CHECK_EQ(rc, 0);
     CHECK(m.nr_entries > 2);
 }
-TEST(machphys_mapping) {
+TEST(machphys_mapping)
+{
     struct xen_machphys_mapping m = {0};
     if (!g.pv) {
         SKIP("PV only");
@@ -76,7 +86,8 @@ TEST(machphys_mapping) {
     CHECK_EQ(m.v_start, MACH2PHYS_VIRT_START);
     CHECK(m.max_mfn > 0);
 }
-TEST(decrease_populate) {
+TEST(decrease_populate)
+{
     u8 *page = page_alloc();
     xen_pfn_t f = va_mfn(page);
     long before = current_pages();
@@ -101,7 +112,8 @@ TEST(decrease_populate) {
     CHECK_EQ(probe_write(page, 1), -1);
     page_free(page);
 }
-TEST(populate_many) {
+TEST(populate_many)
+{
     static xen_pfn_t list[64];
     long before = current_pages();
     for (int i = 0; i < 64; i++) { /* make room under the maximum first */
@@ -127,21 +139,25 @@ TEST(populate_many) {
     CHECK_EQ(decrease(list, 64, 0), 64);
     CHECK_EQ(current_pages(), before - 64);
 }
-TEST(decrease_errors) {
+TEST(decrease_errors)
+{
     xen_pfn_t f = 0x7ffffffUL;
     CHECK_EQ(decrease(&f, 1, 0), 0);
     CHECK_EQ(decrease((void *)0x00007ff000000000UL, 1, 0), 0);
 }
-TEST(decrease_wrong_order) {
+TEST(decrease_wrong_order)
+{
     xen_pfn_t f = va_mfn(page_alloc());
     CHECK_EQ(decrease(&f, 1, 40), 0);
 }
-TEST(populate_huge_order) {
+TEST(populate_huge_order)
+{
     xen_pfn_t f = free_gfn();
     CHECK_EQ(populate(&f, 1, 30), 0);
     CHECK_EQ(populate(&f, 1, 63), 0);
 }
-TEST(populate_over_maximum) {
+TEST(populate_over_maximum)
+{
     domid_t d = DOMID_SELF;
     long cur = current_pages(), max = memory_op(XENMEM_maximum_reservation, &d);
     if (max - cur > 100000) {
@@ -158,14 +174,16 @@ TEST(populate_over_maximum) {
     CHECK(n <= max - cur);
     CHECK(current_pages() <= max);
 }
-TEST(nr_extents_absurd) {
+TEST(nr_extents_absurd)
+{
     struct xen_memory_reservation r = {.nr_extents = ~0UL, .domid = DOMID_SELF};
     set_xen_guest_handle(r.extent_start, (void *)0x1000);
     CHECK(memory_op(XENMEM_populate_physmap, &r) <= 0);
     CHECK(memory_op(XENMEM_decrease_reservation, &r) <= 0);
     CHECK(memory_op(XENMEM_increase_reservation, &r) <= 0);
 }
-TEST(other_domain_refused) {
+TEST(other_domain_refused)
+{
     xen_pfn_t f = 1;
     struct xen_memory_reservation r = {.nr_extents = 1, .domid = 31000};
     set_xen_guest_handle(r.extent_start, &f);
@@ -173,7 +191,8 @@ TEST(other_domain_refused) {
     domid_t d = 31000;
     CHECK(memory_op(XENMEM_current_reservation, &d) < 0);
 }
-TEST(exchange) {
+TEST(exchange)
+{
     if (!g.pv) {
         SKIP("PV only");
     }
@@ -195,7 +214,8 @@ TEST(exchange) {
     CHECK_EQ(current_pages(), before);
     page_free(page);
 }
-TEST(exchange_errors) {
+TEST(exchange_errors)
+{
     if (!g.pv) {
         SKIP("PV only");
     }
@@ -212,7 +232,8 @@ TEST(exchange_errors) {
     x.nr_exchanged = 5;
     CHECK(memory_op(XENMEM_exchange, &x) < 0);
 }
-TEST(add_to_physmap) {
+TEST(add_to_physmap)
+{
     if (g.pv) {
         struct xen_add_to_physmap x = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = 1};
         CHECK(memory_op(XENMEM_add_to_physmap, &x) < 0);
@@ -224,7 +245,8 @@ TEST(add_to_physmap) {
     x.idx = 1000000;
     CHECK(memory_op(XENMEM_add_to_physmap, &x) < 0);
 }
-TEST(remove_from_physmap) {
+TEST(remove_from_physmap)
+{
     if (g.pv) {
         SKIP("PVH only");
     }

@@ -4,12 +4,14 @@
 
 #define MS 1000000UL
 
-TEST(yield) {
+TEST(yield)
+{
     for (int i = 0; i < 100; i++) {
         CHECK_EQ(sched_op(SCHEDOP_yield, 0), 0);
     }
 }
-TEST(block_with_pending_event) { /* returns at once */
+TEST(block_with_pending_event)
+{ /* returns at once */
     if (!g.pv) {
         SKIP("PV only");
     }
@@ -23,7 +25,8 @@ TEST(block_with_pending_event) { /* returns at once */
     events_off();
     CHECK_EQ(port_close(p), 0);
 }
-TEST(poll_pending) {
+TEST(poll_pending)
+{
     evtchn_port_t ports[1];
     long p = bind_ipi(0);
     ports[0] = p;
@@ -35,7 +38,8 @@ TEST(poll_pending) {
     CHECK(now_ns() - t0 < 1000 * MS);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(poll_timeout) {
+TEST(poll_timeout)
+{
     evtchn_port_t ports[1];
     long p = bind_ipi(0);
     ports[0] = p;
@@ -46,7 +50,8 @@ TEST(poll_timeout) {
     CHECK(now_ns() >= poll.timeout);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(poll_errors) {
+TEST(poll_errors)
+{
     evtchn_port_t ports[2] = {0x7fffffff, 0};
     struct sched_poll poll = {.nr_ports = 129, .timeout = 1};
     set_xen_guest_handle(poll.ports, ports);
@@ -57,19 +62,23 @@ TEST(poll_errors) {
     set_xen_guest_handle(poll.ports, (void *)0x00007ff000000000UL);
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), -XEN_EFAULT);
 }
-TEST(poll_no_ports) {
+TEST(poll_no_ports)
+{
     struct sched_poll poll = {.nr_ports = 0, .timeout = now_ns() + 3 * MS};
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
     CHECK(now_ns() >= poll.timeout);
 }
-TEST(shutdown_code_errors) {
+TEST(shutdown_code_errors)
+{
     CHECK_EQ(sched_op(SCHEDOP_shutdown, (void *)0x00007ff000000000UL), -XEN_EFAULT);
 }
-TEST(remote_shutdown_errors) {
+TEST(remote_shutdown_errors)
+{
     struct sched_remote_shutdown s = {.domain_id = 31000};
     CHECK_EQ(sched_op(SCHEDOP_remote_shutdown, &s), -XEN_ESRCH);
 }
-TEST(watchdog) {
+TEST(watchdog)
+{
     struct sched_watchdog w = {.id = 99, .timeout = 10};
     CHECK_EQ(sched_op(SCHEDOP_watchdog, &w), -XEN_EINVAL);
     w.id = 0;
@@ -81,7 +90,8 @@ TEST(watchdog) {
     w.timeout = 0;
     CHECK_EQ(sched_op(SCHEDOP_watchdog, &w), 0);
 }
-TEST(runstate) {
+TEST(runstate)
+{
     static struct vcpu_runstate_info r;
     CHECK_EQ(vcpu_op(VCPUOP_get_runstate_info, 0, &r), 0);
     CHECK_EQ(r.state, RUNSTATE_running);
@@ -92,7 +102,8 @@ TEST(runstate) {
     CHECK_EQ(vcpu_op(VCPUOP_get_runstate_info, 0, &r), 0);
     CHECK(r.time[RUNSTATE_running] >= t);
 }
-TEST(runstate_area) {
+TEST(runstate_area)
+{
     static struct vcpu_runstate_info r;
     struct vcpu_register_runstate_memory_area a;
     a.addr.v = &r;
@@ -103,7 +114,8 @@ TEST(runstate_area) {
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
     CHECK(r.time[RUNSTATE_blocked] > t);
 }
-TEST(physid) {
+TEST(physid)
+{
     struct vcpu_get_physid p = {0};
     long rc = vcpu_op(VCPUOP_get_physid, 0, &p);
     CHECK(rc == 0 || rc == -XEN_EINVAL || rc == -XEN_ENOSYS);

@@ -3,13 +3,14 @@
 #include "guest.h"
 
 #define SEC 1000000000UL
-#define MS 1000000UL
+#define MS  1000000UL
 
 static volatile u32 state, command, at_cpu1;
 static long ipi0, ipi1;
 
 enum { RUN_SPIN, RUN_ECHO, RUN_BLOCK, RUN_TIMER };
-static void on_port(u32 port) {
+static void on_port(u32 port)
+{
     if (this_cpu() == 1) {
         at_cpu1++;
         if (port == ipi1 && command == RUN_ECHO) {
@@ -17,7 +18,8 @@ static void on_port(u32 port) {
         }
     }
 }
-static void second(void) {
+static void second(void)
+{
     events_on();
     state = 1;
     for (;;) {
@@ -32,7 +34,8 @@ static void second(void) {
         pause();
     }
 }
-static void up(void) {
+static void up(void)
+{
     if (state) {
         evt_handler = on_port;
         return;
@@ -46,13 +49,15 @@ static void up(void) {
     CHECK_EQ(cpu_start(1, second), 0);
     CHECK(wait_count(&state, 1, 5 * SEC));
 }
-TEST(starts) {
+TEST(starts)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
     RUN(up());
 }
-TEST(ipi_to_spinning) {
+TEST(ipi_to_spinning)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -65,7 +70,8 @@ TEST(ipi_to_spinning) {
     }
     CHECK(at_cpu1 >= 20);
 }
-TEST(ipi_echo) {
+TEST(ipi_echo)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -79,7 +85,8 @@ TEST(ipi_echo) {
     }
     events_off();
 }
-TEST(wake_blocked) {
+TEST(wake_blocked)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -98,7 +105,8 @@ TEST(wake_blocked) {
     command = RUN_SPIN;
     CHECK_EQ(port_send(ipi1), 0);
 }
-TEST(runstate_of_other) {
+TEST(runstate_of_other)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -108,7 +116,8 @@ TEST(runstate_of_other) {
     CHECK(r.time[RUNSTATE_running] > 0);
     CHECK(r.time[RUNSTATE_offline] > 0);
 }
-TEST(virq_on_second) {
+TEST(virq_on_second)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -126,7 +135,8 @@ TEST(virq_on_second) {
     CHECK_EQ(vcpu_op(VCPUOP_stop_periodic_timer, 1, 0), 0);
     CHECK_EQ(port_close(p), 0);
 }
-TEST(yield_race) { /* both send to each other while both call: nothing is lost at the end */
+TEST(yield_race)
+{ /* both send to each other while both call: nothing is lost at the end */
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -142,7 +152,8 @@ TEST(yield_race) { /* both send to each other while both call: nothing is lost a
     CHECK(wait_count(&evt_count[ipi0], 1, 5 * SEC));
     events_off();
 }
-TEST(other_goes_down) {
+TEST(other_goes_down)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }

@@ -5,7 +5,8 @@
 #define MS 1000000UL
 
 static long timer_port;
-static void timer_start(void) {
+static void timer_start(void)
+{
     timer_port = bind_virq(VIRQ_TIMER, 0);
     if (timer_port > 0) {
         vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
@@ -14,14 +15,16 @@ static void timer_start(void) {
         evt_count[timer_port] = 0;
     }
 }
-static void timer_stop(void) {
+static void timer_stop(void)
+{
     hc1(__HYPERVISOR_set_timer_op, 0);
     vcpu_op(VCPUOP_stop_singleshot_timer, 0, 0);
     events_off();
     port_close(timer_port);
 }
 
-TEST(time_info_sane) {
+TEST(time_info_sane)
+{
     struct vcpu_time_info *t = &vcpu_info(0)->time;
     CHECK(t->system_time != 0);
     CHECK(t->tsc_to_system_mul != 0);
@@ -30,7 +33,8 @@ TEST(time_info_sane) {
     barrier();
     CHECK((long)(rdtsc() - stamp) > -100000000L); /* not far ahead: CPUs' counters may differ a little */
 }
-TEST(time_monotonic) {
+TEST(time_monotonic)
+{
     u64 last = now_ns();
     for (int i = 0; i < 20000; i++) {
         u64 n = now_ns();
@@ -39,7 +43,8 @@ TEST(time_monotonic) {
         last = n;
     }
 }
-TEST(time_scale) { /* the published scale is that of the counter: over 50 ms the version's two ends agree */
+TEST(time_scale)
+{ /* the published scale is that of the counter: over 50 ms the version's two ends agree */
     struct vcpu_time_info *t = &vcpu_info(0)->time;
     u64 t0 = now_ns(), c0 = rdtsc();
     while (now_ns() - t0 < 50 * MS) {
@@ -50,14 +55,16 @@ TEST(time_scale) { /* the published scale is that of the counter: over 50 ms the
     u64 ns = ((unsigned __int128)dc * t->tsc_to_system_mul) >> 32;
     CHECK(ns > dt - dt / 20 && ns < dt + dt / 20);
 }
-TEST(wallclock) {
+TEST(wallclock)
+{
     volatile struct shared_info *s = g.shared;
     CHECK(!(s->wc_version & 1));
     u64 wc = s->wc_sec + now_ns() / 1000000000UL;
     CHECK(wc > 1500000000UL && wc < 4000000000UL);
     CHECK(s->wc_nsec < 1000000000UL);
 }
-TEST(set_timer) {
+TEST(set_timer)
+{
     RUN(timer_start());
     CHECK(timer_port > 0);
     events_on();
@@ -67,14 +74,16 @@ TEST(set_timer) {
     CHECK(now_ns() >= at);
     timer_stop();
 }
-TEST(set_timer_past) {
+TEST(set_timer_past)
+{
     timer_start();
     events_on();
     CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, now_ns() - MS), 0);
     CHECK(wait_count(&evt_count[timer_port], 1, 2000 * MS));
     timer_stop();
 }
-TEST(set_timer_cancel) {
+TEST(set_timer_cancel)
+{
     timer_start();
     events_on();
     CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, now_ns() + 20 * MS), 0);
@@ -82,7 +91,8 @@ TEST(set_timer_cancel) {
     CHECK(!wait_count(&evt_count[timer_port], 1, 60 * MS));
     timer_stop();
 }
-TEST(singleshot) {
+TEST(singleshot)
+{
     struct vcpu_set_singleshot_timer t = {.flags = 0};
     timer_start();
     events_on();
@@ -93,7 +103,8 @@ TEST(singleshot) {
     CHECK(!wait_count(&evt_count[timer_port], 2, 20 * MS)); /* once only */
     timer_stop();
 }
-TEST(singleshot_stop) {
+TEST(singleshot_stop)
+{
     struct vcpu_set_singleshot_timer t = {.flags = 0};
     timer_start();
     events_on();
@@ -103,12 +114,14 @@ TEST(singleshot_stop) {
     CHECK(!wait_count(&evt_count[timer_port], 1, 60 * MS));
     timer_stop();
 }
-TEST(singleshot_future_flag) { /* in the past: -ETIME, or the flag is ignored, as the header allows */
+TEST(singleshot_future_flag)
+{ /* in the past: -ETIME, or the flag is ignored, as the header allows */
     struct vcpu_set_singleshot_timer t = {.timeout_abs_ns = 1, .flags = VCPU_SSHOTTMR_future};
     long rc = vcpu_op(VCPUOP_set_singleshot_timer, 0, &t);
     CHECK(rc == 0 || rc == -XEN_ETIME);
 }
-TEST(singleshot_other_vcpu) {
+TEST(singleshot_other_vcpu)
+{
     struct vcpu_set_singleshot_timer t = {.timeout_abs_ns = 1};
     if (g.vcpus < 2) {
         SKIP("one vCPU");
@@ -116,7 +129,8 @@ TEST(singleshot_other_vcpu) {
     CHECK_EQ(vcpu_op(VCPUOP_set_singleshot_timer, 1, &t), -XEN_EINVAL);
     CHECK_EQ(vcpu_op(VCPUOP_set_singleshot_timer, 500, &t), -XEN_ENOENT);
 }
-TEST(periodic) {
+TEST(periodic)
+{
     struct vcpu_set_periodic_timer t = {.period_ns = 2 * MS};
     timer_start();
     events_on();
@@ -127,13 +141,15 @@ TEST(periodic) {
     CHECK(!wait_count(&evt_count[timer_port], n + 2, 40 * MS));
     timer_stop();
 }
-TEST(periodic_too_short) {
+TEST(periodic_too_short)
+{
     struct vcpu_set_periodic_timer t = {.period_ns = 1000};
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
     t.period_ns = ~0UL;
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
 }
-TEST(block_until_timer) {
+TEST(block_until_timer)
+{
     timer_start();
     events_off();
     u64 at = now_ns() + 10 * MS;

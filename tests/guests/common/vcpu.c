@@ -5,13 +5,15 @@
 #define SEC 1000000000UL
 
 static volatile u32 ran, stop;
-static void secondary(void) {
+static void secondary(void)
+{
     ran = 1 + this_cpu();
     while (!stop) {
         pause();
     }
 }
-static bool down(int cpu) {
+static bool down(int cpu)
+{
     u64 end = now_ns() + 5 * SEC;
     while (vcpu_op(VCPUOP_is_up, cpu, 0) == 1) {
         if (now_ns() > end) {
@@ -22,27 +24,31 @@ static bool down(int cpu) {
     return true;
 }
 
-TEST(is_up) {
+TEST(is_up)
+{
     CHECK_EQ(vcpu_op(VCPUOP_is_up, 0, 0), 1);
     CHECK_EQ(vcpu_op(VCPUOP_is_up, 500, 0), -XEN_ENOENT);
     if (g.vcpus > 1) {
         CHECK_EQ(vcpu_op(VCPUOP_is_up, 1, 0), 0);
     }
 }
-TEST(up_uninitialised) {
+TEST(up_uninitialised)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
     CHECK_EQ(vcpu_op(VCPUOP_up, 1, 0), -XEN_EINVAL);
 }
-TEST(initialise_errors) {
+TEST(initialise_errors)
+{
     static u8 junk[8192];
     CHECK_EQ(vcpu_op(VCPUOP_initialise, 500, junk), -XEN_ENOENT);
     if (g.vcpus > 1) {
         CHECK_EQ(vcpu_op(VCPUOP_initialise, 1, (void *)0x00007ff000000000UL), -XEN_EFAULT);
     }
 }
-TEST(start_stop_start) {
+TEST(start_stop_start)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -55,12 +61,14 @@ TEST(start_stop_start) {
     CHECK_EQ(vcpu_op(VCPUOP_up, 1, 0), 0); /* goes on after its VCPUOP_down, which goes down again */
     CHECK(down(1));
 }
-TEST(register_vcpu_info) {
+TEST(register_vcpu_info)
+{
     static struct vcpu_info area __attribute__((aligned(64)));
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
-    struct vcpu_register_vcpu_info r = {.mfn = va_mfn((void *)((u64)&area & ~0xfffUL)), .offset = (u64)&area & 0xfff};
+    struct vcpu_register_vcpu_info r = {.mfn = va_mfn((void *)((u64)&area & ~0xfffUL)),
+                                        .offset = (u64)&area & 0xfff};
     struct vcpu_register_vcpu_info bad = r;
     bad.offset = 4096 - 32;
     CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_info, 1, &bad), -XEN_ENXIO);
@@ -72,7 +80,8 @@ TEST(register_vcpu_info) {
     CHECK_EQ(area.evtchn_pending_sel, ~0UL); /* everything is pending after the move */
     CHECK_EQ(area.evtchn_upcall_pending, 1);
 }
-TEST(register_time_area) {
+TEST(register_time_area)
+{
     static struct vcpu_time_info area __attribute__((aligned(64)));
     struct vcpu_register_time_memory_area a;
     a.addr.p = (u64)&area;

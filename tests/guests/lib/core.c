@@ -29,17 +29,20 @@ void secondary_main(int cpu);
 void trap_dispatch(struct regs *r);
 
 /* --- strings --- */
-void *memset(void *d, int c, size_t n) {
+void *memset(void *d, int c, size_t n)
+{
     void *r = d;
     asm volatile("rep stosb" : "+D"(d), "+c"(n) : "a"(c) : "memory");
     return r;
 }
-void *memcpy(void *d, const void *s, size_t n) {
+void *memcpy(void *d, const void *s, size_t n)
+{
     void *r = d;
     asm volatile("rep movsb" : "+D"(d), "+S"(s), "+c"(n)::"memory");
     return r;
 }
-int memcmp(const void *a, const void *b, size_t n) {
+int memcmp(const void *a, const void *b, size_t n)
+{
     const u8 *x = a, *y = b;
     for (; n; n--, x++, y++) {
         if (*x != *y) {
@@ -48,7 +51,8 @@ int memcmp(const void *a, const void *b, size_t n) {
     }
     return 0;
 }
-size_t strlen(const char *s) {
+size_t strlen(const char *s)
+{
     size_t n = 0;
     while (s[n]) {
         n++;
@@ -56,7 +60,8 @@ size_t strlen(const char *s) {
     }
     return n;
 }
-int strncmp(const char *a, const char *b, size_t n) {
+int strncmp(const char *a, const char *b, size_t n)
+{
     for (; n; n--, a++, b++) {
         if (*a != *b || !*a) {
             return (u8)*a - (u8)*b;
@@ -64,7 +69,8 @@ int strncmp(const char *a, const char *b, size_t n) {
     }
     return 0;
 }
-u64 prng(u64 *state) { /* splitmix64 */
+u64 prng(u64 *state)
+{ /* splitmix64 */
     u64 z = (*state += 0x9e3779b97f4a7c15UL);
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9UL;
     z = (z ^ (z >> 27)) * 0x94d049bb133111ebUL;
@@ -75,12 +81,14 @@ u64 prng(u64 *state) { /* splitmix64 */
 struct out {
     char *p, *end;
 };
-static void put(struct out *o, char c) {
+static void put(struct out *o, char c)
+{
     if (o->p < o->end) {
         *o->p++ = c;
     }
 }
-static void put_num(struct out *o, u64 v, unsigned base, int width, char pad) {
+static void put_num(struct out *o, u64 v, unsigned base, int width, char pad)
+{
     char tmp[24];
     int n = 0;
     do {
@@ -94,7 +102,8 @@ static void put_num(struct out *o, u64 v, unsigned base, int width, char pad) {
         put(o, tmp[--n]);
     }
 }
-static const char *put_conv(struct out *o, const char *f, va_list *ap) {
+static const char *put_conv(struct out *o, const char *f, va_list *ap)
+{
     char pad = ' ';
     int width = 0;
     bool wide = false;
@@ -121,13 +130,15 @@ static const char *put_conv(struct out *o, const char *f, va_list *ap) {
         }
         put_num(o, v < 0 ? -(u64)v : (u64)v, 10, width, pad);
     } else if (*f == 'u' || *f == 'x') {
-        put_num(o, wide ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), *f == 'u' ? 10 : 16, width, pad);
+        put_num(o, wide ? va_arg(*ap, unsigned long) : va_arg(*ap, unsigned), *f == 'u' ? 10 : 16, width,
+                pad);
     } else {
         put(o, *f);
     }
     return f + 1;
 }
-int snprint(char *buf, size_t size, const char *fmt, va_list ap_in) {
+int snprint(char *buf, size_t size, const char *fmt, va_list ap_in)
+{
     struct out o = {buf, buf + size - 1};
     va_list ap;
     va_copy(ap, ap_in);
@@ -147,7 +158,8 @@ int snprint(char *buf, size_t size, const char *fmt, va_list ap_in) {
 static struct xencons_interface *ring;
 static u32 ring_port;
 
-static void ring_write(const char *s, int n) {
+static void ring_write(const char *s, int n)
+{
     for (int i = 0; i < n;) {
         u32 prod = ring->out_prod;
         int spins = 0;
@@ -166,14 +178,16 @@ static void ring_write(const char *s, int n) {
     struct evtchn_send send = {.port = ring_port};
     evtchn_op(EVTCHNOP_send, &send);
 }
-static void console_write(const char *s, int n) {
+static void console_write(const char *s, int n)
+{
     if (ring) {
         ring_write(s, n);
     } else {
         console_io(CONSOLEIO_write, n, s);
     }
 }
-static void console_init(void) {
+static void console_init(void)
+{
     if (g.dom0) {
         return;
     }
@@ -190,7 +204,8 @@ static void console_init(void) {
         ring_port = e.value;
     }
 }
-void print(const char *fmt, ...) {
+void print(const char *fmt, ...)
+{
     char buf[512];
     va_list ap;
     va_start(ap, fmt);
@@ -198,14 +213,16 @@ void print(const char *fmt, ...) {
     va_end(ap);
     console_write(buf, n);
 }
-void shutdown(int reason) {
+void shutdown(int reason)
+{
     struct sched_shutdown s = {.reason = reason};
     print("# end %d\n", reason);
     for (;;) {
         sched_op(SCHEDOP_shutdown, &s);
     }
 }
-void panic(const char *fmt, ...) {
+void panic(const char *fmt, ...)
+{
     char buf[512];
     va_list ap;
     va_start(ap, fmt);
@@ -216,7 +233,8 @@ void panic(const char *fmt, ...) {
 }
 
 /* --- command line --- */
-const char *arg(const char *name) {
+const char *arg(const char *name)
+{
     size_t n = strlen(name);
     for (const char *p = g.cmdline; *p;) {
         if (!strncmp(p, name, n) && p[n] == '=') {
@@ -231,7 +249,8 @@ const char *arg(const char *name) {
     }
     return NULL;
 }
-long arg_num(const char *name, long dflt) {
+long arg_num(const char *name, long dflt)
+{
     const char *s = arg(name);
     long v = 0;
     if (!s) {
@@ -242,7 +261,8 @@ long arg_num(const char *name, long dflt) {
     }
     return v;
 }
-bool arg_is(const char *name, const char *value) {
+bool arg_is(const char *name, const char *value)
+{
     const char *s = arg(name);
     size_t n = strlen(value);
     return s && !strncmp(s, value, n) && (s[n] == ' ' || !s[n]);
@@ -252,7 +272,8 @@ bool arg_is(const char *name, const char *value) {
 static const struct test *current;
 static bool cur_failed, cur_skipped;
 
-void test_fail(const char *file, int line, const char *fmt, ...) {
+void test_fail(const char *file, int line, const char *fmt, ...)
+{
     char buf[384];
     va_list ap;
     if (cur_failed) {
@@ -269,14 +290,17 @@ void test_fail(const char *file, int line, const char *fmt, ...) {
     va_end(ap);
     print("not ok %s: %s (%s:%d)\n", current->name, buf, file, line);
 }
-bool test_failed(void) {
+bool test_failed(void)
+{
     return cur_failed;
 }
-void test_skip(const char *why) {
+void test_skip(const char *why)
+{
     cur_skipped = true;
     print("ok %s # SKIP %s\n", current->name, why);
 }
-__attribute__((weak)) void guest_main(void) {
+__attribute__((weak)) void guest_main(void)
+{
     int total = tests_end - tests_start;
     int from = arg_num("from", 0);
     print("1..%d\n", total);
@@ -298,15 +322,18 @@ __attribute__((weak)) void guest_main(void) {
 }
 
 /* --- traps --- */
-static void dump(struct regs *r) {
+static void dump(struct regs *r)
+{
     u64 *sp = (u64 *)r->rsp;
-    print("# rip %016lx rsp %016lx cs %lx rflags %lx\n# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp %lx\n", r->rip, r->rsp, r->cs, r->rflags,
-          r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp);
+    print("# rip %016lx rsp %016lx cs %lx rflags %lx\n# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp "
+          "%lx\n",
+          r->rip, r->rsp, r->cs, r->rflags, r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp);
     if ((u64)sp >= (u64)stacks && (u64)sp < (u64)stacks + sizeof(stacks) - 64) {
         print("# stack %lx %lx %lx %lx %lx %lx\n", sp[0], sp[1], sp[2], sp[3], sp[4], sp[5]);
     }
 }
-static void evt_upcall(void) {
+static void evt_upcall(void)
+{
     struct vcpu_info *vi = vcpu_info(this_cpu());
     *(volatile u8 *)&vi->evtchn_upcall_pending = 0;
     upcall_count++;
@@ -329,7 +356,8 @@ static void evt_upcall(void) {
         }
     }
 }
-static u64 read_cr2(void) {
+static u64 read_cr2(void)
+{
     u64 v;
     if (g.pv) {
         return vcpu_info(this_cpu())->arch.cr2;
@@ -337,7 +365,8 @@ static u64 read_cr2(void) {
     asm volatile("mov %%cr2, %0" : "=r"(v));
     return v;
 }
-void trap_dispatch(struct regs *r) {
+void trap_dispatch(struct regs *r)
+{
     u32 lo, hi;
     asm volatile("rdtsc" : "=a"(lo), "=d"(hi)::"memory");
     trap_tsc = lo | (u64)hi << 32;
@@ -376,10 +405,12 @@ void trap_dispatch(struct regs *r) {
 }
 
 /* --- events --- */
-struct vcpu_info *vcpu_info(int cpu) {
+struct vcpu_info *vcpu_info(int cpu)
+{
     return &g.shared->vcpu_info[cpu];
 }
-void events_on(void) {
+void events_on(void)
+{
     struct vcpu_info *vi = vcpu_info(this_cpu());
     if (!g.pv) {
         asm volatile("sti" ::: "memory");
@@ -391,7 +422,8 @@ void events_on(void) {
         xen_version(XENVER_version, 0); /* any hypercall delivers on its way out */
     }
 }
-void events_off(void) {
+void events_off(void)
+{
     if (!g.pv) {
         asm volatile("cli" ::: "memory");
         return;
@@ -399,7 +431,8 @@ void events_off(void) {
     *(volatile u8 *)&vcpu_info(this_cpu())->evtchn_upcall_mask = 1;
     barrier();
 }
-bool events_enabled(void) {
+bool events_enabled(void)
+{
     u64 f;
     if (g.pv) {
         return !vcpu_info(this_cpu())->evtchn_upcall_mask;
@@ -407,13 +440,16 @@ bool events_enabled(void) {
     asm volatile("pushf; pop %0" : "=r"(f));
     return f >> 9 & 1;
 }
-bool port_pending(u32 port) {
+bool port_pending(u32 port)
+{
     return *(volatile u64 *)&g.shared->evtchn_pending[port / 64] >> (port % 64) & 1;
 }
-void port_clear(u32 port) {
+void port_clear(u32 port)
+{
     __atomic_fetch_and(&g.shared->evtchn_pending[port / 64], ~(1UL << (port % 64)), __ATOMIC_SEQ_CST);
 }
-void port_mask(u32 port, bool masked) {
+void port_mask(u32 port, bool masked)
+{
     if (masked) {
         __atomic_fetch_or(&g.shared->evtchn_mask[port / 64], 1UL << (port % 64), __ATOMIC_SEQ_CST);
     } else {
@@ -421,22 +457,26 @@ void port_mask(u32 port, bool masked) {
         evtchn_op(EVTCHNOP_unmask, &u);
     }
 }
-long port_send(u32 port) {
+long port_send(u32 port)
+{
     struct evtchn_send s = {.port = port};
     return evtchn_op(EVTCHNOP_send, &s);
 }
-long port_close(u32 port) {
+long port_close(u32 port)
+{
     struct evtchn_close c = {.port = port};
     return evtchn_op(EVTCHNOP_close, &c);
 }
-static void port_fresh(u32 port) { /* a new port: not pending, masked; callers unmask when they are ready */
+static void port_fresh(u32 port)
+{ /* a new port: not pending, masked; callers unmask when they are ready */
     port_mask(port, true);
     port_clear(port);
     if (port < MAX_PORTS) {
         evt_count[port] = 0;
     }
 }
-long bind_ipi(u32 vcpu) {
+long bind_ipi(u32 vcpu)
+{
     struct evtchn_bind_ipi b = {.vcpu = vcpu};
     long rc = evtchn_op(EVTCHNOP_bind_ipi, &b);
     if (rc) {
@@ -445,7 +485,8 @@ long bind_ipi(u32 vcpu) {
     port_fresh(b.port);
     return b.port;
 }
-long bind_virq(u32 virq, u32 vcpu) {
+long bind_virq(u32 virq, u32 vcpu)
+{
     struct evtchn_bind_virq b = {.virq = virq, .vcpu = vcpu};
     long rc = evtchn_op(EVTCHNOP_bind_virq, &b);
     if (rc) {
@@ -454,7 +495,8 @@ long bind_virq(u32 virq, u32 vcpu) {
     port_fresh(b.port);
     return b.port;
 }
-bool wait_count(volatile u32 *counter, u32 at_least, u64 timeout_ns) {
+bool wait_count(volatile u32 *counter, u32 at_least, u64 timeout_ns)
+{
     u64 end = now_ns() + timeout_ns;
     while (*counter < at_least) {
         if (now_ns() > end) {
@@ -466,7 +508,8 @@ bool wait_count(volatile u32 *counter, u32 at_least, u64 timeout_ns) {
 }
 
 /* --- time --- */
-u64 now_ns(void) {
+u64 now_ns(void)
+{
     struct vcpu_time_info *t = &vcpu_info(this_cpu())->time;
     u32 version;
     u64 ns;
@@ -487,7 +530,8 @@ static u8 pool[POOL_PAGES][PAGE_SIZE] __attribute__((aligned(4096)));
 static u16 pool_next[POOL_PAGES], pool_free;
 static int pool_used;
 
-void *page_alloc(void) {
+void *page_alloc(void)
+{
     void *p;
     if (pool_free) {
         p = pool[pool_free];
@@ -500,37 +544,44 @@ void *page_alloc(void) {
     memset(p, 0, PAGE_SIZE);
     return p;
 }
-void page_free(void *p) {
+void page_free(void *p)
+{
     int i = ((u8 *)p - pool[0]) / PAGE_SIZE;
     pool_next[i] = pool_free;
     pool_free = i;
 }
-unsigned long va_pfn(const void *p) {
+unsigned long va_pfn(const void *p)
+{
     return ((u64)p - VIRT_BASE) >> 12;
 }
-unsigned long va_mfn(const void *p) {
+unsigned long va_mfn(const void *p)
+{
     return g.pv ? ((unsigned long *)g.si->mfn_list)[va_pfn(p)] : va_pfn(p);
 }
 
 /* --- CPUs --- */
-int this_cpu(void) {
+int this_cpu(void)
+{
     u64 sp;
     asm("mov %%rsp, %0" : "=r"(sp));
     return (sp - (u64)stacks) / STACK_SIZE;
 }
-void secondary_main(int cpu) {
+void secondary_main(int cpu)
+{
     cpu_init_secondary();
     cpu_fn[cpu]();
     cpu_stop();
 }
-void cpu_stop(void) {
+void cpu_stop(void)
+{
     for (;;) {
         vcpu_op(VCPUOP_down, this_cpu(), 0);
     }
 }
 
 /* --- start --- */
-static void common_start(void) {
+static void common_start(void)
+{
     for (int i = 0; i < 8 * 1; i++) {
         struct xen_feature_info f = {.submap_idx = i};
         g.features[i] = xen_version(XENVER_get_features, &f) ? 0 : f.submap;
@@ -539,16 +590,19 @@ static void common_start(void) {
     memset(g.shared->evtchn_mask, 0xff, sizeof(g.shared->evtchn_mask));
     for (g.vcpus = 0; g.vcpus < MAX_CPUS && vcpu_op(VCPUOP_is_up, g.vcpus, 0) >= 0; g.vcpus++) {
     }
-    print("# guest %s%s vcpus %d cmdline %s\n", g.pv ? "pv" : "pvh", g.dom0 ? " dom0" : "", g.vcpus, g.cmdline);
+    print("# guest %s%s vcpus %d cmdline %s\n", g.pv ? "pv" : "pvh", g.dom0 ? " dom0" : "", g.vcpus,
+          g.cmdline);
     guest_main();
     shutdown(g.dom0 ? SHUTDOWN_reboot : SHUTDOWN_poweroff);
 }
-static void copy_cmdline(const char *s) {
+static void copy_cmdline(const char *s)
+{
     for (size_t i = 0; i < sizeof(g.cmdline) - 1 && s[i]; i++) {
         g.cmdline[i] = s[i];
     }
 }
-void pv_start(struct start_info *si) {
+void pv_start(struct start_info *si)
+{
     hc_kind = HC_SYSCALL;
     g.pv = true;
     g.si = si;
@@ -557,7 +611,8 @@ void pv_start(struct start_info *si) {
     pv_init();
     common_start();
 }
-void pvh_start(u32 hsi_paddr) {
+void pvh_start(u32 hsi_paddr)
+{
     u32 r[4];
     cpuid(0, 0, r);
     hc_kind = r[1] == 0x756e6547 ? HC_VMCALL : HC_VMMCALL; /* "Genu"ineIntel */

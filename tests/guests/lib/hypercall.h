@@ -9,14 +9,15 @@
 enum hc_kind { HC_SYSCALL, HC_VMMCALL, HC_VMCALL };
 extern enum hc_kind hc_kind;
 
-#define HC_ASM(insn)                                                                                               \
-    asm volatile(insn                                                                                              \
-                 : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8)                                    \
-                 : "0"(nr)                                                                                         \
+#define HC_ASM(insn)                                                            \
+    asm volatile(insn                                                           \
+                 : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8) \
+                 : "0"(nr)                                                      \
                  : "rcx", "r11", "r9", "memory")
 
-static inline long hc5(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
-                       unsigned long a5) {
+static inline long hc5(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
+                       unsigned long a4, unsigned long a5)
+{
     register unsigned long r10 asm("r10") = a4;
     register unsigned long r8 asm("r8") = a5;
     long ret;
@@ -31,8 +32,9 @@ static inline long hc5(unsigned long nr, unsigned long a1, unsigned long a2, uns
     return ret;
 }
 /* The PV form alone, for benchmarks: no branch on the kind. */
-static inline long hc5_pv(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3, unsigned long a4,
-                          unsigned long a5) {
+static inline long hc5_pv(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
+                          unsigned long a4, unsigned long a5)
+{
     register unsigned long r10 asm("r10") = a4;
     register unsigned long r8 asm("r8") = a5;
     long ret;
@@ -41,21 +43,21 @@ static inline long hc5_pv(unsigned long nr, unsigned long a1, unsigned long a2, 
     return ret;
 }
 
-#define hc_a(x) ((unsigned long)(x))
-#define hc0(nr) hc5(nr, 0, 0, 0, 0, 0)
-#define hc1(nr, a) hc5(nr, hc_a(a), 0, 0, 0, 0)
-#define hc2(nr, a, b) hc5(nr, hc_a(a), hc_a(b), 0, 0, 0)
-#define hc3(nr, a, b, c) hc5(nr, hc_a(a), hc_a(b), hc_a(c), 0, 0)
+#define hc_a(x)             ((unsigned long)(x))
+#define hc0(nr)             hc5(nr, 0, 0, 0, 0, 0)
+#define hc1(nr, a)          hc5(nr, hc_a(a), 0, 0, 0, 0)
+#define hc2(nr, a, b)       hc5(nr, hc_a(a), hc_a(b), 0, 0, 0)
+#define hc3(nr, a, b, c)    hc5(nr, hc_a(a), hc_a(b), hc_a(c), 0, 0)
 #define hc4(nr, a, b, c, d) hc5(nr, hc_a(a), hc_a(b), hc_a(c), hc_a(d), 0)
 
-#define xen_version(cmd, p) hc2(__HYPERVISOR_xen_version, cmd, p)
-#define evtchn_op(cmd, p) hc2(__HYPERVISOR_event_channel_op, cmd, p)
-#define sched_op(cmd, p) hc2(__HYPERVISOR_sched_op, cmd, p)
-#define vcpu_op(cmd, v, p) hc3(__HYPERVISOR_vcpu_op, cmd, v, p)
-#define memory_op(cmd, p) hc2(__HYPERVISOR_memory_op, cmd, p)
-#define grant_op(cmd, p, n) hc3(__HYPERVISOR_grant_table_op, cmd, p, n)
+#define xen_version(cmd, p)   hc2(__HYPERVISOR_xen_version, cmd, p)
+#define evtchn_op(cmd, p)     hc2(__HYPERVISOR_event_channel_op, cmd, p)
+#define sched_op(cmd, p)      hc2(__HYPERVISOR_sched_op, cmd, p)
+#define vcpu_op(cmd, v, p)    hc3(__HYPERVISOR_vcpu_op, cmd, v, p)
+#define memory_op(cmd, p)     hc2(__HYPERVISOR_memory_op, cmd, p)
+#define grant_op(cmd, p, n)   hc3(__HYPERVISOR_grant_table_op, cmd, p, n)
 #define console_io(cmd, n, p) hc3(__HYPERVISOR_console_io, cmd, n, p)
-#define multicall(p, n) hc2(__HYPERVISOR_multicall, p, n)
-#define hvm_op(cmd, p) hc2(__HYPERVISOR_hvm_op, cmd, p)
+#define multicall(p, n)       hc2(__HYPERVISOR_multicall, p, n)
+#define hvm_op(cmd, p)        hc2(__HYPERVISOR_hvm_op, cmd, p)
 
 #endif

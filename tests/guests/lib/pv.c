@@ -5,10 +5,12 @@
 extern u8 pv_stubs[], pv_secondary[];
 static u8 shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
 
-static u64 stub(int vec) {
+static u64 stub(int vec)
+{
     return (u64)pv_stubs + 32 * vec;
 }
-void fill_trap_table(struct trap_info *ti) {
+void fill_trap_table(struct trap_info *ti)
+{
     int n = 0;
     for (int v = 0; v < 256; v++) {
         if (v == 2 || v == 8 || v == 15 || (v > 21 && v < 32)) {
@@ -23,19 +25,22 @@ void fill_trap_table(struct trap_info *ti) {
 }
 static struct trap_info traps[257];
 
-static void set_callback(int type, int flags, u64 address) {
+static void set_callback(int type, int flags, u64 address)
+{
     struct callback_register cb = {.type = type, .flags = flags, .address = address};
     long rc = hc2(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb);
     if (rc) {
         panic("callback %d: %ld", type, rc);
     }
 }
-static void set_callbacks(void) {
+static void set_callbacks(void)
+{
     set_callback(CALLBACKTYPE_event, 0, stub(VEC_UPCALL));
     set_callback(CALLBACKTYPE_failsafe, 0, stub(VEC_FAILSAFE));
     set_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, stub(VEC_SYSCALL));
 }
-void pv_init(void) {
+void pv_init(void)
+{
     long rc;
     fill_trap_table(traps);
     rc = hc1(__HYPERVISOR_set_trap_table, traps);
@@ -53,10 +58,12 @@ void pv_init(void) {
 }
 
 /* --- page tables --- */
-static int pt_index(const void *va, int level) {
+static int pt_index(const void *va, int level)
+{
     return (u64)va >> (12 + 9 * (level - 1)) & 511;
 }
-u64 *pt_entry(const void *va, int level) {
+u64 *pt_entry(const void *va, int level)
+{
     u64 *table = (u64 *)g.si->pt_base;
     for (int l = 4;; l--) {
         u64 *e = &table[pt_index(va, l)];
@@ -69,37 +76,45 @@ u64 *pt_entry(const void *va, int level) {
         table = pfn_va(m2p[PTE_MFN(*e)]);
     }
 }
-u64 pt_entry_maddr(const void *va, int level) {
+u64 pt_entry_maddr(const void *va, int level)
+{
     u64 *e = pt_entry(va, level);
     return e ? (va_mfn(e) << 12) + ((u64)e & 0xfff) : 0;
 }
-long set_va(void *va, u64 pte) {
+long set_va(void *va, u64 pte)
+{
     return hc3(__HYPERVISOR_update_va_mapping, va, pte, UVMF_INVLPG);
 }
-long mmu_update_many(const struct mmu_update *req, int n, int *done, u32 dom) {
+long mmu_update_many(const struct mmu_update *req, int n, int *done, u32 dom)
+{
     return hc4(__HYPERVISOR_mmu_update, req, n, done, dom);
 }
-long mmu_update1(u64 ptr, u64 val) {
+long mmu_update1(u64 ptr, u64 val)
+{
     struct mmu_update u = {.ptr = ptr, .val = val};
     return mmu_update_many(&u, 1, NULL, DOMID_SELF);
 }
-long mmuext1(unsigned cmd, unsigned long a1, unsigned long a2) {
+long mmuext1(unsigned cmd, unsigned long a1, unsigned long a2)
+{
     struct mmuext_op op = {.cmd = cmd};
     op.arg1.mfn = a1;
     op.arg2.nr_ents = a2;
     return hc4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF);
 }
-long make_ro(void *page) {
+long make_ro(void *page)
+{
     return set_va(page, va_mfn(page) << 12 | PTE_RO);
 }
-long make_rw(void *page) {
+long make_rw(void *page)
+{
     return set_va(page, va_mfn(page) << 12 | PTE_RW);
 }
 
 /* --- secondary vCPUs --- */
 static struct vcpu_guest_context ctx;
 
-static long pv_cpu_start(int cpu, void (*fn)(void)) {
+static long pv_cpu_start(int cpu, void (*fn)(void))
+{
     memset(&ctx, 0, sizeof(ctx));
     cpu_fn[cpu] = fn;
     ctx.flags = VGCF_in_kernel;
@@ -129,10 +144,12 @@ static long pv_cpu_start(int cpu, void (*fn)(void)) {
 /* --- the kind-specific half of cpu_start(): see pvh.c --- */
 long pvh_cpu_start(int cpu, void (*fn)(void));
 void pvh_cpu_init_secondary(void);
-long cpu_start(int cpu, void (*fn)(void)) {
+long cpu_start(int cpu, void (*fn)(void))
+{
     return g.pv ? pv_cpu_start(cpu, fn) : pvh_cpu_start(cpu, fn);
 }
-void cpu_init_secondary(void) {
+void cpu_init_secondary(void)
+{
     if (!g.pv) {
         pvh_cpu_init_secondary();
     }

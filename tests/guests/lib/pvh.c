@@ -8,14 +8,16 @@ void pvh_cpu_init_secondary(void);
 static u8 shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
 static u64 idt[256][2] __attribute__((aligned(16)));
 
-static void load_idt(void) {
+static void load_idt(void)
+{
     struct {
         u16 limit;
         u64 base;
     } __attribute__((packed)) d = {sizeof(idt) - 1, (u64)idt};
     asm volatile("lidt %0" ::"m"(d));
 }
-void pvh_init(void) {
+void pvh_init(void)
+{
     for (int v = 0; v < 256; v++) {
         u64 a = (u64)native_stubs + 32 * v;
         u64 dpl = v == 3 || v == 4 || v >= 32 ? 3 : 0;
@@ -23,7 +25,8 @@ void pvh_init(void) {
         idt[v][1] = a >> 32;
     }
     load_idt();
-    struct xen_add_to_physmap x = {.domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = va_pfn(shared_page)};
+    struct xen_add_to_physmap x = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_shared_info, .gpfn = va_pfn(shared_page)};
     long rc = memory_op(XENMEM_add_to_physmap, &x);
     g.shared = (void *)shared_page;
     struct xen_hvm_param p = {.domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ};
@@ -33,12 +36,14 @@ void pvh_init(void) {
         panic("shared_info %ld callback %ld", rc, rc2);
     }
 }
-void pvh_cpu_init_secondary(void) {
+void pvh_cpu_init_secondary(void)
+{
     load_idt();
 }
 
 static struct vcpu_hvm_context ctx;
-long pvh_cpu_start(int cpu, void (*fn)(void)) {
+long pvh_cpu_start(int cpu, void (*fn)(void))
+{
     memset(&ctx, 0, sizeof(ctx));
     cpu_fn[cpu] = fn;
     ctx.mode = VCPU_HVM_MODE_64B;

@@ -2,14 +2,15 @@
 /* Descriptor tables of a PV guest: set_gdt, update_descriptor, set_ldt, and what they may hold. */
 #include "guest.h"
 
-#define DATA3 0x00cff3000000ffffUL  /* ring 3 data */
-#define CODE3 0x00affb000000ffffUL  /* ring 3 64-bit code */
-#define DATA0 0x00cf93000000ffffUL  /* ring 0: must not stay so */
-#define GATE 0x0000ee0000080000UL   /* an interrupt gate */
-#define TSS 0x0000890000000067UL
+#define DATA3 0x00cff3000000ffffUL /* ring 3 data */
+#define CODE3 0x00affb000000ffffUL /* ring 3 64-bit code */
+#define DATA0 0x00cf93000000ffffUL /* ring 0: must not stay so */
+#define GATE  0x0000ee0000080000UL /* an interrupt gate */
+#define TSS   0x0000890000000067UL
 
 static u64 *gdt;
-static void gdt_up(void) {
+static void gdt_up(void)
+{
     unsigned long frames[16];
     if (gdt) {
         return;
@@ -21,7 +22,8 @@ static void gdt_up(void) {
     CHECK_EQ(make_ro(gdt), 0);
     CHECK_EQ(hc2(__HYPERVISOR_set_gdt, frames, 512), 0);
 }
-TEST(set_gdt) {
+TEST(set_gdt)
+{
     u64 a = 0x0b, c = 0, d = 0, seen = 0;
     RUN(gdt_up());
     CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), -1);
@@ -32,13 +34,15 @@ TEST(set_gdt) {
     CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), 13);
     CHECK_EQ(g.trap.err, 0x20);
 }
-TEST(gdt_page_not_writable) {
+TEST(gdt_page_not_writable)
+{
     RUN(gdt_up());
     CHECK(make_rw(gdt) < 0);
     CHECK_EQ(probe_write(&gdt[5], 0), 14);
     CHECK_EQ(set_va(gdt, va_mfn(gdt) << 12 | PTE_RO), 0);
 }
-TEST(set_gdt_errors) {
+TEST(set_gdt_errors)
+{
     unsigned long frames[16] = {0x7ffffffUL};
     u64 *page = page_alloc();
     CHECK(hc2(__HYPERVISOR_set_gdt, frames, 512) < 0);
@@ -50,7 +54,8 @@ TEST(set_gdt_errors) {
     CHECK(hc2(__HYPERVISOR_set_gdt, frames, 512) < 0);
     CHECK_EQ(make_ro(page), 0);
 }
-TEST(gdt_bad_contents) { /* a page with a gate or a TSS in it never becomes a descriptor page */
+TEST(gdt_bad_contents)
+{ /* a page with a gate or a TSS in it never becomes a descriptor page */
     static const u64 bad[] = {GATE, TSS};
     for (unsigned i = 0; i < ARRAY_SIZE(bad); i++) {
         unsigned long frames[16];
@@ -63,7 +68,8 @@ TEST(gdt_bad_contents) { /* a page with a gate or a TSS in it never becomes a de
         page_free(page);
     }
 }
-TEST(update_descriptor) {
+TEST(update_descriptor)
+{
     RUN(gdt_up());
     u64 ma = (va_mfn(gdt) << 12) + 6 * 8;
     CHECK_EQ(hc2(__HYPERVISOR_update_descriptor, ma, DATA3), 0);
@@ -74,7 +80,8 @@ TEST(update_descriptor) {
     CHECK_EQ(hc2(__HYPERVISOR_update_descriptor, ma, 0), 0);
     CHECK_EQ(gdt[6], 0);
 }
-TEST(update_descriptor_errors) {
+TEST(update_descriptor_errors)
+{
     RUN(gdt_up());
     u64 ma = (va_mfn(gdt) << 12) + 6 * 8;
     CHECK_EQ(hc2(__HYPERVISOR_update_descriptor, ma, GATE), -XEN_EINVAL);
@@ -85,19 +92,22 @@ TEST(update_descriptor_errors) {
     u64 *pt = (u64 *)g.si->pt_base;
     CHECK(hc2(__HYPERVISOR_update_descriptor, va_mfn(pt) << 12, DATA3) < 0); /* a page table */
 }
-TEST(ring0_descriptor) { /* no selector of the guest's gives more than ring 3 (older Xen raises it by itself) */
+TEST(ring0_descriptor)
+{ /* no selector of the guest's gives more than ring 3 (older Xen raises it by itself) */
     RUN(gdt_up());
     u64 ma = (va_mfn(gdt) << 12) + 7 * 8;
     long rc = hc2(__HYPERVISOR_update_descriptor, ma, DATA0);
     CHECK(rc == -XEN_EINVAL || (rc == 0 && (gdt[7] >> 45 & 3) != 0));
 }
-TEST(reserved_entries) { /* the hypervisor's flat segments stay reachable */
+TEST(reserved_entries)
+{ /* the hypervisor's flat segments stay reachable */
     u64 a = FLAT_KERNEL_SS, c = 0, d = 0;
     RUN(gdt_up());
     CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), -1);
     asm volatile("mov %0, %%es" ::"r"(0));
 }
-TEST(set_ldt) {
+TEST(set_ldt)
+{
     u64 *ldt = page_alloc();
     ldt[1] = DATA3;
     CHECK_EQ(make_ro(ldt), 0);
@@ -114,14 +124,16 @@ TEST(set_ldt) {
     CHECK_EQ(make_rw(ldt), 0);
     page_free(ldt);
 }
-TEST(set_ldt_errors) {
+TEST(set_ldt_errors)
+{
     u64 *p = page_alloc();
-    CHECK(mmuext1(MMUEXT_SET_LDT, (u64)p + 8, 1) < 0);      /* not page aligned */
+    CHECK(mmuext1(MMUEXT_SET_LDT, (u64)p + 8, 1) < 0); /* not page aligned */
     CHECK(mmuext1(MMUEXT_SET_LDT, (u64)p, 8193) < 0);
     CHECK(mmuext1(MMUEXT_SET_LDT, 0xffff830000000000UL, 1) < 0);
     page_free(p);
 }
-TEST(ldt_writable_page) { /* a writable page as LDT: the selector load faults, nothing else */
+TEST(ldt_writable_page)
+{ /* a writable page as LDT: the selector load faults, nothing else */
     u64 *ldt = page_alloc();
     ldt[1] = DATA3;
     CHECK_EQ(mmuext1(MMUEXT_SET_LDT, (u64)ldt, 512), 0);

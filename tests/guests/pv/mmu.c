@@ -2,11 +2,13 @@
 /* mmu_update, update_va_mapping, mmuext_op: results, flags, counts, errors. */
 #include "guest.h"
 
-static u64 rw(const void *p) {
+static u64 rw(const void *p)
+{
     return va_mfn(p) << 12 | PTE_RW;
 }
 
-TEST(update_va_mapping_flags) {
+TEST(update_va_mapping_flags)
+{
     u8 *p = page_alloc();
     u64 mask = 1;
     CHECK_EQ(hc3(__HYPERVISOR_update_va_mapping, p, rw(p), UVMF_NONE), 0);
@@ -17,7 +19,8 @@ TEST(update_va_mapping_flags) {
     CHECK_EQ(hc3(__HYPERVISOR_update_va_mapping, p, rw(p), (u64)&mask | UVMF_INVLPG), 0);
     page_free(p);
 }
-TEST(update_va_mapping_errors) {
+TEST(update_va_mapping_errors)
+{
     u8 *p = page_alloc();
     CHECK(hc3(__HYPERVISOR_update_va_mapping, 0x00007ff000000000UL, rw(p), 0) < 0); /* no L1 there */
     CHECK(hc3(__HYPERVISOR_update_va_mapping, 0xffff830000000000UL, rw(p), 0) < 0);
@@ -28,7 +31,8 @@ TEST(update_va_mapping_errors) {
     CHECK_EQ(probe_write(p, 1), -1);
     page_free(p);
 }
-TEST(normal_update) {
+TEST(normal_update)
+{
     u8 *a = page_alloc(), *b = page_alloc();
     a[0] = 1;
     b[0] = 2;
@@ -41,7 +45,8 @@ TEST(normal_update) {
     page_free(a);
     page_free(b);
 }
-TEST(preserve_ad) {
+TEST(preserve_ad)
+{
     u8 *p = page_alloc();
     u64 clean = rw(p) & ~(PTE_A | PTE_D);
     CHECK_EQ(mmu_update1(pt_entry_maddr(p, 1), clean), 0);
@@ -53,7 +58,8 @@ TEST(preserve_ad) {
     CHECK_EQ(*pt_entry(p, 1) & (PTE_A | PTE_D), PTE_A | PTE_D);
     page_free(p);
 }
-TEST(machphys_update) {
+TEST(machphys_update)
+{
     u8 *p = page_alloc();
     unsigned long mfn = va_mfn(p), pfn = va_pfn(p);
     CHECK_EQ(mmu_update1(mfn << 12 | MMU_MACHPHYS_UPDATE, 0x1234), 0);
@@ -63,7 +69,8 @@ TEST(machphys_update) {
     CHECK(mmu_update1(0x7ffffffUL << 12 | MMU_MACHPHYS_UPDATE, 1) < 0);
     page_free(p);
 }
-TEST(batch_stops_at_error) {
+TEST(batch_stops_at_error)
+{
     u8 *p = page_alloc();
     struct mmu_update u[3] = {
         {.ptr = pt_entry_maddr(p, 1), .val = rw(p)},
@@ -79,7 +86,8 @@ TEST(batch_stops_at_error) {
     CHECK_EQ(mmu_update_many(u, 0, &done, DOMID_SELF), 0);
     page_free(p);
 }
-TEST(update_errors) {
+TEST(update_errors)
+{
     u8 *p = page_alloc();
     CHECK_EQ(mmu_update_many((void *)0x00007ff000000000UL, 1, NULL, DOMID_SELF), -XEN_EFAULT);
     struct mmu_update u = {.ptr = pt_entry_maddr(p, 1), .val = rw(p)};
@@ -87,7 +95,8 @@ TEST(update_errors) {
     CHECK_EQ(mmu_update_many(&u, 1, NULL, DOMID_SELF), 0);
     page_free(p);
 }
-TEST(long_batch) { /* long enough to be preempted and resumed */
+TEST(long_batch)
+{ /* long enough to be preempted and resumed */
     static struct mmu_update u[3000];
     u8 *p = page_alloc();
     int done = 0;
@@ -100,7 +109,8 @@ TEST(long_batch) { /* long enough to be preempted and resumed */
     CHECK(*pt_entry(p, 1) & PTE_W);
     page_free(p);
 }
-TEST(tlb_flushes) {
+TEST(tlb_flushes)
+{
     u64 mask = 1;
     struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_MULTI};
     CHECK_EQ(mmuext1(MMUEXT_TLB_FLUSH_LOCAL, 0, 0), 0);
@@ -113,7 +123,8 @@ TEST(tlb_flushes) {
     op.arg1.linear_addr = (u64)stacks;
     CHECK_EQ(hc4(__HYPERVISOR_mmuext_op, &op, 1, 0, DOMID_SELF), 0);
 }
-TEST(clear_and_copy_page) {
+TEST(clear_and_copy_page)
+{
     u8 *a = page_alloc(), *b = page_alloc();
     memset(a, 0x5a, PAGE_SIZE);
     CHECK_EQ(mmuext1(MMUEXT_COPY_PAGE, va_mfn(b), va_mfn(a)), 0);
@@ -126,7 +137,8 @@ TEST(clear_and_copy_page) {
     page_free(a);
     page_free(b);
 }
-TEST(mmuext_errors) {
+TEST(mmuext_errors)
+{
     CHECK_EQ(mmuext1(999, 0, 0), -XEN_ENOSYS);
     CHECK_EQ(hc4(__HYPERVISOR_mmuext_op, 0x00007ff000000000UL, 1, 0, DOMID_SELF), -XEN_EFAULT);
     struct mmuext_op op = {.cmd = MMUEXT_TLB_FLUSH_LOCAL};
@@ -136,7 +148,8 @@ TEST(mmuext_errors) {
     CHECK_EQ(hc4(__HYPERVISOR_mmuext_op, two, 2, &done, DOMID_SELF), -XEN_ENOSYS);
     CHECK_EQ(done, 1);
 }
-TEST(new_baseptr) { /* a second L4 with the same contents: switch to it and back */
+TEST(new_baseptr)
+{ /* a second L4 with the same contents: switch to it and back */
     u64 *l4 = page_alloc(), *old = (u64 *)g.si->pt_base, v;
     l4[511] = old[511];
     CHECK_EQ(make_ro(l4), 0);
@@ -152,7 +165,8 @@ TEST(new_baseptr) { /* a second L4 with the same contents: switch to it and back
     CHECK_EQ(make_rw(l4), 0);
     page_free(l4);
 }
-TEST(new_baseptr_errors) {
+TEST(new_baseptr_errors)
+{
     u64 *data = page_alloc(), *l1 = page_alloc();
     CHECK(mmuext1(MMUEXT_NEW_BASEPTR, va_mfn(data), 0) < 0);
     CHECK(mmuext1(MMUEXT_NEW_BASEPTR, 0x7ffffffUL, 0) < 0);
@@ -163,7 +177,8 @@ TEST(new_baseptr_errors) {
     CHECK(mmuext1(MMUEXT_NEW_USER_BASEPTR, 0x7ffffffUL, 0) < 0);
     CHECK_EQ(mmuext1(MMUEXT_NEW_USER_BASEPTR, 0, 0), 0);
 }
-TEST(cr3_write_emulated) {
+TEST(cr3_write_emulated)
+{
     u64 a = va_mfn((void *)g.si->pt_base) << 12, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr3", a, c, d), -1);
     a = va_mfn(stacks) << 12;

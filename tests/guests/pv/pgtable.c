@@ -3,28 +3,33 @@
 #include "guest.h"
 
 #define SLOT_VA(slot) ((u8 *)((u64)(slot) << 39))
-#define FREE_SLOT 100
+#define FREE_SLOT     100
 
-static u64 *table(void) { /* a zeroed page, mapped read-only: ready to be a page table */
+static u64 *table(void)
+{ /* a zeroed page, mapped read-only: ready to be a page table */
     u64 *t = page_alloc();
     make_ro(t);
     return t;
 }
-static void drop(u64 *t) {
+static void drop(u64 *t)
+{
     make_rw(t);
     page_free(t);
 }
-static u64 pte(const void *p, u64 flags) {
+static u64 pte(const void *p, u64 flags)
+{
     return va_mfn(p) << 12 | flags;
 }
 /* Writes an entry of a page that is no page table yet. */
-static void seed_entry(u64 *t, int i, u64 val) {
+static void seed_entry(u64 *t, int i, u64 val)
+{
     make_rw(t);
     t[i] = val;
     make_ro(t);
 }
 
-TEST(m2p_matches) {
+TEST(m2p_matches)
+{
     for (unsigned long pfn = 0; pfn < g.si->nr_pages; pfn++) {
         unsigned long mfn = ((unsigned long *)g.si->mfn_list)[pfn];
         if (m2p[mfn] != pfn) {
@@ -32,14 +37,16 @@ TEST(m2p_matches) {
         }
     }
 }
-TEST(initial_tables_read_only) {
+TEST(initial_tables_read_only)
+{
     for (unsigned i = 0; i < g.si->nr_pt_frames; i++) {
         u64 *t = (u64 *)(g.si->pt_base + i * PAGE_SIZE);
         CHECK(!(*pt_entry(t, 1) & PTE_W));
         CHECK(set_va(t, pte(t, PTE_RW)) < 0);
     }
 }
-TEST(pin_l1) {
+TEST(pin_l1)
+{
     u64 *t = table();
     CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0), 0);
     CHECK(make_rw(t) < 0);
@@ -47,8 +54,10 @@ TEST(pin_l1) {
     CHECK_EQ(make_rw(t), 0);
     page_free(t);
 }
-TEST(pin_every_level) {
-    static const unsigned cmd[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE, MMUEXT_PIN_L4_TABLE};
+TEST(pin_every_level)
+{
+    static const unsigned cmd[] = {MMUEXT_PIN_L1_TABLE, MMUEXT_PIN_L2_TABLE, MMUEXT_PIN_L3_TABLE,
+                                   MMUEXT_PIN_L4_TABLE};
     for (unsigned i = 0; i < ARRAY_SIZE(cmd); i++) {
         u64 *t = table();
         CHECK_EQ(mmuext1(cmd[i], va_mfn(t), 0), 0);
@@ -62,20 +71,23 @@ TEST(pin_every_level) {
         page_free(t);
     }
 }
-TEST(pin_writable_page) {
+TEST(pin_writable_page)
+{
     u64 *t = page_alloc();
     CHECK(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0) < 0);
     CHECK(mmuext1(MMUEXT_PIN_L4_TABLE, va_mfn(t), 0) < 0);
     t[0] = 1;
     page_free(t);
 }
-TEST(pin_errors) {
+TEST(pin_errors)
+{
     CHECK(mmuext1(MMUEXT_PIN_L1_TABLE, 0x7ffffffUL, 0) < 0);
     CHECK(mmuext1(MMUEXT_PIN_L1_TABLE, ~0UL, 0) < 0);
     CHECK(mmuext1(MMUEXT_UNPIN_TABLE, 0x7ffffffUL, 0) < 0);
     CHECK(mmuext1(MMUEXT_UNPIN_TABLE, va_mfn(stacks), 0) < 0);
 }
-TEST(l1_contents_checked) {
+TEST(l1_contents_checked)
+{
     u64 *t = table(), *l1 = table();
     CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(l1), 0), 0);
     seed_entry(t, 7, pte(l1, PTE_RW)); /* a writable mapping of a page table */
@@ -89,7 +101,8 @@ TEST(l1_contents_checked) {
     drop(t);
     drop(l1);
 }
-TEST(l2_contents_checked) {
+TEST(l2_contents_checked)
+{
     u64 *t = table(), *data = page_alloc(), *l1 = table();
     seed_entry(t, 3, pte(data, PTE_RW)); /* a writable page as L1 */
     CHECK(mmuext1(MMUEXT_PIN_L2_TABLE, va_mfn(t), 0) < 0);
@@ -105,7 +118,8 @@ TEST(l2_contents_checked) {
     page_free(data);
     drop(t);
 }
-TEST(failed_pin_leaves_nothing) { /* an L2 whose second half is bad: the L1s of its first half are free again */
+TEST(failed_pin_leaves_nothing)
+{ /* an L2 whose second half is bad: the L1s of its first half are free again */
     u64 *t = table(), *l1 = table(), *data = page_alloc();
     make_rw(t);
     t[0] = pte(l1, PTE_RW);
@@ -118,7 +132,8 @@ TEST(failed_pin_leaves_nothing) { /* an L2 whose second half is bad: the L1s of 
     page_free(l1);
     page_free(data);
 }
-TEST(foreign_frames_refused) {
+TEST(foreign_frames_refused)
+{
     u8 *w = page_alloc();
     u64 old = *pt_entry(w, 1);
     u8 *gone = page_alloc();
@@ -137,7 +152,8 @@ TEST(foreign_frames_refused) {
     CHECK_EQ(*pt_entry(w, 1), old);
     page_free(w);
 }
-TEST(hypervisor_frames_refused) { /* no RAM frame that is not ours can be mapped; a sweep over all of memory */
+TEST(hypervisor_frames_refused)
+{ /* no RAM frame that is not ours can be mapped; a sweep over all of memory */
     u8 *w = page_alloc();
     long max = memory_op(XENMEM_maximum_ram_page, 0), mapped = 0;
     for (long f = 0x100; f < max && f < 0x40000; f++) {
@@ -151,21 +167,24 @@ TEST(hypervisor_frames_refused) { /* no RAM frame that is not ours can be mapped
     CHECK(mapped < (g.dom0 ? 1500 : 8));
     page_free(w);
 }
-TEST(recursive_l4) {
+TEST(recursive_l4)
+{
     u64 *l4 = (u64 *)g.si->pt_base;
     u64 ptr = (va_mfn(l4) << 12) + FREE_SLOT * 8;
     CHECK(mmu_update1(ptr, pte(l4, PTE_RW)) < 0);
     CHECK_EQ(l4[FREE_SLOT], 0);
     CHECK_EQ(mmu_update1(ptr, pte(l4, PTE_RO)), 0);
     u64 v;
-    u64 *self = (u64 *)((u64)FREE_SLOT << 39 | (u64)FREE_SLOT << 30 | (u64)FREE_SLOT << 21 | (u64)FREE_SLOT << 12);
+    u64 *self =
+        (u64 *)((u64)FREE_SLOT << 39 | (u64)FREE_SLOT << 30 | (u64)FREE_SLOT << 21 | (u64)FREE_SLOT << 12);
     CHECK_EQ(probe_read(&self[FREE_SLOT], &v), -1);
     CHECK_EQ(PTE_MFN(v), va_mfn(l4));
     CHECK_EQ(probe_write(&self[FREE_SLOT], 0), 14);
     CHECK_EQ(mmu_update1(ptr, 0), 0);
     CHECK_EQ(probe_read(&self[FREE_SLOT], &v), 14);
 }
-TEST(hypervisor_slots) { /* L4 entries 256 to 271 are not the guest's */
+TEST(hypervisor_slots)
+{ /* L4 entries 256 to 271 are not the guest's */
     u64 *l4 = (u64 *)g.si->pt_base;
     u64 *l3 = table();
     for (int i = 256; i < 272; i++) {
@@ -176,7 +195,8 @@ TEST(hypervisor_slots) { /* L4 entries 256 to 271 are not the guest's */
     }
     drop(l3);
 }
-TEST(build_and_drop_a_tree) {
+TEST(build_and_drop_a_tree)
+{
     u64 *l3 = table(), *l2 = table(), *l1 = table(), *data = page_alloc();
     u8 *va = SLOT_VA(FREE_SLOT);
     u64 l4e = (va_mfn((void *)g.si->pt_base) << 12) + FREE_SLOT * 8;
@@ -216,7 +236,8 @@ TEST(build_and_drop_a_tree) {
     CHECK_EQ(make_rw(l2), 0);
     CHECK_EQ(make_rw(l1), 0);
 }
-TEST(map_table_page_writable_through_new_l1) {
+TEST(map_table_page_writable_through_new_l1)
+{
     u64 *l1 = table(), *victim = table();
     CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(l1), 0), 0);
     CHECK_EQ(mmuext1(MMUEXT_PIN_L2_TABLE, va_mfn(victim), 0), 0);
@@ -234,8 +255,10 @@ TEST(map_table_page_writable_through_new_l1) {
     drop(l1);
     drop(victim);
 }
-TEST(emulated_write) { /* a plain store to an L1 entry is emulated; bad values and higher levels fault */
-    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0); /* the first domain has it from its notes */
+TEST(emulated_write)
+{ /* a plain store to an L1 entry is emulated; bad values and higher levels fault */
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables),
+             0); /* the first domain has it from its notes */
     u8 *p = page_alloc();
     u64 *e = pt_entry(p, 1), good = *e;
     CHECK_EQ(probe_write(e, good & ~PTE_W), -1);
@@ -250,12 +273,16 @@ TEST(emulated_write) { /* a plain store to an L1 entry is emulated; bad values a
     CHECK_EQ(probe_write(pt_entry(p, 4), 0), 14);
     page_free(p);
 }
-TEST(emulated_cmpxchg) {
+TEST(emulated_cmpxchg)
+{
     CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_writable_pagetables), 0);
     u8 *p = page_alloc();
     u64 *e = pt_entry(p, 1), old = *e, expect = old;
     trap_clear();
-    asm volatile("1: lock cmpxchgq %2, %1\n2:\n" FIXUP : "+a"(expect), "+m"(*e) : "r"(old & ~PTE_W) : "memory", "cc");
+    asm volatile("1: lock cmpxchgq %2, %1\n2:\n" FIXUP
+                 : "+a"(expect), "+m"(*e)
+                 : "r"(old & ~PTE_W)
+                 : "memory", "cc");
     CHECK_EQ(g.trap.vec, -1);
     CHECK_EQ(expect, old);
     CHECK_EQ(*e & PTE_W, 0);
@@ -267,7 +294,8 @@ TEST(emulated_cmpxchg) {
 static volatile u32 mapped, started, go;
 static u64 *contested;
 static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
-static void racer(void) {
+static void racer(void)
+{
     started = 1;
     while (go) {
         if (!hc3(__HYPERVISOR_update_va_mapping, window, pte(contested, PTE_RW), UVMF_INVLPG)) {
@@ -279,7 +307,8 @@ static void racer(void) {
         pause(); /* an emulator that runs one vCPU at a time changes over here, too */
     }
 }
-TEST(type_race) {
+TEST(type_race)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }

@@ -2,35 +2,38 @@
 /* Privileged instructions of a PV kernel: what is emulated, what is refused with #GP. */
 #include "guest.h"
 
-#define MSR_FS_BASE 0xc0000100
-#define MSR_GS_BASE 0xc0000101
+#define MSR_FS_BASE   0xc0000100
+#define MSR_GS_BASE   0xc0000101
 #define MSR_KERNEL_GS 0xc0000102
-#define MSR_EFER 0xc0000080
+#define MSR_EFER      0xc0000080
 
-static u64 rd_segbase(u32 msr) {
+static u64 rd_segbase(u32 msr)
+{
     u64 v = 0;
     probe_rdmsr(msr, &v);
     return v;
 }
 
-TEST(cpuid_xen_prefix) {
+TEST(cpuid_xen_prefix)
+{
     u32 r[4];
     trap_clear();
     xen_cpuid(0, 0, r);
     CHECK_EQ(g.trap.vec, -1);
     CHECK(r[0] >= 1);
     xen_cpuid(1, 0, r);
-    CHECK(r[3] & 1 << 0);  /* FPU */
-    CHECK(r[3] & 1 << 25); /* SSE */
-    CHECK(r[2] & 1u << 31); /* hypervisor present */
+    CHECK(r[3] & 1 << 0);    /* FPU */
+    CHECK(r[3] & 1 << 25);   /* SSE */
+    CHECK(r[2] & 1u << 31);  /* hypervisor present */
     CHECK(!(r[2] & 1 << 5)); /* no VMX */
     CHECK(!(r[2] & 1 << 3)); /* no MONITOR */
     xen_cpuid(0x80000001, 0, r);
-    CHECK(r[3] & 1 << 29); /* long mode */
-    CHECK(r[3] & 1 << 11); /* SYSCALL */
+    CHECK(r[3] & 1 << 29);   /* long mode */
+    CHECK(r[3] & 1 << 11);   /* SYSCALL */
     CHECK(!(r[2] & 1 << 2)); /* no SVM */
 }
-TEST(cpuid_xen_leaves) {
+TEST(cpuid_xen_leaves)
+{
     u32 r[4];
     xen_cpuid(0x40000000, 0, r);
     CHECK(r[0] >= 0x40000002 && r[0] < 0x40000100);
@@ -41,25 +44,29 @@ TEST(cpuid_xen_leaves) {
     xen_cpuid(0x40000002, 0, v);
     CHECK(v[0] >= 1);
 }
-TEST(forced_emulation_prefix_bad) { /* the prefix before anything else is an ordinary #UD */
+TEST(forced_emulation_prefix_bad)
+{ /* the prefix before anything else is an ordinary #UD */
     CHECK_EQ(TRAP_OF(".byte 0x0f,0x0b,0x78,0x65,0x6e; nop"), 6);
 }
-TEST(rdmsr_ok) {
+TEST(rdmsr_ok)
+{
     u64 v;
     CHECK_EQ(probe_rdmsr(MSR_FS_BASE, &v), -1);
     CHECK_EQ(probe_rdmsr(MSR_GS_BASE, &v), -1);
     CHECK_EQ(probe_rdmsr(MSR_KERNEL_GS, &v), -1);
     CHECK_EQ(probe_rdmsr(MSR_EFER, &v), -1);
-    CHECK(v & 1);        /* SCE */
+    CHECK(v & 1);          /* SCE */
     CHECK(!(v & 1 << 12)); /* no SVME */
 }
-TEST(msr_unknown) {
+TEST(msr_unknown)
+{
     u64 v;
     CHECK_EQ(probe_rdmsr(0x12345678, &v), 13);
     CHECK_EQ(g.trap.err, 0);
     CHECK_EQ(probe_wrmsr(0x12345678, 0), 13);
 }
-TEST(fs_base) {
+TEST(fs_base)
+{
     u64 buf[2] = {0xabcdef, 0}, v;
     CHECK_EQ(probe_wrmsr(MSR_FS_BASE, (u64)buf), -1);
     asm volatile("mov %%fs:0, %0" : "=r"(v));
@@ -68,7 +75,8 @@ TEST(fs_base) {
     CHECK_EQ(probe_wrmsr(MSR_FS_BASE, 0x8000000000000000UL), 13); /* not canonical */
     CHECK_EQ(rd_segbase(MSR_FS_BASE), (u64)buf);
 }
-TEST(segment_base_hypercall) {
+TEST(segment_base_hypercall)
+{
     u64 buf[2] = {0x123, 0x456}, v;
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_FS, buf), 0);
     asm volatile("mov %%fs:8, %0" : "=r"(v));
@@ -82,7 +90,8 @@ TEST(segment_base_hypercall) {
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, 99, 0), -XEN_EINVAL);
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER_SEL, 0), 0);
 }
-TEST(bases_kept) { /* over traps, hypercalls and a deschedule */
+TEST(bases_kept)
+{ /* over traps, hypercalls and a deschedule */
     u64 buf[2] = {0x77, 0x88}, v;
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_FS, buf), 0);
     struct sched_poll poll = {.nr_ports = 0, .timeout = now_ns() + 3000000};
@@ -91,7 +100,8 @@ TEST(bases_kept) { /* over traps, hypercalls and a deschedule */
     asm volatile("mov %%fs:8, %0" : "=r"(v));
     CHECK_EQ(v, 0x88);
 }
-TEST(cr_reads) {
+TEST(cr_reads)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%cr0, %%rax", a, c, d), -1);
     CHECK_EQ(a & 0x80000001, 0x80000001); /* PG, PE */
@@ -101,13 +111,15 @@ TEST(cr_reads) {
     CHECK_EQ(a >> 12, va_mfn((void *)g.si->pt_base));
     CHECK_EQ(TRAP_INSN("mov %%cr2, %%rax", a, c, d), -1);
 }
-TEST(cr_bad) {
+TEST(cr_bad)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK(TRAP_INSN("mov %%cr8, %%rax", a, c, d) >= 6);
     a = 0x11;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr0", a, c, d), 13); /* PE without PG */
 }
-TEST(cr0_ts) {
+TEST(cr0_ts)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%cr0, %%rax", a, c, d), -1);
     a |= 8;
@@ -118,7 +130,8 @@ TEST(cr0_ts) {
     CHECK_EQ(TRAP_INSN("mov %%cr0, %%rax", a, c, d), -1);
     CHECK(!(a & 8));
 }
-TEST(cr4_unsafe_bits_kept) { /* a write of bits that are not the guest's is silently kept out */
+TEST(cr4_unsafe_bits_kept)
+{ /* a write of bits that are not the guest's is silently kept out */
     u64 a = 0, c = 0, d = 0, before;
     CHECK_EQ(TRAP_INSN("mov %%cr4, %%rax", a, c, d), -1);
     before = a;
@@ -126,7 +139,8 @@ TEST(cr4_unsafe_bits_kept) { /* a write of bits that are not the guest's is sile
     CHECK_EQ(TRAP_INSN("mov %%cr4, %%rax", a, c, d), -1);
     CHECK_EQ(a, before);
 }
-TEST(privileged_refused) {
+TEST(privileged_refused)
+{
     static u8 desc[16];
     u64 a = (u64)desc, c = 0, d = 0;
     CHECK_EQ(TRAP_OF("hlt"), 13);
@@ -138,13 +152,15 @@ TEST(privileged_refused) {
     CHECK_EQ(TRAP_OF("invd"), 13);
     CHECK_EQ(TRAP_OF("swapgs"), 13);
 }
-TEST(svm_instructions) {
+TEST(svm_instructions)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK(TRAP_INSN("vmrun", a, c, d) == 6 || g.trap.vec == 13);
     CHECK(TRAP_OF("clgi") == 6 || g.trap.vec == 13);
     CHECK(TRAP_INSN("vmload", a, c, d) == 6 || g.trap.vec == 13);
 }
-TEST(cli_sti) { /* the guest has IOPL 0: CLI and STI are emulated as nothing, or refused; the event mask decides */
+TEST(cli_sti)
+{ /* the guest has IOPL 0: CLI and STI are emulated as nothing, or refused; the event mask decides */
     events_off();
     int v = TRAP_OF("cli");
     CHECK(v == 13 || v == -1);
@@ -152,11 +168,13 @@ TEST(cli_sti) { /* the guest has IOPL 0: CLI and STI are emulated as nothing, or
     CHECK(v == 13 || v == -1);
     CHECK(!events_enabled());
 }
-TEST(wbinvd) {
+TEST(wbinvd)
+{
     int v = TRAP_OF("wbinvd");
     CHECK(v == -1 || v == 13);
 }
-TEST(io_ports_denied) { /* ports that no guest gets: the PICs, the PIT's command register, ... */
+TEST(io_ports_denied)
+{ /* ports that no guest gets: the PICs, the PIT's command register, ... */
     u64 a = 0, c = 0, d = 0x20;
     CHECK_EQ(TRAP_INSN("in %%dx, %%al", a, c, d), 13);
     CHECK_EQ(TRAP_INSN("out %%al, %%dx", a, c, d), 13);
@@ -167,7 +185,8 @@ TEST(io_ports_denied) { /* ports that no guest gets: the PICs, the PIT's command
     d = 0x3f8; /* the hypervisor's own console */
     CHECK_EQ(TRAP_INSN("in %%dx, %%al", a, c, d), 13);
 }
-TEST(io_ports_dom0) {
+TEST(io_ports_dom0)
+{
     u64 a = 0, c = 0, d = 0x80;
     if (!g.dom0) {
         CHECK_EQ(TRAP_INSN("in %%dx, %%al", a, c, d), 13);
@@ -191,36 +210,43 @@ TEST(io_ports_dom0) {
     iopl.iopl = 4;
     CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &iopl), -XEN_EINVAL);
 }
-TEST(rdtsc_works) {
+TEST(rdtsc_works)
+{
     u64 t = rdtsc();
     CHECK(rdtsc() > t);
 }
-TEST(rdpmc_refused) {
+TEST(rdpmc_refused)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("rdpmc", a, c, d), 13);
 }
 
 /* --- debug registers --- */
-static u64 get_dr(int n) {
+static u64 get_dr(int n)
+{
     return hc1(__HYPERVISOR_get_debugreg, n);
 }
-TEST(debugreg_set_get) {
+TEST(debugreg_set_get)
+{
     static u64 target;
     CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 0, &target), 0);
     CHECK_EQ(get_dr(0), (u64)&target);
     CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 0, 0), 0);
     CHECK_EQ(get_dr(0), 0);
 }
-TEST(debugreg_errors) {
+TEST(debugreg_errors)
+{
     CHECK((long)hc2(__HYPERVISOR_set_debugreg, 0, 0xffff830000000000UL) < 0); /* watching the hypervisor */
     CHECK((long)hc2(__HYPERVISOR_set_debugreg, 99, 0) < 0);
     CHECK((long)get_dr(99) < 0);
     CHECK((long)hc2(__HYPERVISOR_set_debugreg, 6, 1UL << 40) <= 0);
 }
-static bool count_only(struct regs *r) {
+static bool count_only(struct regs *r)
+{
     return true;
 }
-TEST(watchpoint) {
+TEST(watchpoint)
+{
     static volatile u64 target;
     trap_hook[1] = count_only;
     CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 0, &target), 0);
@@ -236,7 +262,8 @@ TEST(watchpoint) {
     barrier();
     CHECK_EQ(g.trap.vec, -1);
 }
-TEST(debugreg_emulated_moves) {
+TEST(debugreg_emulated_moves)
+{
     u64 a = 0x1000, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%db1", a, c, d), -1);
     a = 0;
@@ -245,7 +272,8 @@ TEST(debugreg_emulated_moves) {
 }
 
 /* --- FPU --- */
-TEST(fpu_taskswitch) {
+TEST(fpu_taskswitch)
+{
     CHECK_EQ(hc1(__HYPERVISOR_fpu_taskswitch, 1), 0);
     CHECK_EQ(TRAP_OF("fnop"), 7);
     CHECK_EQ(TRAP_OF("fnop"), -1); /* delivering #NM cleared it */
@@ -253,7 +281,8 @@ TEST(fpu_taskswitch) {
     CHECK_EQ(hc1(__HYPERVISOR_fpu_taskswitch, 0), 0);
     CHECK_EQ(TRAP_OF("fnop"), -1);
 }
-TEST(fpu_state_kept) {
+TEST(fpu_state_kept)
+{
     u64 in = 0x1122334455667788UL, out;
     asm volatile("movq %0, %%xmm7" ::"r"(in));
     struct sched_poll poll = {.nr_ports = 0, .timeout = now_ns() + 3000000};
@@ -263,7 +292,8 @@ TEST(fpu_state_kept) {
     CHECK_EQ(out, in);
 }
 static volatile u32 other_runs;
-static void other_fpu(void) {
+static void other_fpu(void)
+{
     u64 v = 0xdeadbeef;
     for (;;) {
         asm volatile("movq %0, %%xmm7; movq %0, %%xmm0" ::"r"(v++));
@@ -271,7 +301,8 @@ static void other_fpu(void) {
         sched_op(SCHEDOP_yield, 0);
     }
 }
-TEST(fpu_state_of_two) {
+TEST(fpu_state_of_two)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }

@@ -4,23 +4,28 @@
 
 #define UNMAPPED ((void *)0x00007ff000000000UL)
 
-TEST(breakpoint) {
+TEST(breakpoint)
+{
     CHECK_EQ(TRAP_OF("int3"), 3);
     CHECK_EQ(g.trap.count, 1);
     CHECK_EQ(g.trap.err, 0);
     CHECK_EQ(g.trap.cs & 3, 0); /* kernel mode shows as ring 0 */
 }
-TEST(int80) { /* other vectors need the error code of a refused INT, which QEMU 7.2 gets wrong in long mode (16n+2) */
+TEST(int80)
+{ /* other vectors need the error code of a refused INT, which QEMU 7.2 gets wrong in long mode (16n+2) */
     CHECK_EQ(TRAP_OF("int $0x80"), 0x80);
 }
-TEST(undefined) {
+TEST(undefined)
+{
     CHECK_EQ(TRAP_OF("ud2"), 6);
 }
-TEST(divide) {
+TEST(divide)
+{
     u64 a = 1, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("div %%rcx", a, c, d), 0);
 }
-TEST(page_fault_read) {
+TEST(page_fault_read)
+{
     u64 v;
     CHECK_EQ(probe_read(UNMAPPED, &v), 14);
     CHECK_EQ(g.trap.cr2, (u64)UNMAPPED);
@@ -28,7 +33,8 @@ TEST(page_fault_read) {
     CHECK_EQ(probe_read((u8 *)UNMAPPED + 0x123456, &v), 14);
     CHECK_EQ(g.trap.cr2, (u64)UNMAPPED + 0x123456);
 }
-TEST(page_fault_write) {
+TEST(page_fault_write)
+{
     CHECK_EQ(probe_write(UNMAPPED, 1), 14);
     CHECK_EQ(g.trap.err & 3, 2);
     u8 *p = page_alloc();
@@ -40,7 +46,8 @@ TEST(page_fault_write) {
     CHECK_EQ(probe_write(p + 8, 1), -1);
     page_free(p);
 }
-TEST(hypervisor_area) { /* its memory can be neither read nor written; the M2P can be read only */
+TEST(hypervisor_area)
+{ /* its memory can be neither read nor written; the M2P can be read only */
     u64 v;
     CHECK(probe_read((void *)0xffff82d080000000UL, &v) >= 13);
     CHECK(probe_read((void *)0xffff830000000000UL, &v) >= 13);
@@ -48,12 +55,14 @@ TEST(hypervisor_area) { /* its memory can be neither read nor written; the M2P c
     CHECK_EQ(probe_read((void *)MACH2PHYS_VIRT_START, &v), -1);
     CHECK_EQ(probe_write((void *)(MACH2PHYS_VIRT_START + 8 * va_mfn(stacks)), 1), 14);
 }
-static bool from_code(struct regs *r) { /* act as the RET that could not be fetched */
+static bool from_code(struct regs *r)
+{ /* act as the RET that could not be fetched */
     r->rip = *(u64 *)r->rsp;
     r->rsp += 8;
     return true;
 }
-TEST(no_execute) {
+TEST(no_execute)
+{
     static u8 code[4096] __attribute__((aligned(4096)));
     code[0] = 0xc3;
     CHECK_EQ(set_va(code, va_mfn(code) << 12 | PTE_RW | PTE_NX), 0);
@@ -69,7 +78,8 @@ TEST(no_execute) {
     ((void (*)(void))code)();
     CHECK_EQ(g.trap.vec, -1);
 }
-TEST(general_protection) {
+TEST(general_protection)
+{
     u64 v;
     CHECK_EQ(probe_read((void *)0x8000000000000000UL, &v), 13); /* not canonical */
     CHECK_EQ(g.trap.err, 0);
@@ -77,11 +87,13 @@ TEST(general_protection) {
     CHECK_EQ(TRAP_INSN("mov %%eax, %%ds", a, c, d), 13);
     CHECK_EQ(g.trap.err, 0xfff0);
 }
-TEST(flags_kept) { /* registers and flags survive an exception */
+TEST(flags_kept)
+{ /* registers and flags survive an exception */
     u64 in[4] = {0x1111, 0x2222, 0x3333, 0x4444}, out[4];
     trap_clear();
     asm volatile("mov %[a], %%r8; mov %[b], %%r11; mov %[c], %%rcx; mov %[d], %%r15; stc; int3; 2:\n"
-                 "setc %%al; movzbl %%al, %%eax; mov %%r8, (%[o]); mov %%r11, 8(%[o]); mov %%rcx, 16(%[o]); mov %%r15, 24(%[o]); mov %%rax, %[a]\n"
+                 "setc %%al; movzbl %%al, %%eax; mov %%r8, (%[o]); mov %%r11, 8(%[o]); mov %%rcx, 16(%[o]); "
+                 "mov %%r15, 24(%[o]); mov %%rax, %[a]\n"
                  ".pushsection .fixups,\"a\"; .quad 0, 2b; .popsection"
                  : [a] "+r"(in[0]), "+m"(out)
                  : [b] "r"(in[1]), [c] "r"(in[2]), [d] "r"(in[3]), [o] "r"(out)
@@ -90,20 +102,23 @@ TEST(flags_kept) { /* registers and flags survive an exception */
     CHECK_EQ(in[0], 1); /* carry */
     CHECK(out[0] == 0x1111 && out[1] == 0x2222 && out[2] == 0x3333 && out[3] == 0x4444);
 }
-static bool clear_tf(struct regs *r) {
+static bool clear_tf(struct regs *r)
+{
     if (g.trap.count >= 3) {
         r->rflags &= ~0x100UL;
     }
     return true;
 }
-TEST(single_step) {
+TEST(single_step)
+{
     trap_hook[1] = clear_tf;
     trap_clear();
     asm volatile("pushf; orl $0x100, (%%rsp); popf; nop; nop; nop; nop; nop" ::: "memory", "cc");
     CHECK_EQ(g.trap.vec, 1);
     CHECK_EQ(g.trap.count, 3);
 }
-TEST(trap_table_events_flag) { /* flag 4 of an entry: the handler runs with events masked */
+TEST(trap_table_events_flag)
+{ /* flag 4 of an entry: the handler runs with events masked */
     static struct trap_info ti[2];
     static struct trap_info all[257];
     fill_trap_table(all);
@@ -128,11 +143,13 @@ TEST(trap_table_events_flag) { /* flag 4 of an entry: the handler runs with even
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, all), 0);
 }
 static u8 mask_seen;
-static bool see_mask(struct regs *r) {
+static bool see_mask(struct regs *r)
+{
     mask_seen = vcpu_info(0)->evtchn_upcall_mask;
     return true;
 }
-TEST(handler_mask_state) {
+TEST(handler_mask_state)
+{
     static struct trap_info all[257], one[2];
     fill_trap_table(all);
     for (int i = 0; all[i].address; i++) {
@@ -151,7 +168,8 @@ TEST(handler_mask_state) {
     events_off();
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, all), 0);
 }
-TEST(trap_table_errors) {
+TEST(trap_table_errors)
+{
     static struct trap_info ti[2];
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, UNMAPPED), -XEN_EFAULT);
     ti[0].vector = 3;
@@ -159,18 +177,22 @@ TEST(trap_table_errors) {
     ti[0].address = 0x8000000000000000UL;
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, ti), -XEN_EINVAL);
 }
-TEST(many_exceptions) {
+TEST(many_exceptions)
+{
     for (int i = 0; i < 2000; i++) {
         CHECK_EQ(TRAP_OF("int3"), 3);
         CHECK_EQ(TRAP_OF("ud2"), 6);
     }
 }
-TEST(iret_in_place) { /* HYPERVISOR_iret to the next instruction, with other flags */
+TEST(iret_in_place)
+{ /* HYPERVISOR_iret to the next instruction, with other flags */
     u64 flags;
     events_off();
-    asm volatile("mov %%rsp, %%rcx; push $0; push %%rcx; push $0x246; push %[cs]; lea 3f(%%rip), %%rax; push %%rax; push $0; push $0x77; push $0x66; push $0x55\n"
+    asm volatile("mov %%rsp, %%rcx; push $0; push %%rcx; push $0x246; push %[cs]; lea 3f(%%rip), %%rax; push "
+                 "%%rax; push $0; push $0x77; push $0x66; push $0x55\n"
                  "movq %[ss], 64(%%rsp)\n mov $23, %%eax; syscall\n 3: pushf; pop %[f]\n"
-                 "cmp $0x55, %%rax; jne 4f; cmp $0x66, %%r11; jne 4f; cmp $0x77, %%rcx; jne 4f; jmp 5f; 4: xor %[f], %[f]; 5:\n"
+                 "cmp $0x55, %%rax; jne 4f; cmp $0x66, %%r11; jne 4f; cmp $0x77, %%rcx; jne 4f; jmp 5f; 4: "
+                 "xor %[f], %[f]; 5:\n"
                  : [f] "=r"(flags)
                  : [cs] "i"(FLAT_KERNEL_CS & 0xfffc), [ss] "i"(FLAT_KERNEL_SS)
                  : "rax", "rcx", "r11", "memory", "cc");
@@ -179,7 +201,8 @@ TEST(iret_in_place) { /* HYPERVISOR_iret to the next instruction, with other fla
     CHECK(events_enabled());      /* IF of the frame: events are on */
     events_off();
 }
-TEST(callback_errors) {
+TEST(callback_errors)
+{
     struct callback_register cb = {.type = 99, .address = 0};
     CHECK_EQ(hc2(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), -XEN_ENOSYS);
     cb.type = CALLBACKTYPE_event;
@@ -188,7 +211,8 @@ TEST(callback_errors) {
     CHECK_EQ(hc2(__HYPERVISOR_callback_op, 99, &cb), -XEN_ENOSYS);
     CHECK_EQ(hc2(__HYPERVISOR_callback_op, CALLBACKOP_register, UNMAPPED), -XEN_EFAULT);
 }
-TEST(stack_switch) {
+TEST(stack_switch)
+{
     CHECK_EQ(hc2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, stacks[0] + STACK_SIZE), 0);
     CHECK_EQ(hc2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, 0x8000000000000000UL) <= 0, 1);
     CHECK_EQ(hc2(__HYPERVISOR_stack_switch, FLAT_KERNEL_SS, stacks[0] + STACK_SIZE), 0);

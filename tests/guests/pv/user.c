@@ -7,11 +7,13 @@ static u64 back[8];
 static struct regs last;
 static u8 user_stack[PAGE_SIZE] __attribute__((aligned(4096)));
 
-static bool leave(struct regs *r) {
+static bool leave(struct regs *r)
+{
     last = *r;
     ctx_jump(back, 1);
 }
-static void user_up(void) {
+static void user_up(void)
+{
     if (!user_l4) {
         user_l4 = page_alloc();
         user_l4[511] = ((u64 *)g.si->pt_base)[511];
@@ -30,15 +32,24 @@ static void user_up(void) {
     last.vec = 0xffff;
 }
 /* Runs code in user mode until something leads back to the kernel, which is then in `last`. */
-static void run_user(void *code, u64 rdi, u64 rflags) {
+static void run_user(void *code, u64 rdi, u64 rflags)
+{
     if (ctx_save(back)) {
         return;
     }
-    struct regs r = {.rip = (u64)code, .cs = FLAT_USER_CS, .ss = FLAT_USER_SS, .rflags = rflags, .rsp = (u64)user_stack + sizeof(user_stack) - 8, .rdi = rdi, .rax = 0x1234, .rcx = 5, .r11 = 6};
+    struct regs r = {.rip = (u64)code,
+                     .cs = FLAT_USER_CS,
+                     .ss = FLAT_USER_SS,
+                     .rflags = rflags,
+                     .rsp = (u64)user_stack + sizeof(user_stack) - 8,
+                     .rdi = rdi,
+                     .rax = 0x1234,
+                     .rcx = 5,
+                     .r11 = 6};
     pv_load_regs(&r);
 }
-#define CODE(name, text)                                                                                           \
-    extern u8 name[];                                                                                              \
+#define CODE(name, text) \
+    extern u8 name[];    \
     asm(".text\n" #name ": " text)
 CODE(do_syscall, "mov $42, %eax; syscall; after_syscall: ud2");
 extern u8 after_syscall[];
@@ -52,7 +63,8 @@ CODE(do_in, "mov $0x80, %dx; in %dx, %al; syscall; ud2");
 CODE(do_wait, "1: pause; cmpl $0, (%rdi); je 1b; syscall; ud2");
 CODE(do_cr, "mov %cr0, %rax; ud2");
 
-TEST(syscall) {
+TEST(syscall)
+{
     RUN(user_up());
     run_user(do_syscall, 0, 0x202);
     CHECK_EQ(last.vec, VEC_SYSCALL);
@@ -62,7 +74,8 @@ TEST(syscall) {
     CHECK_EQ(last.rsp, (u64)user_stack + sizeof(user_stack) - 8);
     CHECK(!events_enabled()); /* the callback was registered with mask_events */
 }
-TEST(int3_from_user) {
+TEST(int3_from_user)
+{
     RUN(user_up());
     run_user(do_int3, 0, 0x202);
     CHECK_EQ(last.vec, 3);
@@ -72,12 +85,14 @@ TEST(int3_from_user) {
     CHECK_EQ(last.rax, 0x1234);
     CHECK(last.rflags & 0x200);
 }
-TEST(int80_from_user) {
+TEST(int80_from_user)
+{
     RUN(user_up());
     run_user(do_int80, 0, 0x202);
     CHECK_EQ(last.vec, 0x80);
 }
-TEST(faults_from_user) {
+TEST(faults_from_user)
+{
     RUN(user_up());
     run_user(do_ud2, 0, 0x202);
     CHECK_EQ(last.vec, 6);
@@ -92,7 +107,8 @@ TEST(faults_from_user) {
     run_user(do_cr, 0, 0x202);
     CHECK_EQ(last.vec, 13);
 }
-TEST(page_fault_from_user) {
+TEST(page_fault_from_user)
+{
     RUN(user_up());
     run_user(do_read, 0x00007ff000000000UL, 0x202);
     CHECK_EQ(last.vec, 14);
@@ -103,7 +119,8 @@ TEST(page_fault_from_user) {
     CHECK_EQ(last.vec, 14);
     CHECK_EQ(last.err & 7, 6);
 }
-TEST(user_sees_hypervisor_as_nothing) { /* neither its memory nor the M2P (kernel only) */
+TEST(user_sees_hypervisor_as_nothing)
+{ /* neither its memory nor the M2P (kernel only) */
     RUN(user_up());
     run_user(do_read, 0xffff830000000000UL, 0x202);
     CHECK(last.vec == 14 || last.vec == 13);
@@ -111,7 +128,8 @@ TEST(user_sees_hypervisor_as_nothing) { /* neither its memory nor the M2P (kerne
     run_user(do_read, MACH2PHYS_VIRT_START, 0x202);
     CHECK_EQ(last.vec, 14);
 }
-TEST(kernel_only_mapping) { /* an L4 entry of the kernel's table only */
+TEST(kernel_only_mapping)
+{ /* an L4 entry of the kernel's table only */
     RUN(user_up());
     u64 *l4 = (u64 *)g.si->pt_base;
     u64 *l3 = page_alloc();
@@ -123,10 +141,12 @@ TEST(kernel_only_mapping) { /* an L4 entry of the kernel's table only */
     page_free(l3);
 }
 static volatile u32 flag;
-static void raise_flag(u32 port) {
+static void raise_flag(u32 port)
+{
     flag = 1;
 }
-TEST(event_in_user) { /* an event interrupts user mode and user mode goes on */
+TEST(event_in_user)
+{ /* an event interrupts user mode and user mode goes on */
     RUN(user_up());
     long p = bind_virq(VIRQ_TIMER, 0);
     CHECK(p > 0);
@@ -142,13 +162,15 @@ TEST(event_in_user) { /* an event interrupts user mode and user mode goes on */
     events_off();
     CHECK_EQ(port_close(p), 0);
 }
-TEST(iret_bad_frame) { /* iret to a non-canonical address or a null selector: an exception or failsafe, not a hang */
+TEST(iret_bad_frame)
+{ /* iret to a non-canonical address or a null selector: an exception or failsafe, not a hang */
     RUN(user_up());
     trap_hook[VEC_FAILSAFE] = leave;
     run_user((void *)0x8000000000000000UL, 0, 0x202);
     CHECK(last.vec == 13 || last.vec == 14 || last.vec == VEC_FAILSAFE);
 }
-TEST(user_gs) {
+TEST(user_gs)
+{
     RUN(user_up());
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_GS_USER, user_stack), 0);
     CHECK_EQ(hc2(__HYPERVISOR_set_segment_base, SEGBASE_GS_KERNEL, stacks), 0);

@@ -2,30 +2,34 @@
 /* The local APIC of a PVH guest, MMIO and x2APIC: registers, self IPIs, priorities, timer. */
 #include "guest.h"
 
-#define VEC 0x50
+#define VEC    0x50
 #define REG(r) (*(volatile u32 *)(LAPIC_VA + (r)))
-#define MS 1000000UL
+#define MS     1000000UL
 
 static volatile u32 hits, hits2;
 static bool x2;
-static void eoi(void) {
+static void eoi(void)
+{
     if (x2) {
         asm volatile("wrmsr" ::"a"(0), "d"(0), "c"(0x80b));
     } else {
         REG(0xb0) = 0;
     }
 }
-static bool on_vec(struct regs *r) {
+static bool on_vec(struct regs *r)
+{
     hits++;
     eoi();
     return true;
 }
-static bool on_vec2(struct regs *r) {
+static bool on_vec2(struct regs *r)
+{
     hits2++;
     eoi();
     return true;
 }
-static void up(void) {
+static void up(void)
+{
     trap_hook[VEC] = on_vec;
     trap_hook[VEC + 0x20] = on_vec2;
     hits = hits2 = 0;
@@ -35,20 +39,23 @@ static void up(void) {
     }
 }
 
-TEST(identity) {
+TEST(identity)
+{
     up();
     CHECK_EQ(REG(0x20) >> 24, 0);
     CHECK((REG(0x30) & 0xff) >= 0x10 && (REG(0x30) & 0xff) <= 0x1f);
     CHECK_EQ(REG(0xf0) & 0x1ff, 0x1ff);
 }
-TEST(tpr) {
+TEST(tpr)
+{
     up();
     REG(0x80) = 0x40;
     CHECK_EQ(REG(0x80), 0x40);
     CHECK_EQ(REG(0xa0), 0x40); /* PPR */
     REG(0x80) = 0;
 }
-TEST(self_ipi) {
+TEST(self_ipi)
+{
     up();
     events_on();
     for (u32 i = 1; i <= 10; i++) {
@@ -58,7 +65,8 @@ TEST(self_ipi) {
     events_off();
     CHECK_EQ(hits, 10);
 }
-TEST(irr_isr) {
+TEST(irr_isr)
+{
     up();
     events_off();
     REG(0x300) = 0x40000 | VEC;
@@ -71,7 +79,8 @@ TEST(irr_isr) {
     CHECK_EQ(REG(0x100 + 0x10 * (VEC / 32)), 0);
 }
 /* TPR is a class above the vector's: with an equal class QEMU 7.2 takes V_INTR_PRIO >= V_TPR as deliverable, and Xen livelocks there. */
-TEST(priority_blocks) {
+TEST(priority_blocks)
+{
     up();
     REG(0x80) = (VEC & 0xf0) + 0x10;
     events_on();
@@ -87,7 +96,8 @@ TEST(priority_blocks) {
     CHECK(wait_count(&hits, 1, 1000 * MS));
     events_off();
 }
-TEST(timer_oneshot) {
+TEST(timer_oneshot)
+{
     up();
     events_on();
     REG(0x3e0) = 0xb;
@@ -102,7 +112,8 @@ TEST(timer_oneshot) {
     CHECK_EQ(REG(0x390), 0);
     events_off();
 }
-TEST(timer_periodic) {
+TEST(timer_periodic)
+{
     up();
     events_on();
     REG(0x3e0) = 0xb;
@@ -115,7 +126,8 @@ TEST(timer_periodic) {
     CHECK(!wait_count(&hits, n + 2, 20 * MS));
     events_off();
 }
-TEST(timer_masked) {
+TEST(timer_masked)
+{
     up();
     events_on();
     REG(0x320) = 0x10000 | VEC;
@@ -123,7 +135,8 @@ TEST(timer_masked) {
     CHECK(!wait_count(&hits, 1, 10 * MS));
     events_off();
 }
-TEST(timer_counts_down) {
+TEST(timer_counts_down)
+{
     REG(0x3e0) = 0xb;
     REG(0x320) = 0x10000 | VEC;
     REG(0x380) = 0x7fffffff;
@@ -135,7 +148,8 @@ TEST(timer_counts_down) {
     CHECK(REG(0x390) < a);
     REG(0x380) = 0;
 }
-TEST(hlt_wakes) {
+TEST(hlt_wakes)
+{
     up();
     REG(0x3e0) = 0xb;
     REG(0x320) = VEC;
@@ -146,7 +160,8 @@ TEST(hlt_wakes) {
     }
     CHECK_EQ(hits, 1);
 }
-TEST(event_by_vector) {
+TEST(event_by_vector)
+{
     long p = bind_ipi(0);
     port_mask(p, false);
     events_on();
@@ -155,11 +170,13 @@ TEST(event_by_vector) {
     events_off();
     CHECK_EQ(port_close(p), 0);
 }
-TEST(x2apic_refused_before_enabled) {
+TEST(x2apic_refused_before_enabled)
+{
     u64 v;
     CHECK_EQ(probe_rdmsr(0x802, &v), 13);
 }
-TEST(x2apic) {
+TEST(x2apic)
+{
     u64 base, v;
     CHECK_EQ(probe_rdmsr(0x1b, &base), -1);
     CHECK_EQ(probe_wrmsr(0x1b, base | 0xc00), -1);

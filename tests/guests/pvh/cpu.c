@@ -2,22 +2,24 @@
 /* A PVH guest's processor: CPUID, MSRs, control registers, exceptions, ports. */
 #include "guest.h"
 
-TEST(cpuid_leaves) {
+TEST(cpuid_leaves)
+{
     u32 r[4];
     cpuid(0, 0, r);
     CHECK(r[0] >= 1);
     cpuid(1, 0, r);
-    CHECK(r[2] & 1u << 31);   /* hypervisor present */
-    CHECK(r[3] & 1 << 9);     /* APIC */
-    CHECK(r[2] & 1 << 21);    /* x2APIC */
-    CHECK(!(r[2] & 1 << 5));  /* no VMX */
+    CHECK(r[2] & 1u << 31);  /* hypervisor present */
+    CHECK(r[3] & 1 << 9);    /* APIC */
+    CHECK(r[2] & 1 << 21);   /* x2APIC */
+    CHECK(!(r[2] & 1 << 5)); /* no VMX */
     cpuid(0x80000001, 0, r);
     CHECK(r[3] & 1 << 29);
-    CHECK(!(r[2] & 1 << 2));  /* no SVM */
+    CHECK(!(r[2] & 1 << 2)); /* no SVM */
     cpuid(0x80000008, 0, r);
     CHECK((r[0] & 0xff) >= 32 && (r[0] & 0xff) <= 52);
 }
-TEST(cpuid_xen_leaves) {
+TEST(cpuid_xen_leaves)
+{
     u32 r[4], v[4];
     cpuid(0x40000000, 0, r);
     CHECK(r[0] >= 0x40000004 && r[0] < 0x40000100);
@@ -31,21 +33,24 @@ TEST(cpuid_xen_leaves) {
     CHECK(v[0] & 1 << 3); /* the vCPU number is valid */
     CHECK_EQ(v[1], 0);
 }
-TEST(cpuid_out_of_range) {
+TEST(cpuid_out_of_range)
+{
     u32 r[4];
     cpuid(0x50000000, 0, r);
     CHECK(r[0] == 0 && r[1] == 0 && r[2] == 0 && r[3] == 0);
     cpuid(0x400000ff, 0, r);
     CHECK(r[0] == 0 && r[1] == 0);
 }
-TEST(cpuid_osxsave_follows_cr4) {
+TEST(cpuid_osxsave_follows_cr4)
+{
     u32 r[4];
     u64 cr4;
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
     cpuid(1, 0, r);
     CHECK_EQ(r[2] >> 27 & 1, cr4 >> 18 & 1);
 }
-TEST(msr_basics) {
+TEST(msr_basics)
+{
     u64 v;
     CHECK_EQ(probe_rdmsr(0xc0000080, &v), -1);
     CHECK_EQ(v & 0xd00, 0xd00); /* LME LMA NXE */
@@ -57,14 +62,16 @@ TEST(msr_basics) {
     CHECK_EQ(v & 0xff, 6); /* entry 0 is write-back */
     CHECK_EQ(probe_rdmsr(0xfe, &v), -1);
 }
-TEST(msr_unknown) {
+TEST(msr_unknown)
+{
     u64 v;
     CHECK_EQ(probe_rdmsr(0x12345678, &v), 13);
     CHECK_EQ(g.trap.err, 0);
     CHECK_EQ(probe_wrmsr(0x12345678, 0), 13);
     CHECK_EQ(probe_wrmsr(0xc0000080, 0xffffffffffff0d01UL), 13); /* EFER, reserved bits */
 }
-TEST(msr_bases) {
+TEST(msr_bases)
+{
     u64 buf[2] = {0x1234, 0}, v;
     CHECK_EQ(probe_wrmsr(0xc0000100, (u64)buf), -1);
     asm volatile("mov %%fs:0, %0" : "=r"(v));
@@ -74,7 +81,8 @@ TEST(msr_bases) {
     CHECK_EQ(v, 0x5678);
     asm volatile("swapgs; swapgs");
 }
-TEST(exceptions) {
+TEST(exceptions)
+{
     u64 v, a = 1, c = 0, d = 0;
     CHECK_EQ(TRAP_OF("int3"), 3);
     CHECK_EQ(TRAP_OF("ud2"), 6);
@@ -84,14 +92,16 @@ TEST(exceptions) {
     CHECK_EQ(probe_read((void *)0x8000000000000000UL, &v), 13);
     CHECK_EQ(TRAP_OF("int $0x80"), 0x80);
 }
-TEST(svm_instructions) {
+TEST(svm_instructions)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("vmrun", a, c, d), 6);
     CHECK_EQ(TRAP_OF("clgi"), 6);
     CHECK_EQ(TRAP_OF("stgi"), 6);
     CHECK_EQ(TRAP_INSN("vmload", a, c, d), 6);
 }
-TEST(control_registers) {
+TEST(control_registers)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%cr0, %%rax", a, c, d), -1);
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr0", a, c, d), -1);
@@ -106,7 +116,8 @@ TEST(control_registers) {
     CHECK_EQ(TRAP_INSN("mov %%cr3, %%rax", a, c, d), -1);
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr3", a, c, d), -1);
 }
-TEST(fpu_ts) {
+TEST(fpu_ts)
+{
     u64 a = 0, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%cr0, %%rax", a, c, d), -1);
     a |= 8;
@@ -115,7 +126,8 @@ TEST(fpu_ts) {
     CHECK_EQ(TRAP_OF("clts"), -1);
     CHECK_EQ(TRAP_OF("fnop"), -1);
 }
-TEST(ports) { /* nothing there: reads give ones, writes vanish */
+TEST(ports)
+{ /* nothing there: reads give ones, writes vanish */
     u64 a = 0, c = 0, d = 0x80;
     CHECK_EQ(TRAP_INSN("in %%dx, %%al", a, c, d), -1);
     CHECK_EQ(a & 0xff, 0xff);
@@ -124,18 +136,21 @@ TEST(ports) { /* nothing there: reads give ones, writes vanish */
     CHECK_EQ(TRAP_INSN("in %%dx, %%eax", a, c, d), -1);
     CHECK_EQ((u32)a, 0xffffffff);
 }
-TEST(wbinvd_and_cache) {
+TEST(wbinvd_and_cache)
+{
     CHECK_EQ(TRAP_OF("wbinvd"), -1);
     u64 a = (u64)stacks, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("invlpg (%%rax)", a, c, d), -1);
 }
-TEST(unmapped_guest_physical) { /* a hole of the guest's memory: reads do not stop the guest */
+TEST(unmapped_guest_physical)
+{ /* a hole of the guest's memory: reads do not stop the guest */
     u64 v = 0;
     u8 *hole = (u8 *)0xd0000000UL;
     int t = probe_read(hole, &v);
     CHECK(t == -1 || t == 14 || t == 13);
 }
-TEST(debug_registers) {
+TEST(debug_registers)
+{
     static volatile u64 target;
     u64 a = (u64)&target, c = 0, d = 0;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%db0", a, c, d), -1);
@@ -147,7 +162,8 @@ TEST(debug_registers) {
     a = 0x400;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%db7", a, c, d), -1);
 }
-TEST(tsc) {
+TEST(tsc)
+{
     u64 t = rdtsc();
     CHECK(rdtsc() > t);
     u32 lo, hi, aux;
@@ -158,7 +174,8 @@ TEST(tsc) {
         CHECK((lo | (u64)hi << 32) > t);
     }
 }
-TEST(start_info) {
+TEST(start_info)
+{
     CHECK_EQ(g.hsi->magic, XEN_HVM_START_MAGIC_VALUE);
     CHECK(g.hsi->version >= 1);
     CHECK(g.hsi->memmap_entries >= 1);
@@ -171,7 +188,8 @@ TEST(start_info) {
     CHECK(g.hsi->rsdp_paddr != 0);
     CHECK_EQ(memcmp((void *)g.hsi->rsdp_paddr, "RSD PTR ", 8), 0);
 }
-TEST(hvm_params) {
+TEST(hvm_params)
+{
     struct xen_hvm_param p = {.domid = DOMID_SELF, .index = HVM_PARAM_STORE_PFN};
     CHECK_EQ(hvm_op(HVMOP_get_param, &p), 0);
     CHECK(p.value != 0);
@@ -184,7 +202,8 @@ TEST(hvm_params) {
     CHECK(hvm_op(HVMOP_set_param, &p) < 0); /* the tools' to set */
     CHECK(hvm_op(999, &p) < 0);
 }
-TEST(pv_hypercalls_absent) {
+TEST(pv_hypercalls_absent)
+{
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, 0), -XEN_ENOSYS);
     CHECK_EQ(hc4(__HYPERVISOR_mmu_update, 0, 0, 0, DOMID_SELF), -XEN_ENOSYS);
     CHECK_EQ(hc2(__HYPERVISOR_set_gdt, 0, 0), -XEN_ENOSYS);

@@ -2,18 +2,20 @@
 /* Secondary vCPUs of a PVH guest by INIT and SIPI, from real mode; IPIs between them. */
 #include "guest.h"
 
-#define SEC 1000000000UL
+#define SEC    1000000000UL
 #define REG(r) (*(volatile u32 *)(LAPIC_VA + (r)))
-#define VEC 0x60
+#define VEC    0x60
 extern u8 sipi_start[], sipi_end[];
 static volatile u32 up, hits, apic_id;
 
-static bool on_vec(struct regs *r) {
+static bool on_vec(struct regs *r)
+{
     hits++;
     REG(0xb0) = 0;
     return true;
 }
-static void second(void) {
+static void second(void)
+{
     REG(0xf0) = 0x1ff;
     apic_id = REG(0x20) >> 24;
     up = 1;
@@ -22,11 +24,13 @@ static void second(void) {
         pause();
     }
 }
-static void ipi(u32 dest, u32 low) {
+static void ipi(u32 dest, u32 low)
+{
     REG(0x310) = dest << 24;
     REG(0x300) = low;
 }
-TEST(init_sipi) {
+TEST(init_sipi)
+{
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
@@ -44,7 +48,8 @@ TEST(init_sipi) {
     CHECK_EQ(apic_id, 2);
     CHECK_EQ(vcpu_op(VCPUOP_is_up, 1, 0), 1);
 }
-TEST(ipi_physical) {
+TEST(ipi_physical)
+{
     if (!up) {
         SKIP("no second vCPU");
     }
@@ -55,7 +60,8 @@ TEST(ipi_physical) {
         CHECK(wait_count(&hits, n + 1, 5 * SEC));
     }
 }
-TEST(ipi_all_but_self) {
+TEST(ipi_all_but_self)
+{
     if (!up) {
         SKIP("no second vCPU");
     }
@@ -64,7 +70,8 @@ TEST(ipi_all_but_self) {
     REG(0x300) = 0xc0000 | VEC;
     CHECK(wait_count(&hits, n + 1, 5 * SEC));
 }
-TEST(ipi_logical) {
+TEST(ipi_logical)
+{
     if (!up) {
         SKIP("no second vCPU");
     }
@@ -78,7 +85,8 @@ TEST(ipi_logical) {
     CHECK(wait_count(&hits, n + 1, 5 * SEC));
     events_off();
 }
-TEST(second_sipi_ignored) {
+TEST(second_sipi_ignored)
+{
     if (!up) {
         SKIP("no second vCPU");
     }

@@ -7,7 +7,8 @@
 
 int gnttab_enter_mapping(uint64_t addr, mfn_t mfn, uint32_t flags)
 {
-    return is_pv(current_domain()) ? pv_gnttab_enter_mapping(addr, mfn, flags) : pvh_gnttab_enter_mapping(addr, mfn, flags);
+    return is_pv(current_domain()) ? pv_gnttab_enter_mapping(addr, mfn, flags)
+                                   : pvh_gnttab_enter_mapping(addr, mfn, flags);
 }
 
 int gnttab_remove_mapping(uint64_t addr, mfn_t mfn, uint32_t flags, uint64_t new_addr)
@@ -18,7 +19,8 @@ int gnttab_remove_mapping(uint64_t addr, mfn_t mfn, uint32_t flags, uint64_t new
 
 void gnttab_flush_removed(void)
 {
-    port_flush_tlb((cpuset_t){__atomic_load_n(&x86_domain(current_domain())->dirty_cpus.bits, __ATOMIC_SEQ_CST)});
+    port_flush_tlb(
+        (cpuset_t){__atomic_load_n(&x86_domain(current_domain())->dirty_cpus.bits, __ATOMIC_SEQ_CST)});
 }
 
 long arch_vcpu_initialise(struct vcpu *v, vaddr_t gva)

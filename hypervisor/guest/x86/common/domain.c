@@ -8,9 +8,9 @@
 #include <guest/x86/common/kinds.h>
 #include <lib/string.h>
 
-#define FPU_IMAGE_SIZE 512
-#define FPU_MXCSR 24
-#define FPU_DEFAULT_FCW 0x37f
+#define FPU_IMAGE_SIZE    512
+#define FPU_MXCSR         24
+#define FPU_DEFAULT_FCW   0x37f
 #define FPU_DEFAULT_MXCSR 0x1f80
 #define IOPORT_RANGES_MAX 1024
 
@@ -63,7 +63,8 @@ static int alloc_fpu(struct x86_vcpu *xv)
 
 void fpu_set_image(struct x86_vcpu *xv, const void *image)
 {
-    static const uint32_t all_cpus_mask = 0xffbf; /* the bits that every processor with SSE2 has but one (DAZ comes with the mask below) */
+    static const uint32_t all_cpus_mask =
+        0xffbf; /* the bits that every processor with SSE2 has but one (DAZ comes with the mask below) */
     uint32_t mask = hw_mxcsr_mask(), mxcsr;
     uint8_t *to = xv->fpu;
 
@@ -151,7 +152,8 @@ void arch_put_gfn(struct domain *d, mfn_t mfn, bool write)
 int arch_get_gva(struct vcpu *v, vaddr_t gva, bool write, mfn_t *mfn, uint32_t *offset)
 {
     *offset = (uint32_t)(gva & ~PAGE_MASK);
-    return is_pv(v->domain) ? pv_get_gva(x86_vcpu(v), gva, write, mfn) : pvh_get_gva(x86_vcpu(v), gva, write, mfn);
+    return is_pv(v->domain) ? pv_get_gva(x86_vcpu(v), gva, write, mfn)
+                            : pvh_get_gva(x86_vcpu(v), gva, write, mfn);
 }
 
 int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)

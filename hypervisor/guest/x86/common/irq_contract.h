@@ -10,7 +10,8 @@ unsigned int hw_gsi_count(void);
 bool hw_ioapic_read(paddr_t pa, uint32_t reg, uint32_t *value);
 /* Trigger mode and polarity that the firmware gives an ISA line's GSI; false for a GSI that is none. */
 bool hw_gsi_isa_mode(unsigned int gsi, bool *level, bool *low);
-int hw_bind_gsi(unsigned int gsi, bool level, bool low, void (*fn)(void *), void *arg, struct irq_desc **desc);
+int hw_bind_gsi(unsigned int gsi, bool level, bool low, void (*fn)(void *), void *arg,
+                struct irq_desc **desc);
 int hw_bind_msi(void (*fn)(void *), void *arg, struct irq_desc **desc, uint64_t *address, uint32_t *data);
 void hw_unbind_irq(struct irq_desc *desc);
 void hw_mask_irq(struct irq_desc *desc);

@@ -14,7 +14,8 @@ struct x86_e820_entry machine_map[MACHINE_MAP_MAX];
 unsigned int machine_map_count;
 
 /* Copy at most @map's room of @count entries; the number that there are goes back in any case. */
-static long write_map(vaddr_t gva, struct xen_memory_map *map, const struct x86_e820_entry *entries, unsigned int count)
+static long write_map(vaddr_t gva, struct xen_memory_map *map, const struct x86_e820_entry *entries,
+                      unsigned int count)
 {
     if (guest_addr(map->buffer) != 0) {
         unsigned int n = MIN(map->nr_entries, count);
@@ -95,7 +96,8 @@ static long set_map(vaddr_t gva)
 
 static long m2p_location(vaddr_t gva)
 {
-    struct xen_machphys_mapping m = {.v_start = VA_M2P_RO, .v_end = MACH2PHYS_VIRT_END, .max_mfn = frame_limit - 1};
+    struct xen_machphys_mapping m = {
+        .v_start = VA_M2P_RO, .v_end = MACH2PHYS_VIRT_END, .max_mfn = frame_limit - 1};
 
     if (!is_pv(current_domain())) {
         return -XEN_ENOSYS;
@@ -116,7 +118,8 @@ static long m2p_frames(vaddr_t gva)
     if (guest_read_obj(&list, gva) != 0) {
         return -XEN_EFAULT;
     }
-    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < list.max_extents; at += M2P_CHUNK_BYTES, n++) {
+    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < list.max_extents;
+         at += M2P_CHUNK_BYTES, n++) {
         mfn_t mfn = x86_m2p_frame(at);
 
         last = mfn_is_invalid(mfn) ? last : mfn.n;

@@ -3,7 +3,7 @@
 #pragma once
 #include <guest/x86/common/x86_domain.h>
 
-#define MACHINE_MAP_MAX 256
+#define MACHINE_MAP_MAX    256
 #define X86_DOMAIN_MAP_MAX 512u
 
 /* The machine's map; filled at start-up. */

@@ -2,20 +2,20 @@
 #include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/msi.h>
 
-#define CFG_STATUS 0x06
-#define CFG_CAPABILITIES 0x34
+#define CFG_STATUS              0x06
+#define CFG_CAPABILITIES        0x34
 #define STATUS_HAS_CAPABILITIES 0x10
-#define CAP_MSI 0x05
-#define CAP_MSIX 0x11
-#define MSI_CONTROL 2
-#define MSI_CONTROL_ENABLE 0x0001
-#define MSI_CONTROL_MULTIPLE 0x0070
-#define MSI_CONTROL_64BIT 0x0080
-#define MSIX_CONTROL_ENTRIES 0x07ff
-#define MSIX_TABLE 4
-#define ENTRY_WORDS 4 /* address, address high, data, vector control */
-#define ENTRY_MASKED 1u
-#define CAPABILITIES_MAX 48 /* a device's list cannot be longer than its space */
+#define CAP_MSI                 0x05
+#define CAP_MSIX                0x11
+#define MSI_CONTROL             2
+#define MSI_CONTROL_ENABLE      0x0001
+#define MSI_CONTROL_MULTIPLE    0x0070
+#define MSI_CONTROL_64BIT       0x0080
+#define MSIX_CONTROL_ENTRIES    0x07ff
+#define MSIX_TABLE              4
+#define ENTRY_WORDS             4 /* address, address high, data, vector control */
+#define ENTRY_MASKED            1u
+#define CAPABILITIES_MAX        48 /* a device's list cannot be longer than its space */
 
 static int find(uint16_t bdf, uint8_t id, uint16_t *offset)
 {

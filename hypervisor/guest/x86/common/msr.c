@@ -116,7 +116,8 @@ void x86_msr_note_ignored(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     uint32_t hash = (msr * 2654435761u) >> 24;
 
     if (!(__atomic_fetch_or(&said[hash / 64], 1ull << (hash % 64), __ATOMIC_RELAXED) >> (hash % 64) & 1)) {
-        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored", xv->v.domain->id, xv->v.id, (unsigned long)value, msr);
+        log_guest_debug("d%uv%u: write of %#lx to MSR %#x is ignored", xv->v.domain->id, xv->v.id,
+                        (unsigned long)value, msr);
     }
 }
 

@@ -32,7 +32,8 @@ static long map_pirq(struct x86_domain *xd, vaddr_t gva)
         if ((uint32_t)m.bus >> 16 != 0 && m.type == MAP_PIRQ_TYPE_MSI_SEG) {
             return -XEN_ENODEV; /* only segment 0 is reached by CF8 */
         }
-        rc = pirq_map_msi(xd, bdf_of((unsigned int)m.bus, (unsigned int)m.devfn), (unsigned int)m.entry_nr, m.table_base, &pirq);
+        rc = pirq_map_msi(xd, bdf_of((unsigned int)m.bus, (unsigned int)m.devfn), (unsigned int)m.entry_nr,
+                          m.table_base, &pirq);
         break;
     case MAP_PIRQ_TYPE_MULTI_MSI:
         return -XEN_EOPNOTSUPP; /* the guest falls back to one message */

@@ -99,7 +99,8 @@ int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_
     }
     p = &xd->pirqs->p[*pirq];
     p->bdf = bdf;
-    rc = table ? msi_find_msix_entry(bdf, table, entry, &p->msix_entry) : msi_find_capability(bdf, &p->msi_capability);
+    rc = table ? msi_find_msix_entry(bdf, table, entry, &p->msix_entry)
+               : msi_find_capability(bdf, &p->msi_capability);
     if (rc == 0) {
         p->kind = table ? PIRQ_MSIX : PIRQ_MSI;
         rc = hw_bind_msi(interrupt, p, &p->desc, &address, &data);

@@ -14,12 +14,12 @@ enum pirq_kind { PIRQ_FREE, PIRQ_GSI, PIRQ_MSI, PIRQ_MSIX };
 
 struct pirq {
     uint8_t kind;
-    bool level, low; /* GSI: trigger and polarity */
-    uint32_t port; /* event channel, 0 none */
+    bool level, low;       /* GSI: trigger and polarity */
+    uint32_t port;         /* event channel, 0 none */
     struct irq_desc *desc; /* NULL until bound to a vector */
     struct evtchn_table *events;
-    uint16_t bdf; /* message: the device */
-    uint16_t msi_capability; /* offset in its configuration space */
+    uint16_t bdf;                  /* message: the device */
+    uint16_t msi_capability;       /* offset in its configuration space */
     volatile uint32_t *msix_entry; /* mapped table entry */
 };
 

@@ -14,4 +14,3 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value);
 /* Port access by instruction: done on the hardware where the domain has the port, else all ones are read and writes go nowhere. */
 uint32_t platform_port_read(struct domain *d, uint16_t port, unsigned int size);
 void platform_port_write(struct domain *d, uint16_t port, unsigned int size, uint32_t value);
-

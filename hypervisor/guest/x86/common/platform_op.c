@@ -77,8 +77,9 @@ long do_platform_op(struct hypercall *c)
     case XENPF_settime32:
         return set_time(op.u.settime32.secs, op.u.settime32.nsecs, op.u.settime32.system_time);
     case XENPF_settime64:
-        return op.u.settime64.mbz != 0 ? -XEN_EINVAL
-                                       : set_time(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
+        return op.u.settime64.mbz != 0
+                   ? -XEN_EINVAL
+                   : set_time(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
     case XENPF_get_cpuinfo:
         return get_cpu_info(&op.u.pcpu_info, gva, &op);
     case XENPF_getidletime:

@@ -8,8 +8,8 @@
 #include <guest/x86/common/platform.h>
 
 #define PCI_ADDRESS 0xcf8
-#define PCI_DATA 0xcfc
-#define PCI_ENABLE 0x80000000u
+#define PCI_DATA    0xcfc
+#define PCI_ENABLE  0x80000000u
 
 static uint32_t all_ones(unsigned int size)
 {
@@ -37,7 +37,8 @@ uint32_t platform_port_read(struct domain *d, uint16_t port, unsigned int size)
         return xd->pci_address;
     }
     if (is_pci_data(port, size)) {
-        return xd->pci_address & PCI_ENABLE ? hw_pci_raw_read(xd->pci_address, port - PCI_DATA, size) : all_ones(size);
+        return xd->pci_address & PCI_ENABLE ? hw_pci_raw_read(xd->pci_address, port - PCI_DATA, size)
+                                            : all_ones(size);
     }
     return hw_port_in(port, size);
 }

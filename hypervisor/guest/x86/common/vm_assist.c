@@ -3,9 +3,10 @@
 #include <core/hypercall/handlers.h>
 #include <guest/x86/common/x86_domain.h>
 
-#define VM_ASSIST_KNOWN                                                                                                \
-    (1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify | 1ull << VMASST_TYPE_writable_pagetables | \
-     1ull << VMASST_TYPE_pae_extended_cr3 | 1ull << VMASST_TYPE_runstate_update_flag)
+#define VM_ASSIST_KNOWN                                                               \
+    (1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify |     \
+     1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 | \
+     1ull << VMASST_TYPE_runstate_update_flag)
 
 long do_vm_assist(struct hypercall *c)
 {

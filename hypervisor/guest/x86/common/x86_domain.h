@@ -11,9 +11,9 @@
 #include <lib/rangeset.h>
 #include <model/x86/insn/regs.h>
 
-#define XV_REGS 8 /* offsetof(struct x86_vcpu, regs) */
-#define XV_REGS_END 176
-#define XV_PCPU_STACK 176
+#define XV_REGS        8 /* offsetof(struct x86_vcpu, regs) */
+#define XV_REGS_END    176
+#define XV_PCPU_STACK  176
 #define XV_KERNEL_MODE 184
 
 /* One registered entry point of a PV guest. */
@@ -53,12 +53,12 @@ struct pv_vcpu {
     uint64_t cr0; /* as the guest sees it: only TS changes */
     uint64_t cr4;
     uint64_t debugreg[8];
-    uint8_t iopl; /* virtual I/O privilege level, 0..3 */
+    uint8_t iopl;  /* virtual I/O privilege level, 0..3 */
     vaddr_t iobmp; /* guest's I/O bitmap, 0 none */
     uint32_t iobmp_limit;
 
     /* memory management; frames are type-referenced */
-    mfn_t guest_table; /* kernel L4, INVALID_MFN none */
+    mfn_t guest_table;      /* kernel L4, INVALID_MFN none */
     mfn_t guest_table_user; /* user L4 */
     mfn_t gdt_frames[PV_GDT_FRAMES];
     uint32_t gdt_ents;
@@ -66,7 +66,8 @@ struct pv_vcpu {
     uint32_t ldt_ents;
     uint64_t ldt_shadow_map; /* window pages that hold a referenced LDT frame */
     mfn_t ldt_frames[16];
-    uint64_t unfinished_mfn; /* page table whose references a hypercall has begun to take back; 0 none. The next one goes on. */
+    uint64_t
+        unfinished_mfn; /* page table whose references a hypercall has begun to take back; 0 none. The next one goes on. */
 };
 
 /* An address that 48-bit paging can translate. */
@@ -88,13 +89,13 @@ struct pvh_domain;
 struct x86_vcpu {
     uint64_t pad;
     struct x86_regs regs;
-    void *pcpu_stack; /* top of the stack of the pCPU it runs on, below struct cpu_info */
+    void *pcpu_stack;       /* top of the stack of the pCPU it runs on, below struct cpu_info */
     uint8_t is_kernel_mode; /* PV: guest kernel (its user mode shares ring 3) */
-    uint8_t has_fpu; /* its FPU state is in the CPU */
+    uint8_t has_fpu;        /* its FPU state is in the CPU */
     uint8_t pad2[6];
     struct vcpu v;
-    mfn_t cr3; /* what is loaded while it runs: the L4 of the current mode */
-    struct pv_vcpu *pv; /* NULL unless PV */
+    mfn_t cr3;            /* what is loaded while it runs: the L4 of the current mode */
+    struct pv_vcpu *pv;   /* NULL unless PV */
     struct pvh_vcpu *pvh; /* NULL unless PVH */
     uint64_t xcr0;
     void *fpu; /* FXSAVE/XSAVE image, 64-byte aligned */
@@ -103,21 +104,21 @@ struct x86_vcpu {
 
 struct x86_domain {
     struct domain d;
-    cpuset_t dirty_cpus; /* pCPUs whose TLB may hold the domain's translations; atomic */
+    cpuset_t dirty_cpus;       /* pCPUs whose TLB may hold the domain's translations; atomic */
     struct cpu_policy *policy; /* CPUID and MSRs its vCPUs see */
-    struct rangeset ioports; /* ports it may use directly */
+    struct rangeset ioports;   /* ports it may use directly */
     uint32_t emulation_flags;
     uint64_t vm_assist; /* PV */
     uint32_t tsc_mode;
     uint64_t tsc_offset;
     uint64_t paging_pool_bytes; /* XEN_DOMCTL_set_paging_mempool_size: what the domain's p2m may take */
-    struct pvh_domain *pvh; /* NULL unless PVH */
-    uint64_t hvm_params[64]; /* HVMOP_set_param */
+    struct pvh_domain *pvh;     /* NULL unless PVH */
+    uint64_t hvm_params[64];    /* HVMOP_set_param */
     uint32_t relinquish_step;
     struct x86_e820_entry *map; /* under d.lock; NULL until the toolstack sets it */
     unsigned int map_count;
     struct pirq_table *pirqs; /* the hardware domain's */
-    uint32_t pci_address; /* its CF8 */
+    uint32_t pci_address;     /* its CF8 */
 };
 
 static inline struct x86_vcpu *x86_vcpu(struct vcpu *v)

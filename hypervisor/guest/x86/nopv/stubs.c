@@ -80,10 +80,10 @@ long pv_send_nmi(struct x86_vcpu *xv)
 #define HYPERCALL(nr, name, kinds, who, text) ABSENT_##kinds(name)
 #define ABSENT_BOTH(name)
 #define ABSENT_PVH(name)
-#define ABSENT_PV(name)                                                                                                \
-    long do_##name(struct hypercall *c)                                                                                \
-    {                                                                                                                  \
-        return -XEN_ENOSYS;                                                                                            \
+#define ABSENT_PV(name)                 \
+    long do_##name(struct hypercall *c) \
+    {                                   \
+        return -XEN_ENOSYS;             \
     }
 #include <abi/hypercalls.def>
 #undef HYPERCALL

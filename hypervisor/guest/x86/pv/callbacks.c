@@ -11,8 +11,8 @@
 #include <guest/x86/pv/pv.h>
 #include <lib/string.h>
 
-#define CR0_TS 8ull
-#define X86_VEC_NMI 2
+#define CR0_TS            8ull
+#define X86_VEC_NMI       2
 #define TRAP_MASKS_EVENTS 4
 #define NULL_SELECTOR_MAX 3
 
@@ -43,10 +43,8 @@ long do_set_trap_table(struct hypercall *c)
 }
 
 static const uint8_t kind_of_callback[] = {
-    [CALLBACKTYPE_event] = PV_CB_EVENT,
-    [CALLBACKTYPE_failsafe] = PV_CB_FAILSAFE,
-    [CALLBACKTYPE_syscall] = PV_CB_SYSCALL,
-    [CALLBACKTYPE_sysenter] = PV_CB_SYSENTER,
+    [CALLBACKTYPE_event] = PV_CB_EVENT,         [CALLBACKTYPE_failsafe] = PV_CB_FAILSAFE,
+    [CALLBACKTYPE_syscall] = PV_CB_SYSCALL,     [CALLBACKTYPE_sysenter] = PV_CB_SYSENTER,
     [CALLBACKTYPE_syscall32] = PV_CB_SYSCALL32,
 };
 
@@ -182,9 +180,9 @@ long do_set_segment_base(struct hypercall *c)
 
 /* --- debug registers ---------------------------------------------------------------------------------------------------------------------- */
 
-#define DR7_ENABLED 0xffull
+#define DR7_ENABLED        0xffull
 #define DR7_GENERAL_DETECT (1ull << 13)
-#define DR6_FIXED 0xffff0ff0ull
+#define DR6_FIXED          0xffff0ff0ull
 
 /* A breakpoint inside the hypervisor would be the guest's to trip. */
 static bool breakpoint_address_ok(uint64_t va)

@@ -16,10 +16,10 @@
 #include <lib/printf.h>
 #include <lib/string.h>
 
-#define PTE_P 0x1ull
-#define PTE_RW 0x2ull
-#define PTE_US 0x4ull
-#define PTE_AD 0x60ull
+#define PTE_P       0x1ull
+#define PTE_RW      0x2ull
+#define PTE_US      0x4ull
+#define PTE_AD      0x60ull
 #define TABLE_FLAGS (PTE_P | PTE_RW | PTE_US | PTE_AD)
 #define CHUNK_ORDER 9u
 
@@ -27,7 +27,7 @@ struct builder {
     struct domain *d;
     const struct pv_build *in;
     struct pv_plan plan;
-    uint64_t *mfns; /* by pfn */
+    uint64_t *mfns;      /* by pfn */
     uint64_t next_table; /* pfn of the next unused page-table page */
 };
 
@@ -52,8 +52,8 @@ static int allocate(struct builder *b)
         rc = domain_mem_alloc(&b->d->mem, order, 0, &start);
         if (rc != 0) {
             if (order == 0) {
-                log_error("First domain: no memory for page %lu of %lu; lower dom0_mem=\n", (unsigned long)pfn,
-                          (unsigned long)b->in->pages);
+                log_error("First domain: no memory for page %lu of %lu; lower dom0_mem=\n",
+                          (unsigned long)pfn, (unsigned long)b->in->pages);
                 return rc;
             }
             order--;
@@ -246,7 +246,10 @@ static int build(struct builder *b)
     copy_in(b, p->p2m_pfn << PAGE_SHIFT, b->mfns, p->p2m_bytes);
     write_tables(b);
     write_start_info(b);
-    pv_fill_hypercall_page(b->d, b->in->notes->hypercall_page ? page_at(b, (b->in->notes->hypercall_page - b->in->notes->virt_base) >> PAGE_SHIFT) : NULL);
+    pv_fill_hypercall_page(
+        b->d, b->in->notes->hypercall_page
+                  ? page_at(b, (b->in->notes->hypercall_page - b->in->notes->virt_base) >> PAGE_SHIFT)
+                  : NULL);
     return start_vcpu(b);
 }
 
@@ -271,7 +274,8 @@ int pv_build_domain(struct domain *d, const struct pv_build *in)
     if (rc == 0) {
         log_info("First domain: %lu MiB, entry at %#lx, %lu page-table pages, %lu KiB ramdisk\n",
                  (unsigned long)(in->pages >> 8), (unsigned long)in->notes->entry,
-                 (unsigned long)(b.plan.table_pages + b.plan.p2m_tables), (unsigned long)(in->ramdisk_size >> 10));
+                 (unsigned long)(b.plan.table_pages + b.plan.p2m_tables),
+                 (unsigned long)(in->ramdisk_size >> 10));
     }
     return rc;
 }

@@ -4,7 +4,7 @@
 #include <lib/bits.h>
 
 #define FREE_AFTER_STACK (512ull << 10) /* mapped and unused bytes the ABI promises behind the boot stack */
-#define BOOT_ALIGN (4ull << 20)
+#define BOOT_ALIGN       (4ull << 20)
 
 static uint64_t pages_of(uint64_t bytes)
 {
@@ -24,7 +24,8 @@ static uint64_t all_tables(uint64_t start, uint64_t end)
 
 static int check(const struct pv_plan_input *in, const char **reason)
 {
-    if (in->virt_base % BOOT_ALIGN != 0 || in->virt_base < VA_HYPERVISOR_END || in->kernel_start < in->virt_base) {
+    if (in->virt_base % BOOT_ALIGN != 0 || in->virt_base < VA_HYPERVISOR_END ||
+        in->kernel_start < in->virt_base) {
         *reason = "the kernel's virtual base is misaligned, or lies in the hypervisor's range";
         return -XEN_EINVAL;
     }
@@ -32,8 +33,8 @@ static int check(const struct pv_plan_input *in, const char **reason)
         *reason = "the kernel's entry point is outside the kernel";
         return -XEN_EINVAL;
     }
-    if (in->p2m_base != 0 &&
-        (in->p2m_base % PAGE_SIZE != 0 || (in->p2m_base >> 47) != 0 || in->p2m_base + in->pages * 8 < in->p2m_base)) {
+    if (in->p2m_base != 0 && (in->p2m_base % PAGE_SIZE != 0 || (in->p2m_base >> 47) != 0 ||
+                              in->p2m_base + in->pages * 8 < in->p2m_base)) {
         *reason = "the kernel's INIT_P2M address is not a usable one";
         return -XEN_EINVAL;
     }
@@ -88,7 +89,8 @@ int pv_plan_make(const struct pv_plan_input *in, struct pv_plan *plan, const cha
     }
     plan->used_pages = pfn;
     if (end < in->virt_base || pfn > in->pages) {
-        *reason = "the domain's memory does not hold its kernel, ramdisk and page tables: give it more (dom0_mem=)";
+        *reason =
+            "the domain's memory does not hold its kernel, ramdisk and page tables: give it more (dom0_mem=)";
         return -XEN_ENOMEM;
     }
     return 0;

@@ -13,8 +13,8 @@
 #include <guest/x86/pv/pv.h>
 #include <model/x86/insn/insn.h>
 
-#define CR0_GUEST 0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
-#define CR0_TS 8ull
+#define CR0_GUEST       0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
+#define CR0_TS          8ull
 #define STRING_IO_LIMIT 64
 
 static struct x86_vcpu *vcpu_of(struct insn_ctx *ctx)
@@ -28,7 +28,8 @@ static bool guest_range_ok(uint64_t va, unsigned int size)
     return is_canonical(va) && (va + size <= VA_HYPERVISOR_START || va >= VA_HYPERVISOR_END);
 }
 
-static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size, unsigned *got)
+static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size,
+                                 unsigned *got)
 {
     unsigned int in_page = (unsigned int)(PAGE_SIZE - (linear & ~PAGE_MASK));
     unsigned int first = MIN(size, in_page);
@@ -43,7 +44,8 @@ static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t 
     return INSN_DONE;
 }
 
-static enum insn_status op_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size, enum insn_access how)
+static enum insn_status op_read(struct insn_ctx *ctx, uint64_t linear, void *buf, unsigned size,
+                                enum insn_access how)
 {
     if (!guest_range_ok(linear, size) || guest_read(buf, linear, size) != 0) {
         return insn_raise_pf(ctx, 4, linear);
@@ -68,7 +70,8 @@ static enum insn_status op_io_allowed(struct insn_ctx *ctx, uint16_t port, unsig
     if (xv->pv->iopl >= (xv->is_kernel_mode ? 1 : 3)) {
         return INSN_DONE;
     }
-    if (xv->pv->iobmp && port + size <= xv->pv->iobmp_limit && guest_read(bits, xv->pv->iobmp + port / 8, 2) == 0) {
+    if (xv->pv->iobmp && port + size <= xv->pv->iobmp_limit &&
+        guest_read(bits, xv->pv->iobmp + port / 8, 2) == 0) {
         unsigned int word = bits[0] | (unsigned int)bits[1] << 8;
 
         if (!(word >> (port % 8) & ((1u << size) - 1))) {
@@ -120,7 +123,8 @@ static enum insn_status op_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t 
     switch (cr) {
     case 0:
         if ((val ^ CR0_GUEST) & ~CR0_TS & 0xffffffffull & ~0x40000ull) {
-            log_guest_warning("d%uv%u: write of %#lx to CR0 refused\n", xv->v.domain->id, xv->v.id, (unsigned long)val);
+            log_guest_warning("d%uv%u: write of %#lx to CR0 refused\n", xv->v.domain->id, xv->v.id,
+                              (unsigned long)val);
             return insn_raise(ctx, X86_VEC_GP, 0);
         }
         xv->pv->cr0 = val & CR0_TS;

@@ -12,7 +12,7 @@
 #include <guest/x86/common/selectors.h>
 
 #define SYSCALL_LENGTH 2
-#define X86_VEC_NMI 2
+#define X86_VEC_NMI    2
 
 mfn_t pv_active_table(const struct x86_vcpu *xv)
 {
@@ -59,8 +59,8 @@ void pv_deliver(struct x86_vcpu *xv, const struct pv_bounce *b)
     frame[n++] = r->ss;
     sp -= n * sizeof(frame[0]);
     if (guest_write(sp, frame, n * sizeof(frame[0])) != 0) {
-        domain_crash(xv->v.domain, "v%u: no room for an exception frame at %#lx (rip %#lx)", xv->v.id, (unsigned long)sp,
-                     (unsigned long)r->rip);
+        domain_crash(xv->v.domain, "v%u: no room for an exception frame at %#lx (rip %#lx)", xv->v.id,
+                     (unsigned long)sp, (unsigned long)r->rip);
         return;
     }
     r->rflags &= ~(X86_FLAGS_TF | X86_FLAGS_NT | X86_FLAGS_RF | X86_FLAGS_VM | X86_FLAGS_AC);
@@ -83,8 +83,8 @@ void pv_inject(struct x86_vcpu *xv, unsigned int vector, bool has_error, uint32_
     const struct pv_trap *t = &xv->pv->traps[vector];
 
     if (t->rip == 0) {
-        domain_crash(xv->v.domain, "v%u: exception %u (error 0x%x) at rip %#lx without a handler", xv->v.id, vector, error,
-                     (unsigned long)xv->regs.rip);
+        domain_crash(xv->v.domain, "v%u: exception %u (error 0x%x) at rip %#lx without a handler", xv->v.id,
+                     vector, error, (unsigned long)xv->regs.rip);
         return;
     }
     pv_deliver(xv, &(struct pv_bounce){t->rip, t->cs, (t->flags & 4) != 0, has_error, error});
@@ -176,9 +176,10 @@ void pv_iret_failed(uint64_t vector, uint64_t error)
     irq_enable();
     xv->regs.entry_vector = VECTOR_NONE;
     if (xv->is_kernel_mode || cb->rip == 0) {
-        domain_crash(xv->v.domain, "v%u: cannot return to rip %#lx cs 0x%x ss 0x%x rsp %#lx: exception %lu (error 0x%lx)", xv->v.id,
-                     (unsigned long)xv->regs.rip, xv->regs.cs, xv->regs.ss, (unsigned long)xv->regs.rsp, (unsigned long)vector,
-                     (unsigned long)error);
+        domain_crash(xv->v.domain,
+                     "v%u: cannot return to rip %#lx cs 0x%x ss 0x%x rsp %#lx: exception %lu (error 0x%lx)",
+                     xv->v.id, (unsigned long)xv->regs.rip, xv->regs.cs, xv->regs.ss,
+                     (unsigned long)xv->regs.rsp, (unsigned long)vector, (unsigned long)error);
         return;
     }
     pv_inject(xv, X86_VEC_GP, true, (uint32_t)error);

@@ -11,10 +11,10 @@
 #include <guest/x86/pv/pv.h>
 #include <lib/string.h>
 
-#define CR0_TS 8ull
-#define CR4_GUEST 0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
-#define DR7_ENABLED 0xffull
-#define X86_VEC_NMI 2
+#define CR0_TS              8ull
+#define CR4_GUEST           0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
+#define DR7_ENABLED         0xffull
+#define X86_VEC_NMI         2
 #define HYPERCALL_STUB_SIZE 32
 
 int pv_domain_init(struct x86_domain *xd)
@@ -109,19 +109,35 @@ void pv_fill_hypercall_page(struct domain *d, void *page)
 static void regs_from_user(struct x86_regs *r, const struct cpu_user_regs *u)
 {
     *r = (struct x86_regs){
-        .r15 = u->r15, .r14 = u->r14, .r13 = u->r13, .r12 = u->r12, .rbp = u->rbp, .rbx = u->rbx, .r11 = u->r11, .r10 = u->r10,
-        .r9 = u->r9, .r8 = u->r8, .rax = u->rax, .rcx = u->rcx, .rdx = u->rdx, .rsi = u->rsi, .rdi = u->rdi,
+        .r15 = u->r15,
+        .r14 = u->r14,
+        .r13 = u->r13,
+        .r12 = u->r12,
+        .rbp = u->rbp,
+        .rbx = u->rbx,
+        .r11 = u->r11,
+        .r10 = u->r10,
+        .r9 = u->r9,
+        .r8 = u->r8,
+        .rax = u->rax,
+        .rcx = u->rcx,
+        .rdx = u->rdx,
+        .rsi = u->rsi,
+        .rdi = u->rdi,
         .entry_vector = VECTOR_NONE,
-        .rip = u->rip, .cs = pv_fix_selector(u->cs), .rsp = u->rsp, .ss = pv_fix_selector(u->ss),
+        .rip = u->rip,
+        .cs = pv_fix_selector(u->cs),
+        .rsp = u->rsp,
+        .ss = pv_fix_selector(u->ss),
         .rflags = (u->rflags & ~(X86_FLAGS_IOPL | X86_FLAGS_VM)) | X86_FLAGS_IF | X86_FLAGS_FIXED,
     };
 }
 
 static int check_context(const struct vcpu_guest_context *c)
 {
-    if (!is_canonical(c->user_regs.rip) || !is_canonical(c->event_callback_eip) || !is_canonical(c->failsafe_callback_eip) ||
-        !is_canonical(c->syscall_callback_eip) || !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) ||
-        !is_canonical(c->gs_base_user)) {
+    if (!is_canonical(c->user_regs.rip) || !is_canonical(c->event_callback_eip) ||
+        !is_canonical(c->failsafe_callback_eip) || !is_canonical(c->syscall_callback_eip) ||
+        !is_canonical(c->fs_base) || !is_canonical(c->gs_base_kernel) || !is_canonical(c->gs_base_user)) {
         return -XEN_EINVAL;
     }
     for (unsigned int i = 0; i < ARRAY_SIZE(c->trap_ctxt); i++) {
@@ -140,8 +156,10 @@ static void set_handlers(struct pv_vcpu *p, const struct vcpu_guest_context *c)
         p->traps[i] = (struct pv_trap){t->address, pv_fix_selector(t->cs), t->flags};
     }
     p->callbacks[PV_CB_EVENT].rip = c->event_callback_eip;
-    p->callbacks[PV_CB_FAILSAFE] = (struct pv_callback){c->failsafe_callback_eip, (c->flags & VGCF_failsafe_disables_events) != 0};
-    p->callbacks[PV_CB_SYSCALL] = (struct pv_callback){c->syscall_callback_eip, (c->flags & VGCF_syscall_disables_events) != 0};
+    p->callbacks[PV_CB_FAILSAFE] =
+        (struct pv_callback){c->failsafe_callback_eip, (c->flags & VGCF_failsafe_disables_events) != 0};
+    p->callbacks[PV_CB_SYSCALL] =
+        (struct pv_callback){c->syscall_callback_eip, (c->flags & VGCF_syscall_disables_events) != 0};
 }
 
 static void set_segments(struct pv_vcpu *p, const struct vcpu_guest_context *c)
@@ -214,12 +232,33 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
 
     memset(c, 0, sizeof(*c));
     memcpy(&c->fpu_ctxt, xv->fpu, sizeof(c->fpu_ctxt));
-    c->flags = VGCF_i387_valid | (xv->is_kernel_mode ? VGCF_in_kernel : 0) | (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
+    c->flags = VGCF_i387_valid | (xv->is_kernel_mode ? VGCF_in_kernel : 0) |
+               (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .rbp = r->rbp, .rbx = r->rbx, .r11 = r->r11, .r10 = r->r10,
-        .r9 = r->r9, .r8 = r->r8, .rax = r->rax, .rcx = r->rcx, .rdx = r->rdx, .rsi = r->rsi, .rdi = r->rdi,
-        .rip = r->rip, .cs = xv->is_kernel_mode ? r->cs & ~3 : r->cs, .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
-        .ds = p->ds, .es = p->es, .fs = p->fs, .gs = p->gs,
+        .r15 = r->r15,
+        .r14 = r->r14,
+        .r13 = r->r13,
+        .r12 = r->r12,
+        .rbp = r->rbp,
+        .rbx = r->rbx,
+        .r11 = r->r11,
+        .r10 = r->r10,
+        .r9 = r->r9,
+        .r8 = r->r8,
+        .rax = r->rax,
+        .rcx = r->rcx,
+        .rdx = r->rdx,
+        .rsi = r->rsi,
+        .rdi = r->rdi,
+        .rip = r->rip,
+        .cs = xv->is_kernel_mode ? r->cs & ~3 : r->cs,
+        .rflags = r->rflags,
+        .rsp = r->rsp,
+        .ss = r->ss,
+        .ds = p->ds,
+        .es = p->es,
+        .fs = p->fs,
+        .gs = p->gs,
     };
     for (unsigned int i = 0; i < 256; i++) {
         c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, p->traps[i].flags, p->traps[i].cs, p->traps[i].rip};
@@ -269,6 +308,7 @@ long pv_send_nmi(struct x86_vcpu *xv)
     }
     __atomic_store_n(&xv->pv->nmi_pending, true, __ATOMIC_SEQ_CST);
     vcpu_unblock(&xv->v);
-    softirq_raise_on(xv->v.sched.cpu, SOFTIRQ_SCHEDULE); /* also one that is in a hypercall looks before it returns */
+    softirq_raise_on(xv->v.sched.cpu,
+                     SOFTIRQ_SCHEDULE); /* also one that is in a hypercall looks before it returns */
     return 0;
 }

@@ -140,8 +140,8 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
     *(volatile uint64_t *)addr = value;
 }
 
-#define MSR_X2APIC         0x800
-#define MSR_SYSCALL_MASK   0xc0000084
+#define MSR_X2APIC       0x800
+#define MSR_SYSCALL_MASK 0xc0000084
 
 #define CR0_PE BIT(0)
 #define CR0_MP BIT(1)

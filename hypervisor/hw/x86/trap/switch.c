@@ -54,7 +54,8 @@ void hw_load_ldt(unsigned int ents)
         asm volatile("lldt %w0" ::"r"(0));
         return;
     }
-    gdt_set_system(SEL_LDT, VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE, ents * 8 - 1, 2);
+    gdt_set_system(SEL_LDT, VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE,
+                   ents * 8 - 1, 2);
     asm volatile("lldt %w0" ::"r"(SEL_LDT));
 }
 
@@ -130,7 +131,8 @@ void hw_save_segments(struct pv_vcpu *p, bool kernel_mode)
 {
     uint64_t active, hidden;
 
-    asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3" : "=rm"(p->ds), "=rm"(p->es), "=rm"(p->fs), "=rm"(p->gs));
+    asm volatile("mov %%ds, %0; mov %%es, %1; mov %%fs, %2; mov %%gs, %3"
+                 : "=rm"(p->ds), "=rm"(p->es), "=rm"(p->fs), "=rm"(p->gs));
     p->fs_base = rdmsr(MSR_FS_BASE);
     active = rdmsr(MSR_GS_BASE);
     hidden = rdmsr(MSR_KERNEL_GS_BASE);
@@ -212,7 +214,8 @@ void hw_set_ts(bool on)
 
 void hw_load_debug_registers(const uint64_t *dr)
 {
-    asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(dr[0]), "r"(dr[1]), "r"(dr[2]), "r"(dr[3]));
+    asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(dr[0]), "r"(dr[1]),
+                 "r"(dr[2]), "r"(dr[3]));
     asm volatile("mov %0, %%dr6; mov %1, %%dr7" ::"r"(dr[6]), "r"(dr[7]));
 }
 
@@ -232,12 +235,25 @@ uint64_t hw_read_dr6(void)
 void hw_write_dr(unsigned int n, uint64_t value)
 {
     switch (n) {
-    case 0: asm volatile("mov %0, %%dr0" ::"r"(value)); break;
-    case 1: asm volatile("mov %0, %%dr1" ::"r"(value)); break;
-    case 2: asm volatile("mov %0, %%dr2" ::"r"(value)); break;
-    case 3: asm volatile("mov %0, %%dr3" ::"r"(value)); break;
-    case 6: asm volatile("mov %0, %%dr6" ::"r"(value)); break;
-    case 7: asm volatile("mov %0, %%dr7" ::"r"(value)); break;
-    default: break;
+    case 0:
+        asm volatile("mov %0, %%dr0" ::"r"(value));
+        break;
+    case 1:
+        asm volatile("mov %0, %%dr1" ::"r"(value));
+        break;
+    case 2:
+        asm volatile("mov %0, %%dr2" ::"r"(value));
+        break;
+    case 3:
+        asm volatile("mov %0, %%dr3" ::"r"(value));
+        break;
+    case 6:
+        asm volatile("mov %0, %%dr6" ::"r"(value));
+        break;
+    case 7:
+        asm volatile("mov %0, %%dr7" ::"r"(value));
+        break;
+    default:
+        break;
     }
 }

@@ -12,11 +12,11 @@
 #include <hw/x86/mmu/mmu.h>
 #include <lib/string.h>
 
-#define IST_DOUBLE_FAULT 1
-#define IST_NMI 2
+#define IST_DOUBLE_FAULT  1
+#define IST_NMI           2
 #define IST_MACHINE_CHECK 3
-#define IST_DEBUG 4
-#define GDT_OUR_PAGE 14
+#define IST_DEBUG         4
+#define GDT_OUR_PAGE      14
 
 struct tss {
     uint32_t reserved0;
@@ -105,13 +105,16 @@ static void fill_gdt(void)
 
 static void load_tables(void)
 {
-    struct table_pointer gdtr = {15 * PAGE_SIZE - 1, VA_DESC_WINDOWS + (uint64_t)pcpu_id() * DESC_WINDOW_PAGES * PAGE_SIZE};
+    struct table_pointer gdtr = {15 * PAGE_SIZE - 1,
+                                 VA_DESC_WINDOWS + (uint64_t)pcpu_id() * DESC_WINDOW_PAGES * PAGE_SIZE};
     struct table_pointer idtr = {sizeof(idt) - 1, (uintptr_t)idt};
 
     asm volatile("lgdt %0" ::"m"(gdtr));
     asm volatile("lidt %0" ::"m"(idtr));
-    asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_KERNEL_CS) : "rax", "memory");
-    asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" ::"r"(SEL_KERNEL_DS), "r"(0));
+    asm volatile("pushq %0; leaq 1f(%%rip), %%rax; pushq %%rax; lretq; 1:" ::"i"(SEL_KERNEL_CS)
+                 : "rax", "memory");
+    asm volatile("mov %0, %%ss; mov %1, %%ds; mov %1, %%es; mov %1, %%fs; mov %1, %%gs" ::"r"(SEL_KERNEL_DS),
+                 "r"(0));
     asm volatile("ltr %w0" ::"r"(SEL_TSS));
     asm volatile("lldt %w0" ::"r"(0));
 }
@@ -135,14 +138,16 @@ static void init_this_cpu(void)
 
     this_cpu(gdt_page) = heap_alloc_page();
     BUG_ON(!this_cpu(gdt_page));
-    *mmu_desc_window_pte(cpu, GDT_OUR_PAGE) = mfn_to_paddr(virt_to_mfn(this_cpu(gdt_page))) | PTE_HYPERVISOR_RW;
+    *mmu_desc_window_pte(cpu, GDT_OUR_PAGE) =
+        mfn_to_paddr(virt_to_mfn(this_cpu(gdt_page))) | PTE_HYPERVISOR_RW;
     fill_tss();
     fill_gdt();
     load_tables();
     wrmsr(MSR_STAR, (uint64_t)SEL_RING3_CS32 << 48 | (uint64_t)SEL_KERNEL_CS << 32);
     wrmsr(MSR_LSTAR, (uintptr_t)syscall_stubs + 32 * cpu);
     wrmsr(MSR_CSTAR, (uintptr_t)syscall32_stubs + 32 * cpu);
-    wrmsr(MSR_SYSCALL_MASK, 0x257fd5); /* all but the fixed bit: TF, IF, DF, NT, AC, IOPL, VM, RF ... are clear inside */
+    wrmsr(MSR_SYSCALL_MASK,
+          0x257fd5); /* all but the fixed bit: TF, IF, DF, NT, AC, IOPL, VM, RF ... are clear inside */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 }
 

@@ -38,15 +38,34 @@ static uint64_t find_fixup(uint64_t rip)
 static _Noreturn void die(const struct x86_regs *r, const char *what)
 {
     const struct panic_regs p = {
-        .r15 = r->r15, .r14 = r->r14, .r13 = r->r13, .r12 = r->r12, .r11 = r->r11, .r10 = r->r10, .r9 = r->r9,
-        .r8 = r->r8, .rbp = r->rbp, .rdi = r->rdi, .rsi = r->rsi, .rdx = r->rdx, .rcx = r->rcx, .rbx = r->rbx,
-        .rax = r->rax, .vector = r->entry_vector, .error_code = r->error_code, .rip = r->rip, .cs = r->cs,
-        .rflags = r->rflags, .rsp = r->rsp, .ss = r->ss,
+        .r15 = r->r15,
+        .r14 = r->r14,
+        .r13 = r->r13,
+        .r12 = r->r12,
+        .r11 = r->r11,
+        .r10 = r->r10,
+        .r9 = r->r9,
+        .r8 = r->r8,
+        .rbp = r->rbp,
+        .rdi = r->rdi,
+        .rsi = r->rsi,
+        .rdx = r->rdx,
+        .rcx = r->rcx,
+        .rbx = r->rbx,
+        .rax = r->rax,
+        .vector = r->entry_vector,
+        .error_code = r->error_code,
+        .rip = r->rip,
+        .cs = r->cs,
+        .rflags = r->rflags,
+        .rsp = r->rsp,
+        .ss = r->ss,
     };
     const struct vcpu *v = current_vcpu();
 
-    panic_with_regs(&p, "%s: vector %u, error code 0x%x, cr2 0x%lx, running d%uv%u", what, r->entry_vector, r->error_code,
-                    (unsigned long)read_cr2(), v && v->domain ? v->domain->id : DOMID_NONE, v ? v->id : 0);
+    panic_with_regs(&p, "%s: vector %u, error code 0x%x, cr2 0x%lx, running d%uv%u", what, r->entry_vector,
+                    r->error_code, (unsigned long)read_cr2(), v && v->domain ? v->domain->id : DOMID_NONE,
+                    v ? v->id : 0);
 }
 
 void trap_from_hypervisor(struct x86_regs *regs)

@@ -73,17 +73,17 @@ static void test_long_line(void **state)
 
 static void test_ring_wraps(void **state)
 {
-    static char all[40000];
+    static char all[80000];
     uint32_t index = 0;
     char part[100];
     size_t n;
 
-    for (unsigned int i = 0; i < 5000; i++) {
+    for (unsigned int i = 0; i < 9000; i++) {
         log_debug("line %05u", i);
     }
     n = read_ring(all, sizeof(all));
-    assert_int_equal(n, 32768);
-    assert_string_equal(all + n - 17, "(XEN) line 04999\n");
+    assert_int_equal(n, 65536);
+    assert_string_equal(all + n - 17, "(XEN) line 08999\n");
     /* the same in pieces */
     for (size_t done = 0; done < n;) {
         size_t got = log_ring_read(part, sizeof(part), &index);

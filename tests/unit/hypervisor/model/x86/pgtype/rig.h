@@ -190,7 +190,8 @@ static void tlb_add(unsigned int cpu, mfn_t mfn, unsigned int level, struct rand
 }
 
 /* The CPU loads through its tables: caches the way, sets A and D. */
-__attribute__((unused)) static void tlb_access(unsigned int cpu, const unsigned int *index, bool write, struct random *r)
+__attribute__((unused)) static void tlb_access(unsigned int cpu, const unsigned int *index, bool write,
+                                               struct random *r)
 {
     mfn_t mfn = rig_cr3[cpu];
 
