@@ -358,6 +358,9 @@ void pvh_run(struct x86_vcpu *xv)
         return;
     }
     vm_enter(&xv->pvh->vm, &xv->regs, &e);
-    vlapic_set_cr8(&xv->pvh->vlapic, xv->pvh->vm.cr8);
+    if (unlikely(xv->pvh->vm.cr8 != vlapic_cr8(&xv->pvh->vlapic))) {
+        vlapic_set_cr8(&xv->pvh->vlapic, xv->pvh->vm.cr8);
+        xv->pvh->look = true;
+    }
     pvh_handle_exit(xv, &e);
 }
