@@ -25,14 +25,18 @@ static bool may_bind_virq(const struct domain *d, uint32_t virq)
  */
 static struct domain *target_get(domid_t id, long *rc)
 {
-    struct domain *d;
+    struct domain *d = domain_get_or_self(id);
 
-    if (id != DOMID_SELF && id != current_domain()->id && !caller_is_control()) {
+    if (!d) {
+        *rc = -XEN_ESRCH;
+        return NULL;
+    }
+    if (d != current_domain() && !caller_is_control()) {
+        domain_put(d);
         *rc = -XEN_EPERM;
         return NULL;
     }
-    d = domain_get_or_self(id);
-    *rc = d ? 0 : -XEN_ESRCH;
+    *rc = 0;
     return d;
 }
 
