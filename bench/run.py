@@ -193,7 +193,7 @@ def main():
     ap.add_argument("--skip-zendo", action="store_true", help="Xen alone")
     ap.add_argument("--json", metavar="FILE", help="write all figures there too")
     ap.add_argument("--timeout", type=float, default=180, help="seconds for one boot")
-    ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", ""))
+    ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", os.path.join(ROOT, "tests", "system", "rig")))
     ap.add_argument("--rig-timeout", type=int, default=900)
     opts = ap.parse_args()
     subprocess.run(["make", "-s", "-f", "bench/bench.mk", "bench-guests"], cwd=ROOT, check=True)
