@@ -63,15 +63,13 @@ static unsigned int length_at_rip(struct x86_vcpu *xv, const struct vmexit *e)
     return insn_decode(bytes, got, (enum insn_mode)xv->pvh->vm.mode, &in) == INSN_OK ? in.length : 0;
 }
 
-/* The same, by the usual encoding without prefixes first. */
-static unsigned int length_of(struct x86_vcpu *xv, const struct vmexit *e, const char *usual, unsigned int usual_length)
+/* The same, by the usual encoding without prefixes first: its bytes as a little-endian word. */
+static inline unsigned int length_of(struct x86_vcpu *xv, const struct vmexit *e, uint32_t usual, unsigned int usual_length)
 {
-    uint8_t bytes[4];
-
     if (likely(e->next_rip != 0)) {
         return (unsigned int)(e->next_rip - xv->regs.rip);
     }
-    if (pvh_fetch_code(xv, code_address(xv), bytes, usual_length) == usual_length && __builtin_memcmp(bytes, usual, usual_length) == 0) {
+    if (likely(((pvh_peek_code(xv, code_address(xv)) ^ usual) & (uint32_t)(BIT(8 * usual_length) - 1)) == 0)) {
         return usual_length;
     }
     return length_at_rip(xv, e);
@@ -113,9 +111,8 @@ static void set_arguments(struct x86_regs *r, bool is_64, const struct hypercall
 
 static void hypercall(struct x86_vcpu *xv, const struct vmexit *e)
 {
-    static const char usual[] = {0x0f, 0x01, (char)0xd9};
     bool is_64 = xv->pvh->vm.mode == INSN_MODE_64;
-    unsigned int length = length_of(xv, e, usual, sizeof(usual));
+    unsigned int length = length_of(xv, e, 0xd9010f, 3);
     struct hypercall c;
     long rc;
 
@@ -143,8 +140,7 @@ static void hypercall(struct x86_vcpu *xv, const struct vmexit *e)
 
 static void cpuid(struct x86_vcpu *xv, const struct vmexit *e)
 {
-    static const char usual[] = {0x0f, (char)0xa2};
-    unsigned int length = length_of(xv, e, usual, sizeof(usual));
+    unsigned int length = length_of(xv, e, 0xa20f, 2);
     uint32_t out[4];
 
     if (unlikely(length == 0)) {
@@ -160,8 +156,7 @@ static void cpuid(struct x86_vcpu *xv, const struct vmexit *e)
 
 static void msr_access(struct x86_vcpu *xv, const struct vmexit *e)
 {
-    const char usual[] = {0x0f, e->is_write ? 0x30 : 0x32};
-    unsigned int length = length_of(xv, e, usual, sizeof(usual));
+    unsigned int length = length_of(xv, e, e->is_write ? 0x300f : 0x320f, 2);
     uint32_t msr = (uint32_t)xv->regs.rcx;
     uint64_t value;
 
@@ -186,8 +181,7 @@ static void msr_access(struct x86_vcpu *xv, const struct vmexit *e)
 
 static void halt(struct x86_vcpu *xv, const struct vmexit *e)
 {
-    static const char usual[] = {(char)0xf4};
-    unsigned int length = length_of(xv, e, usual, sizeof(usual));
+    unsigned int length = length_of(xv, e, 0xf4, 1);
 
     if (length == 0) {
         return;

@@ -10,12 +10,15 @@
 #define CR4_OSXSAVE BIT(18)
 #define CR4_PKE BIT(22)
 
-static struct msr_ctx context(struct x86_vcpu *xv)
+static struct msr_ctx context(struct x86_vcpu *xv, uint32_t msr)
 {
-    struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_ALL);
+    struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR | VM_MSR);
 
-    s->msr.fs_base = s->seg[X86_SEG_FS].base;
-    s->msr.gs_base = s->seg[X86_SEG_GS].base;
+    if (unlikely(msr == MSR_FS_BASE || msr == MSR_GS_BASE)) {
+        vm_fetch(&xv->pvh->vm, VM_SEG);
+        s->msr.fs_base = s->seg[X86_SEG_FS].base;
+        s->msr.gs_base = s->seg[X86_SEG_GS].base;
+    }
     return (struct msr_ctx){
         .policy = x86_domain(xv->v.domain)->policy,
         .state = &s->msr,
@@ -57,7 +60,7 @@ bool pvh_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
     if (likely(is_x2apic(msr))) {
         return xv->pvh->vlapic.x2apic_allowed && apic_read(xv, msr, value);
     }
-    c = context(xv);
+    c = context(xv, msr);
     switch (msr_read(&c, msr, value)) {
     case MSR_OK:
         return true;
@@ -92,13 +95,16 @@ static void tsc_changed(struct x86_vcpu *xv, uint64_t add)
     pvh_arm_timer(xv);
 }
 
-static void bases_changed(struct vm_vcpu *vm)
+static void bases_changed(struct vm_vcpu *vm, uint32_t msr)
 {
     struct vm_state *s = &vm->state;
 
-    s->seg[X86_SEG_FS].base = s->msr.fs_base;
-    s->seg[X86_SEG_GS].base = s->msr.gs_base;
-    vm_changed(vm, VM_SEG | VM_MSR);
+    if (msr != MSR_KERNEL_GS_BASE) {
+        s->seg[X86_SEG_FS].base = s->msr.fs_base;
+        s->seg[X86_SEG_GS].base = s->msr.gs_base;
+        vm_changed(vm, VM_SEG);
+    }
+    vm_changed(vm, VM_MSR);
 }
 
 static void state_changed(struct x86_vcpu *xv, uint32_t msr)
@@ -117,7 +123,7 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     if (likely(is_x2apic(msr))) {
         return xv->pvh->vlapic.x2apic_allowed && apic_write(xv, msr, value);
     }
-    c = context(xv);
+    c = context(xv, msr);
     switch (msr_write(&c, msr, value, &aux)) {
     case MSR_OK:
     case MSR_NEW_MTRR: /* memory types come from the nested tables: all of it is write-back */
@@ -132,7 +138,7 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
         xv->pvh->vm.flush = true;
         return true;
     case MSR_NEW_BASE:
-        bases_changed(&xv->pvh->vm);
+        bases_changed(&xv->pvh->vm, msr);
         return true;
     case MSR_NEW_STATE:
         state_changed(xv, msr);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Memory of a PVH guest by its virtual addresses: a walk of its page tables through the p2m for each page. Walk and copy are one section with interrupts
- * off, which is what keeps the frames from being given to others meanwhile (p2m.h). No translation is kept: the guest changes its tables without an exit.
+ * off, which is what keeps the frames from being given to others meanwhile (p2m.h). No guest
+ * translation is kept: the guest changes its tables without an exit. What the p2m says is, for the last frames.
  */
 #include <guest/x86/common/cpuid.h>
 #include <guest/x86/pvh/pvh_internal.h>
@@ -9,16 +10,54 @@
 #include <model/x86/cpuid/cpu_policy.h>
 #include <model/x86/pt/pt.h>
 
-/* Where @gpa is in the direct map; NULL: no memory, or not writable. */
-static void *gpa_to_virt(const struct p2m *p, uint64_t gpa, bool write)
-{
-    unsigned int level;
-    uint64_t e = p2m_find(p, gpa >> PAGE_SHIFT, &level);
+#define CR0_PG BIT(31)
+#define CR4_SMAP BIT(21)
+#define MAYBE_RESERVED 0x000ffff000000000ull /* address bits that some guest does not have */
+#define LARGE_RESERVED 0x1fe000ull /* low address bits of a 2 MiB page */
 
-    if (unlikely(e == 0 || (write && !(e & PTE_RW)))) {
+/* --- the p2m as this vCPU knows it ---------------------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Frames found before, until a removal from the p2m: that adds to p2m.flushes before it waits for the pCPUs, so whoever begins after the wait sees it.
+ * Interrupts off, from here to the last use of what is found.
+ */
+static void begin(struct x86_vcpu *xv)
+{
+    struct pvh_frame_cache *c = &xv->pvh->frames;
+    uint32_t now = __atomic_load_n(&p2m_of(xv)->flushes, __ATOMIC_SEQ_CST);
+
+    if (unlikely(c->flushes != now)) {
+        for (unsigned int i = 0; i < PVH_CACHED_FRAMES; i++) {
+            c->e[i].page = NULL;
+        }
+        c->flushes = now;
+    }
+}
+
+static void *find_frame(struct x86_vcpu *xv, uint64_t gfn, bool write)
+{
+    struct pvh_cached_frame *c = &xv->pvh->frames.e[(gfn ^ gfn >> 5) % PVH_CACHED_FRAMES];
+    unsigned int level;
+    uint64_t e = p2m_find(p2m_of(xv), gfn, &level);
+
+    if (e == 0 || (write && !(e & PTE_RW))) {
         return NULL;
     }
-    return (uint8_t *)mfn_to_virt(p2m_frame(e, gpa >> PAGE_SHIFT, level)) + (gpa & ~PAGE_MASK);
+    *c = (struct pvh_cached_frame){.gfn = gfn, .page = mfn_to_virt(p2m_frame(e, gfn, level)), .write = (e & PTE_RW) != 0};
+    return c->page;
+}
+
+/* Where @gpa is in the direct map; NULL: no memory, or not writable. */
+static inline void *gpa_to_virt(struct x86_vcpu *xv, uint64_t gpa, bool write)
+{
+    uint64_t gfn = gpa >> PAGE_SHIFT;
+    const struct pvh_cached_frame *c = &xv->pvh->frames.e[(gfn ^ gfn >> 5) % PVH_CACHED_FRAMES];
+    uint8_t *page = c->page;
+
+    if (unlikely(!page || c->gfn != gfn || (write && !c->write))) {
+        page = find_frame(xv, gfn, write);
+    }
+    return likely(page) ? page + (gpa & ~PAGE_MASK) : NULL;
 }
 
 static bool read_entry(void *arg, uint64_t gpa, unsigned int size, uint64_t *entry)
@@ -46,6 +85,8 @@ static bool update_entry(void *arg, uint64_t gpa, unsigned int size, uint64_t ol
     return __atomic_compare_exchange_n((uint32_t *)at, &old32, (uint32_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
 }
 
+/* --- walks ------------------------------------------------------------------------------------------------------------------------------------------------------ */
+
 static void fill_walk(struct x86_vcpu *xv, struct pt_ctx *c)
 {
     const struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR);
@@ -57,42 +98,107 @@ static void fill_walk(struct x86_vcpu *xv, struct pt_ctx *c)
         .cr4 = s->cr4,
         .efer = s->msr.efer,
         .ac = (xv->regs.rflags & X86_FLAGS_AC) != 0,
-        .gb_pages = true,
+        .gb_pages = cpu_policy_has(policy, XEN_X86_FEATURE_PAGE1GB),
         .paddr_bits = (uint8_t)cpu_policy_paddr_bits(policy),
         .read_entry = read_entry,
         .update_entry = update_entry,
-        .arg = p2m_of(xv),
+        .arg = xv,
     };
+}
+
+static enum pt_status walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, struct pt_result *out)
+{
+    struct pt_ctx c;
+
+    fill_walk(xv, &c);
+    return pt_walk(&c, gva, access, out);
 }
 
 enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, struct pt_result *out)
 {
-    struct pt_ctx c;
-    unsigned long flags;
+    unsigned long flags = irq_save();
     enum pt_status st;
 
-    fill_walk(xv, &c);
-    flags = irq_save();
-    st = pt_walk(&c, gva, access, out);
+    begin(xv);
+    st = walk(xv, gva, access, out);
     irq_restore(flags);
     return st;
 }
+
+/*
+ * The usual case, quickly: four levels, everything present and accessed (dirty for a write), no right that needs thought. True with the address; false: ask
+ * pt_walk(), which knows all the rules. For code only presence counts: the processor has just executed it.
+ */
+static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vaddr_t gva, unsigned int access, uint64_t *gpa)
+{
+    uint64_t need = access & PT_ACCESS_EXEC ? PTE_P : access & PT_ACCESS_WRITE ? PTE_P | PTE_A | PTE_RW : PTE_P | PTE_A;
+    uint64_t all = ~0ull, any = 0, table = s->cr3 & PTE_ADDR, e;
+    unsigned int shift = 39;
+
+    if (unlikely(!(s->msr.efer & EFER_LMA) || !(s->cr0 & CR0_PG) || !pt_canonical(gva))) {
+        return false;
+    }
+    for (;; shift -= 9) {
+        const uint64_t *at = gpa_to_virt(xv, table + ((gva >> shift) & 511) * 8, false);
+
+        if (unlikely(!at)) {
+            return false;
+        }
+        e = __atomic_load_n(at, __ATOMIC_RELAXED);
+        all &= e;
+        any |= e;
+        if (unlikely((e & need) != need)) {
+            return false;
+        }
+        if (shift == 12 || (e & PTE_PS)) {
+            break;
+        }
+        table = e & PTE_ADDR;
+    }
+    if (unlikely(shift > 21 || ((access & PT_ACCESS_WRITE) && !(e & PTE_D)))) {
+        return false;
+    }
+    any |= shift == 21 && (e & LARGE_RESERVED) ? MAYBE_RESERVED : 0;
+    if (!(access & PT_ACCESS_EXEC) && ((any & MAYBE_RESERVED) || ((any & PTE_NX) && !(s->msr.efer & EFER_NXE)))) {
+        return false;
+    }
+    if ((all & PTE_US) && (s->cr4 & CR4_SMAP) && !(access & PT_ACCESS_EXEC)) {
+        return false;
+    }
+    *gpa = (e & PTE_ADDR & ~(BIT(shift) - 1)) | (gva & (BIT(shift) - 1));
+    return true;
+}
+
+/* Where @gva is in the direct map; NULL: it cannot be accessed so. Interrupts off. */
+static void *gva_to_virt(struct x86_vcpu *xv, vaddr_t gva, unsigned int access)
+{
+    const struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR);
+    struct pt_result r;
+    uint64_t gpa;
+
+    begin(xv);
+    if (unlikely(!quick_walk(xv, s, gva, access, &gpa))) {
+        if (walk(xv, gva, access, &r) != PT_OK) {
+            return NULL;
+        }
+        gpa = r.gpa;
+    }
+    return gpa_to_virt(xv, gpa, (access & PT_ACCESS_WRITE) != 0);
+}
+
+/* --- copies ------------------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static inline size_t to_page_end(vaddr_t gva, size_t size)
 {
     return MIN(size, PAGE_SIZE - (gva & ~PAGE_MASK));
 }
 
-static int copy_within_page(const struct pt_ctx *c, vaddr_t gva, void *buf, size_t n, unsigned int access)
+static int copy_within_page(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t n, unsigned int access)
 {
     unsigned long flags = irq_save();
-    struct pt_result r;
-    void *at = NULL;
+    void *at = gva_to_virt(xv, gva, access);
 
-    if (pt_walk(c, gva, access, &r) == PT_OK) {
-        at = gpa_to_virt(c->arg, r.gpa, (access & PT_ACCESS_WRITE) != 0);
-    }
-    if (at) {
+    if (likely(at)) {
         if (access & PT_ACCESS_WRITE) {
             memcpy(at, buf, n);
         } else {
@@ -105,13 +211,10 @@ static int copy_within_page(const struct pt_ctx *c, vaddr_t gva, void *buf, size
 
 static int copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsigned int access)
 {
-    struct pt_ctx c;
-
-    fill_walk(xv, &c);
     while (size > 0) {
         size_t n = to_page_end(gva, size);
 
-        if (copy_within_page(&c, gva, buf, n, access) != 0) {
+        if (copy_within_page(xv, gva, buf, n, access) != 0) {
             return -XEN_EFAULT;
         }
         gva += n;
@@ -131,17 +234,39 @@ int pvh_guest_write(struct x86_vcpu *xv, vaddr_t gva, const void *src, size_t si
     return copy(xv, gva, (void *)(uintptr_t)src, size, PT_ACCESS_WRITE);
 }
 
+/* --- code -------------------------------------------------------------------------------------------------------------------------------------------------------- */
+
+static unsigned int code_access(const struct x86_vcpu *xv)
+{
+    return PT_ACCESS_EXEC | PT_ACCESS_PEEK | (xv->pvh->vm.cpl == 3 ? PT_ACCESS_USER : 0);
+}
+
+uint32_t pvh_peek_code(struct x86_vcpu *xv, uint64_t linear)
+{
+    unsigned long flags;
+    uint32_t word = 0;
+    const void *at;
+
+    if (unlikely((linear & ~PAGE_MASK) > PAGE_SIZE - sizeof(word))) {
+        return 0;
+    }
+    flags = irq_save();
+    at = gva_to_virt(xv, linear, code_access(xv));
+    if (likely(at)) {
+        __builtin_memcpy(&word, at, sizeof(word));
+    }
+    irq_restore(flags);
+    return word;
+}
+
 unsigned int pvh_fetch_code(struct x86_vcpu *xv, uint64_t linear, uint8_t *buf, unsigned int max)
 {
-    unsigned int access = PT_ACCESS_EXEC | PT_ACCESS_PEEK | (xv->pvh->vm.cpl == 3 ? PT_ACCESS_USER : 0);
     unsigned int got = 0;
-    struct pt_ctx c;
 
-    fill_walk(xv, &c);
     while (got < max) {
         unsigned int n = (unsigned int)to_page_end(linear + got, max - got);
 
-        if (copy_within_page(&c, linear + got, buf + got, n, access) != 0) {
+        if (copy_within_page(xv, linear + got, buf + got, n, code_access(xv)) != 0) {
             break;
         }
         got += n;

@@ -296,6 +296,18 @@ int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsig
     return rc;
 }
 
+/* The usual removal: one small page in tables of small pages. False: it is not like that, nothing is done. */
+static bool remove_small(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type)
+{
+    uint64_t *slot = mfn_is_invalid(p->root) ? NULL : existing_slot(p, gfn, 1);
+
+    if (!slot || !is_leaf(*slot, 1) || leaf_type(*slot) != type || p2m_frame(*slot, gfn, 1).n != mfn.n) {
+        return false;
+    }
+    __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+    return true;
+}
+
 int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
 {
     int rc = 0;
@@ -304,11 +316,13 @@ int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, un
         return -XEN_EINVAL;
     }
     spin_lock(&p->lock);
-    for (uint64_t i = 0; rc == 0 && i < 1ull << order; i++) {
-        rc = maps(p, gfn + i, mfn_add(mfn, i), type) ? 0 : -XEN_EINVAL;
-    }
-    if (rc == 0) {
-        rc = clear_range(xd, p, gfn, 1ull << order);
+    if (order != 0 || !remove_small(p, gfn, mfn, type)) {
+        for (uint64_t i = 0; rc == 0 && i < 1ull << order; i++) {
+            rc = maps(p, gfn + i, mfn_add(mfn, i), type) ? 0 : -XEN_EINVAL;
+        }
+        if (rc == 0) {
+            rc = clear_range(xd, p, gfn, 1ull << order);
+        }
     }
     if (rc == 0) {
         p2m_flush(xd, p);
@@ -322,23 +336,18 @@ int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, un
 
 int p2m_remove_lazily(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type)
 {
-    uint64_t *slot;
-    int rc = -XEN_EINVAL;
+    bool done;
 
     if (!in_range(gfn, 0)) {
         return -XEN_EINVAL;
     }
     spin_lock(&p->lock);
-    if (maps(p, gfn, mfn, type)) {
-        slot = existing_slot(p, gfn, 1); /* grant mappings are never in large pages */
-        if (slot) {
-            __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
-            __atomic_fetch_add(&p->flushes, 1, __ATOMIC_SEQ_CST);
-            rc = 0;
-        }
+    done = remove_small(p, gfn, mfn, type); /* grant mappings are never in large pages */
+    if (done) {
+        __atomic_fetch_add(&p->flushes, 1, __ATOMIC_SEQ_CST);
     }
     spin_unlock(&p->lock);
-    return rc;
+    return done ? 0 : -XEN_EINVAL;
 }
 
 static void nothing(void *arg)

@@ -21,6 +21,20 @@
 #define POST_INIT (1u << 4)
 #define POST_SIPI (1u << 5) /* start at page sipi_page */
 
+/* Frames of the p2m that were used lately: guest_memory.c. */
+#define PVH_CACHED_FRAMES 32u
+
+struct pvh_cached_frame {
+    uint64_t gfn;
+    uint8_t *page; /* NULL: none */
+    bool write;
+};
+
+struct pvh_frame_cache {
+    uint32_t flushes; /* value of p2m.flushes that they are newer than */
+    struct pvh_cached_frame e[PVH_CACHED_FRAMES];
+};
+
 struct pvh_vcpu {
     struct vm_vcpu vm;
     struct vlapic vlapic;
@@ -31,6 +45,7 @@ struct pvh_vcpu {
     uint8_t upcall_vector; /* for event channels, through the APIC; 0: the domain's, past it */
     uint64_t iret_rip; /* where the IRET that unmasks NMIs is */
     uint64_t tsc_delta; /* what the guest's writes of its TSC made of it, beyond the domain's offset */
+    struct pvh_frame_cache frames;
     uint32_t flushed; /* value of p2m.flushes that this vCPU's translations are newer than */
 
     /* atomic: written by others */
@@ -101,5 +116,7 @@ void pvh_emulate(struct x86_vcpu *xv, const struct vmexit *e, unsigned int sets)
 /* --- guest_memory.c ---- */
 /* Where linear address @gva leads for accesses of PT_ACCESS_*. PT_OK or the reason why not; out->error as for #PF. Current vCPU. */
 enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, struct pt_result *out);
+/* The four bytes of code at @linear; 0: not readable, or they cross a page. */
+uint32_t pvh_peek_code(struct x86_vcpu *xv, uint64_t linear);
 /* Up to @max bytes of code at @linear; the number that could be read. */
 unsigned int pvh_fetch_code(struct x86_vcpu *xv, uint64_t linear, uint8_t *buf, unsigned int max);

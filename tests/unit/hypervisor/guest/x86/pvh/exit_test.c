@@ -8,6 +8,7 @@
 #include <abi/hvm_params.h>
 #include <abi/hvm_save.h>
 #include <tests/unit/hypervisor/guest/x86/pvh/rig.h>
+#include <tests/unit/hypervisor/random.h>
 
 static struct x86_vcpu *const v0 = &rig_vcpu[0];
 
@@ -355,6 +356,56 @@ static void walk_through_the_guests_tables(void **state)
     assert_int_equal(pvh_guest_read(v0, back, 1ull << 47, 1), -XEN_EFAULT);
 }
 
+/* The quick walk against the one that knows all the rules: entries with random bits, the same answer and the same bytes. */
+static void the_quick_walk_agrees(void **state)
+{
+    static uint8_t before[3 * PAGE_SIZE];
+    struct random r = random_seed(7);
+
+    long_mode();
+    for (unsigned int i = 0; i < RIG_PAGES; i++) {
+        *(uint64_t *)rig_at(i * PAGE_SIZE + 0xf00) = i;
+    }
+    for (unsigned int round = 0; round < 20000; round++) {
+        struct vm_state *s = vm_fetch(&v0->pvh->vm, VM_CR);
+        uint64_t va = (random_below(&r, 32) << PAGE_SHIFT) | 0xf00, got = ~0ull, *entry[4];
+        bool write = random_below(&r, 2), wp = random_below(&r, 2), ok;
+        struct pt_result where;
+        enum pt_status st;
+
+        s->cr0 = 0x80000011 | (wp ? BIT(16) : 0);
+        s->msr.efer = EFER_LME | EFER_LMA | (random_below(&r, 4) ? EFER_NXE : 0);
+        for (unsigned int l = 0; l < 4; l++) {
+            entry[l] = (uint64_t *)rig_at(0x1000 + l * 0x1000) + (l < 3 ? 0 : va >> PAGE_SHIFT);
+            *entry[l] = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | (l < 3 ? 0x2000 + l * 0x1000 : random_below(&r, RIG_PAGES + 2) << PAGE_SHIFT);
+            if (random_below(&r, 3) == 0) {
+                *entry[l] ^= BIT(random_below(&r, 64));
+            }
+        }
+        memcpy(before, rig_at(0x1000), PAGE_SIZE), memcpy(before + PAGE_SIZE, rig_at(0x2000), PAGE_SIZE);
+        memcpy(before + 2 * PAGE_SIZE, rig_at(0x3000), PAGE_SIZE);
+        uint64_t last = *entry[3];
+
+        ok = (write ? pvh_guest_write(v0, va, &round, 0) : pvh_guest_read(v0, &got, va, 8)) == 0;
+        if (write) { /* a copy of nothing finds nothing out: write what is there */
+            st = pvh_walk(v0, va, PT_ACCESS_PEEK, &where);
+            if (st == PT_OK && where.gpa >> PAGE_SHIFT < RIG_PAGES && where.gpa >> PAGE_SHIFT > 4) {
+                ok = pvh_guest_write(v0, va, rig_at(where.gpa), 8) == 0;
+            } else {
+                continue;
+            }
+        }
+        memcpy(rig_at(0x1000), before, PAGE_SIZE), memcpy(rig_at(0x2000), before + PAGE_SIZE, PAGE_SIZE);
+        memcpy(rig_at(0x3000), before + 2 * PAGE_SIZE, PAGE_SIZE);
+        *entry[3] = last;
+        st = pvh_walk(v0, va, write ? PT_ACCESS_WRITE : 0, &where);
+        assert_int_equal(ok, st == PT_OK && where.gpa >> PAGE_SHIFT < RIG_PAGES);
+        if (ok && !write && where.gpa >> PAGE_SHIFT > 4) {
+            assert_int_equal(got, *(uint64_t *)rig_at(where.gpa));
+        }
+    }
+}
+
 static void states_survive_saving(void **state)
 {
     static uint8_t one[16384], two[16384];
@@ -440,6 +491,7 @@ int main(void)
         TEST(read_only_memory_refuses_writes),
         TEST(control_registers),
         TEST(walk_through_the_guests_tables),
+        TEST(the_quick_walk_agrees),
         TEST(states_survive_saving),
         TEST(impossible_states_are_refused),
         TEST(ends),
