@@ -58,12 +58,17 @@ static void one_round(const uint8_t *in)
     for (unsigned int i = 0; i < 15; i++) {
         uint64_t small = in[7 + i % 9];
 
-        gpr[i] = in[16] & 1 ? small << 8 : in[16] & 2 ? 0xfee00000 + small * 16 : small * 0x0101010101010101ull;
+        gpr[i] = in[16] & 1   ? small << 8
+                 : in[16] & 2 ? 0xfee00000 + small * 16
+                              : small * 0x0101010101010101ull;
     }
     if (e.reason == VMEXIT_MSR) {
-        xv->regs.rcx = in[7] & 1 ? 0x800u + in[8] : in[7] & 2 ? 0xc0000080u + (in[8] & 31) : in[8] | (uint32_t)in[9] << 8;
+        xv->regs.rcx = in[7] & 1   ? 0x800u + in[8]
+                       : in[7] & 2 ? 0xc0000080u + (in[8] & 31)
+                                   : in[8] | (uint32_t)in[9] << 8;
     }
-    xv->regs.rflags = X86_FLAGS_FIXED | (in[16] & 4 ? X86_FLAGS_IF : 0) | (in[16] & 8 ? X86_FLAGS_DF : 0) | (in[16] & 16 ? X86_FLAGS_TF : 0);
+    xv->regs.rflags = X86_FLAGS_FIXED | (in[16] & 4 ? X86_FLAGS_IF : 0) | (in[16] & 8 ? X86_FLAGS_DF : 0) |
+                      (in[16] & 16 ? X86_FLAGS_TF : 0);
     xv->regs.rip = RIG_CODE + (in[16] & 32 ? 0xff8 : 0);
     memcpy(rig_at(RIG_CODE), in + 17, 15);
     memcpy(rig_at(RIG_CODE + 0xff8), in + 17, 8);
@@ -79,7 +84,8 @@ static void one_round(const uint8_t *in)
     /* what the next entry finds must be what it can load */
     rig_assert((xv->pvh->vm.dirty & ~xv->pvh->vm.valid) == 0);
     if (xv->pvh->vm.valid & VM_CR) {
-        rig_assert(!(xv->pvh->vm.state.cr4 & ~(rig_domain.pvh->cr4_allowed)) && !(xv->pvh->vm.state.cr0 >> 32));
+        rig_assert(!(xv->pvh->vm.state.cr4 & ~(rig_domain.pvh->cr4_allowed)) &&
+                   !(xv->pvh->vm.state.cr0 >> 32));
     }
     rig_assert(xv->pvh->vlapic.deadline_ns == 0 || xv->pvh->vlapic.deadline_ns < ~0ull);
 }

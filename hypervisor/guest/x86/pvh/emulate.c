@@ -11,16 +11,16 @@
 #include <lib/string.h>
 #include <model/x86/pt/pt.h>
 
-#define REP_LIMIT 512u
-#define CR0_PE BIT(0)
-#define CR0_ET BIT(4)
-#define CR0_WP BIT(16)
-#define CR0_NW BIT(29)
-#define CR0_CD BIT(30)
-#define CR0_PG BIT(31)
-#define CR0_KNOWN 0xe005003full
-#define CR4_PAE BIT(5)
-#define CR4_PCIDE BIT(17)
+#define REP_LIMIT   512u
+#define CR0_PE      BIT(0)
+#define CR0_ET      BIT(4)
+#define CR0_WP      BIT(16)
+#define CR0_NW      BIT(29)
+#define CR0_CD      BIT(30)
+#define CR0_PG      BIT(31)
+#define CR0_KNOWN   0xe005003full
+#define CR4_PAE     BIT(5)
+#define CR4_PCIDE   BIT(17)
 #define CR4_FLUSHES 0x1200b0ull /* PSE PAE PGE PCIDE SMEP: changing them changes translations */
 
 struct emulation {
@@ -28,7 +28,8 @@ struct emulation {
     const struct vmexit *exit;
 };
 
-static enum insn_status walk_failed(struct insn_ctx *c, enum pt_status st, const struct pt_result *r, uint64_t linear)
+static enum insn_status walk_failed(struct insn_ctx *c, enum pt_status st, const struct pt_result *r,
+                                    uint64_t linear)
 {
     switch (st) {
     case PT_FAULT:
@@ -51,7 +52,8 @@ static bool is_apic(const struct x86_vcpu *xv, uint64_t gpa)
 {
     const struct vlapic *vl = &xv->pvh->vlapic;
 
-    return vlapic_hw_enabled(vl) && !vlapic_x2apic(vl) && (gpa & PAGE_MASK) == (vl->base_msr & PAGE_MASK & ~VLAPIC_BASE_ENABLE);
+    return vlapic_hw_enabled(vl) && !vlapic_x2apic(vl) &&
+           (gpa & PAGE_MASK) == (vl->base_msr & PAGE_MASK & ~VLAPIC_BASE_ENABLE);
 }
 
 static void device_read(const struct emulation *m, uint64_t gpa, void *buf, unsigned int size)
@@ -65,7 +67,8 @@ static void device_read(const struct emulation *m, uint64_t gpa, void *buf, unsi
         memcpy(buf, &value, n);
         return;
     }
-    log_once(log_guest_info, "d%uv%u: reads guest address %#lx, where nothing is\n", m->xv->v.domain->id, m->xv->v.id, (unsigned long)gpa);
+    log_once(log_guest_info, "d%uv%u: reads guest address %#lx, where nothing is\n", m->xv->v.domain->id,
+             m->xv->v.id, (unsigned long)gpa);
 }
 
 static void device_write(const struct emulation *m, uint64_t gpa, const void *buf, unsigned int size)
@@ -84,12 +87,13 @@ static void device_write(const struct emulation *m, uint64_t gpa, const void *bu
         irq_restore(flags);
         return;
     }
-    log_once(log_guest_info, "d%uv%u: writes to guest address %#lx, where nothing is\n", m->xv->v.domain->id, m->xv->v.id,
-             (unsigned long)gpa);
+    log_once(log_guest_info, "d%uv%u: writes to guest address %#lx, where nothing is\n", m->xv->v.domain->id,
+             m->xv->v.id, (unsigned long)gpa);
 }
 
 /* The part of an access within one page. */
-static enum insn_status access_part(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size, unsigned int how)
+static enum insn_status access_part(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size,
+                                    unsigned int how)
 {
     struct emulation *m = c->opaque;
     struct p2m *p = p2m_of(m->xv);
@@ -124,7 +128,8 @@ static enum insn_status access_part(struct insn_ctx *c, uint64_t linear, void *b
     return INSN_DONE;
 }
 
-static enum insn_status access(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size, unsigned int how)
+static enum insn_status access(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size,
+                               unsigned int how)
 {
     while (size > 0) {
         unsigned int n = (unsigned int)MIN((uint64_t)size, PAGE_SIZE - (linear & ~PAGE_MASK));
@@ -140,7 +145,8 @@ static enum insn_status access(struct insn_ctx *c, uint64_t linear, void *buf, u
     return INSN_DONE;
 }
 
-static enum insn_status do_read(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size, enum insn_access how)
+static enum insn_status do_read(struct insn_ctx *c, uint64_t linear, void *buf, unsigned int size,
+                                enum insn_access how)
 {
     return access(c, linear, buf, size, 0);
 }
@@ -150,7 +156,8 @@ static enum insn_status do_write(struct insn_ctx *c, uint64_t linear, const void
     return access(c, linear, (void *)(uintptr_t)buf, size, PT_ACCESS_WRITE);
 }
 
-static enum insn_status do_fetch(struct insn_ctx *c, uint64_t linear, uint8_t *buf, unsigned int size, unsigned int *got)
+static enum insn_status do_fetch(struct insn_ctx *c, uint64_t linear, uint8_t *buf, unsigned int size,
+                                 unsigned int *got)
 {
     struct emulation *m = c->opaque;
     unsigned int access_bits = PT_ACCESS_EXEC | user_bit(m);
@@ -310,8 +317,8 @@ static enum insn_status get_instruction(struct insn_ctx *c, const struct vmexit 
 
 static void not_done(struct x86_vcpu *xv, const struct insn_ctx *c, const struct insn *in)
 {
-    log_guest_warning("d%uv%u: instruction %02x (map %u) at rip %#lx is not emulated\n", xv->v.domain->id, xv->v.id, in->opcode, in->map,
-                      (unsigned long)xv->regs.rip);
+    log_guest_warning("d%uv%u: instruction %02x (map %u) at rip %#lx is not emulated\n", xv->v.domain->id,
+                      xv->v.id, in->opcode, in->map, (unsigned long)xv->regs.rip);
     pvh_inject_ud(xv);
 }
 

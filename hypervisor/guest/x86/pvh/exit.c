@@ -46,7 +46,8 @@ static uint64_t code_address(struct x86_vcpu *xv)
 {
     struct vm_vcpu *vm = &xv->pvh->vm;
 
-    return vm->mode == INSN_MODE_64 ? xv->regs.rip : (uint32_t)(vm_fetch(vm, VM_SEG)->seg[X86_SEG_CS].base + xv->regs.rip);
+    return vm->mode == INSN_MODE_64 ? xv->regs.rip
+                                    : (uint32_t)(vm_fetch(vm, VM_SEG)->seg[X86_SEG_CS].base + xv->regs.rip);
 }
 
 /* Length of the instruction at RIP; 0: it cannot be read (any more), so the guest had better try again and take its fault. */
@@ -57,19 +58,23 @@ static unsigned int length_at_rip(struct x86_vcpu *xv, const struct vmexit *e)
     unsigned int got;
 
     if (e->insn_count > 0) {
-        return insn_decode(e->insn, e->insn_count, (enum insn_mode)xv->pvh->vm.mode, &in) == INSN_OK ? in.length : 0;
+        return insn_decode(e->insn, e->insn_count, (enum insn_mode)xv->pvh->vm.mode, &in) == INSN_OK
+                   ? in.length
+                   : 0;
     }
     got = pvh_fetch_code(xv, code_address(xv), bytes, sizeof(bytes));
     return insn_decode(bytes, got, (enum insn_mode)xv->pvh->vm.mode, &in) == INSN_OK ? in.length : 0;
 }
 
 /* The same, by the usual encoding without prefixes first: its bytes as a little-endian word. */
-static inline unsigned int length_of(struct x86_vcpu *xv, const struct vmexit *e, uint32_t usual, unsigned int usual_length)
+static inline unsigned int length_of(struct x86_vcpu *xv, const struct vmexit *e, uint32_t usual,
+                                     unsigned int usual_length)
 {
     if (likely(e->next_rip != 0)) {
         return (unsigned int)(e->next_rip - xv->regs.rip);
     }
-    if (likely(((pvh_peek_code(xv, code_address(xv)) ^ usual) & (uint32_t)(BIT(8 * usual_length) - 1)) == 0)) {
+    if (likely(((pvh_peek_code(xv, code_address(xv)) ^ usual) & (uint32_t)(BIT(8 * usual_length) - 1)) ==
+               0)) {
         return usual_length;
     }
     return length_at_rip(xv, e);
@@ -84,7 +89,8 @@ static void get_arguments(const struct x86_regs *r, bool is_64, struct hypercall
     } else {
         *c = (struct hypercall){
             .nr = (uint32_t)r->rax,
-            .arg = {(uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx, (uint32_t)r->rsi, (uint32_t)r->rdi, (uint32_t)r->rbp},
+            .arg = {(uint32_t)r->rbx, (uint32_t)r->rcx, (uint32_t)r->rdx, (uint32_t)r->rsi, (uint32_t)r->rdi,
+                    (uint32_t)r->rbp},
             .is_compat = true,
         };
     }
@@ -212,7 +218,8 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
     }
     if (xv->pvh->vm.inject.valid || fetch) {
         domain_crash(xv->v.domain, "v%u: %s guest address %#lx, where no memory is (rip %#lx)", xv->v.id,
-                     fetch ? "runs code at" : "an interrupt needs", (unsigned long)e->gpa, (unsigned long)xv->regs.rip);
+                     fetch ? "runs code at" : "an interrupt needs", (unsigned long)e->gpa,
+                     (unsigned long)xv->regs.rip);
         return;
     }
     irq_enable();
@@ -255,10 +262,13 @@ static void port_access(struct x86_vcpu *xv, const struct vmexit *e)
 
 static void skip_cache_operation(struct x86_vcpu *xv, const struct vmexit *e)
 {
-    unsigned int length = e->next_rip != 0 ? (unsigned int)(e->next_rip - xv->regs.rip) : length_at_rip(xv, e);
+    unsigned int length =
+        e->next_rip != 0 ? (unsigned int)(e->next_rip - xv->regs.rip) : length_at_rip(xv, e);
 
     if (length != 0) {
-        pvh_skip(xv, length); /* all of a guest's memory is write-back, and no device of its looks past the caches */
+        pvh_skip(
+            xv,
+            length); /* all of a guest's memory is write-back, and no device of its looks past the caches */
     }
 }
 
@@ -275,7 +285,8 @@ static void triple_fault(struct x86_vcpu *xv)
     struct x86_domain *xd = x86_domain(xv->v.domain);
     uint64_t reason = xd->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON];
 
-    log_guest_warning("d%uv%u: triple fault at rip %#lx\n", xv->v.domain->id, xv->v.id, (unsigned long)xv->regs.rip);
+    log_guest_warning("d%uv%u: triple fault at rip %#lx\n", xv->v.domain->id, xv->v.id,
+                      (unsigned long)xv->regs.rip);
     domain_shutdown(xv->v.domain, reason <= SHUTDOWN_MAX ? (uint8_t)reason : SHUTDOWN_crash);
 }
 
@@ -283,9 +294,11 @@ static void failed(struct x86_vcpu *xv, const struct vmexit *e)
 {
     const struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR);
 
-    domain_crash(xv->v.domain, "v%u: the processor does not run it (exit %#lx): rip %#lx cr0 %#lx cr3 %#lx cr4 %#lx efer %#lx", xv->v.id,
-                 (unsigned long)e->code, (unsigned long)xv->regs.rip, (unsigned long)s->cr0, (unsigned long)s->cr3, (unsigned long)s->cr4,
-                 (unsigned long)s->msr.efer);
+    domain_crash(
+        xv->v.domain,
+        "v%u: the processor does not run it (exit %#lx): rip %#lx cr0 %#lx cr3 %#lx cr4 %#lx efer %#lx",
+        xv->v.id, (unsigned long)e->code, (unsigned long)xv->regs.rip, (unsigned long)s->cr0,
+        (unsigned long)s->cr3, (unsigned long)s->cr4, (unsigned long)s->msr.efer);
 }
 
 void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)

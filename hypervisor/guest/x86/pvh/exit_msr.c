@@ -6,9 +6,9 @@
 #include <guest/x86/pvh/pvh_internal.h>
 #include <model/x86/cpuid/cpu_policy.h>
 
-#define CR0_PG BIT(31)
+#define CR0_PG      BIT(31)
 #define CR4_OSXSAVE BIT(18)
-#define CR4_PKE BIT(22)
+#define CR4_PKE     BIT(22)
 
 static struct msr_ctx context(struct x86_vcpu *xv, uint32_t msr)
 {
@@ -152,7 +152,8 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv->v.domain, aux);
     default:
-        log_guest_debug("d%uv%u: writes %#lx to MSR %#x, which there is not\n", xv->v.domain->id, xv->v.id, (unsigned long)value, msr);
+        log_guest_debug("d%uv%u: writes %#lx to MSR %#x, which there is not\n", xv->v.domain->id, xv->v.id,
+                        (unsigned long)value, msr);
         return false;
     }
 }

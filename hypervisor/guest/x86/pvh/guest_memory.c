@@ -10,10 +10,10 @@
 #include <model/x86/cpuid/cpu_policy.h>
 #include <model/x86/pt/pt.h>
 
-#define CR0_PG BIT(31)
-#define CR4_SMAP BIT(21)
+#define CR0_PG         BIT(31)
+#define CR4_SMAP       BIT(21)
 #define MAYBE_RESERVED 0x000ffff000000000ull /* address bits that some guest does not have */
-#define LARGE_RESERVED 0x1fe000ull /* low address bits of a 2 MiB page */
+#define LARGE_RESERVED 0x1fe000ull           /* low address bits of a 2 MiB page */
 
 /* --- the p2m as this vCPU knows it ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -43,7 +43,8 @@ static void *find_frame(struct x86_vcpu *xv, uint64_t gfn, bool write)
     if (e == 0 || (write && !(e & PTE_RW))) {
         return NULL;
     }
-    *c = (struct pvh_cached_frame){.gfn = gfn, .page = mfn_to_virt(p2m_frame(e, gfn, level)), .write = (e & PTE_RW) != 0};
+    *c = (struct pvh_cached_frame){
+        .gfn = gfn, .page = mfn_to_virt(p2m_frame(e, gfn, level)), .write = (e & PTE_RW) != 0};
     return c->page;
 }
 
@@ -67,7 +68,8 @@ static bool read_entry(void *arg, uint64_t gpa, unsigned int size, uint64_t *ent
     if (!at) {
         return false;
     }
-    *entry = size == 8 ? __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED) : __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED);
+    *entry = size == 8 ? __atomic_load_n((const uint64_t *)at, __ATOMIC_RELAXED)
+                       : __atomic_load_n((const uint32_t *)at, __ATOMIC_RELAXED);
     return true;
 }
 
@@ -80,9 +82,11 @@ static bool update_entry(void *arg, uint64_t gpa, unsigned int size, uint64_t ol
         return false;
     }
     if (size == 8) {
-        return __atomic_compare_exchange_n((uint64_t *)at, &old, new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+        return __atomic_compare_exchange_n((uint64_t *)at, &old, new, false, __ATOMIC_SEQ_CST,
+                                           __ATOMIC_RELAXED);
     }
-    return __atomic_compare_exchange_n((uint32_t *)at, &old32, (uint32_t)new, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED);
+    return __atomic_compare_exchange_n((uint32_t *)at, &old32, (uint32_t) new, false, __ATOMIC_SEQ_CST,
+                                       __ATOMIC_RELAXED);
 }
 
 /* --- walks ------------------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -129,9 +133,12 @@ enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, s
  * The usual case, quickly: four levels, everything present and accessed (dirty for a write), no right that needs thought. True with the address; false: ask
  * pt_walk(), which knows all the rules. For code only presence counts: the processor has just executed it.
  */
-static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vaddr_t gva, unsigned int access, uint64_t *gpa)
+static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vaddr_t gva, unsigned int access,
+                              uint64_t *gpa)
 {
-    uint64_t need = access & PT_ACCESS_EXEC ? PTE_P : access & PT_ACCESS_WRITE ? PTE_P | PTE_A | PTE_RW : PTE_P | PTE_A;
+    uint64_t need = access & PT_ACCESS_EXEC    ? PTE_P
+                    : access & PT_ACCESS_WRITE ? PTE_P | PTE_A | PTE_RW
+                                               : PTE_P | PTE_A;
     uint64_t all = ~0ull, any = 0, table = s->cr3 & PTE_ADDR, e;
     unsigned int shift = 39;
 
@@ -159,7 +166,8 @@ static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vad
         return false;
     }
     any |= shift == 21 && (e & LARGE_RESERVED) ? MAYBE_RESERVED : 0;
-    if (!(access & PT_ACCESS_EXEC) && ((any & MAYBE_RESERVED) || ((any & PTE_NX) && !(s->msr.efer & EFER_NXE)))) {
+    if (!(access & PT_ACCESS_EXEC) &&
+        ((any & MAYBE_RESERVED) || ((any & PTE_NX) && !(s->msr.efer & EFER_NXE)))) {
         return false;
     }
     if ((all & PTE_US) && (s->cr4 & CR4_SMAP) && !(access & PT_ACCESS_EXEC)) {

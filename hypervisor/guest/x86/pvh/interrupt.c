@@ -58,7 +58,8 @@ static void wake_from_down(struct x86_vcpu *xv)
 static void post_sipi(struct x86_vcpu *xv, uint8_t page)
 {
     struct pvh_vcpu *p = xv->pvh;
-    bool waits = __atomic_load_n(&p->wait_sipi, __ATOMIC_SEQ_CST) || (__atomic_load_n(&p->posted, __ATOMIC_SEQ_CST) & POST_INIT);
+    bool waits = __atomic_load_n(&p->wait_sipi, __ATOMIC_SEQ_CST) ||
+                 (__atomic_load_n(&p->posted, __ATOMIC_SEQ_CST) & POST_INIT);
 
     if (!waits) {
         return;
@@ -87,7 +88,8 @@ static void deliver_one(struct x86_vcpu *to, const struct vlapic_ipi *ipi)
         post_sipi(to, ipi->vector);
         break;
     default:
-        log_once(log_guest_debug, "d%u: interprocessor interrupt of kind %u is ignored\n", to->v.domain->id, ipi->mode);
+        log_once(log_guest_debug, "d%u: interprocessor interrupt of kind %u is ignored\n", to->v.domain->id,
+                 ipi->mode);
         break;
     }
 }
@@ -218,7 +220,8 @@ static void take_posted(struct x86_vcpu *xv)
 
 static inline bool callback_pending(const struct x86_vcpu *xv)
 {
-    return vcpu_event_pending(&xv->v) && xv->pvh->upcall_vector == 0 && pvh_domain_of(xv)->callback_vector != 0;
+    return vcpu_event_pending(&xv->v) && xv->pvh->upcall_vector == 0 &&
+           pvh_domain_of(xv)->callback_vector != 0;
 }
 
 bool pvh_interrupt_pending(struct x86_vcpu *xv)
@@ -235,7 +238,8 @@ bool pvh_interrupt_pending(struct x86_vcpu *xv)
         take_posted(xv);
         irq_restore(flags);
     }
-    return p->wait_sipi || (p->nmi_pending && !p->nmi_masked) || callback_pending(xv) || vlapic_next_vector(&p->vlapic, &vector);
+    return p->wait_sipi || (p->nmi_pending && !p->nmi_masked) || callback_pending(xv) ||
+           vlapic_next_vector(&p->vlapic, &vector);
 }
 
 /* --- the entry ---------------------------------------------------------------------------------------------------------------------------------------- */

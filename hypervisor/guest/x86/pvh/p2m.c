@@ -6,7 +6,7 @@
 #include <guest/x86/pvh/p2m.h>
 
 #define TEARDOWN_CHECK_MASK 7u
-#define LEVELS 4u
+#define LEVELS              4u
 
 int p2m_init(struct p2m *p, bool use_1g)
 {
@@ -48,7 +48,8 @@ static uint64_t make_leaf(mfn_t mfn, unsigned int level, enum p2m_type type)
 
 static uint64_t make_pointer(const uint64_t *table)
 {
-    struct npt_entry e = {.paddr = mfn_to_paddr(virt_to_mfn(table)), .level = 2, .present = true, .accessed = true};
+    struct npt_entry e = {
+        .paddr = mfn_to_paddr(virt_to_mfn(table)), .level = 2, .present = true, .accessed = true};
 
     return npt_encode(&e);
 }
@@ -105,7 +106,8 @@ static int split(const struct x86_domain *xd, struct p2m *p, uint64_t *slot, uns
 }
 
 /* The entry of @gfn at @level, in tables made on the way; larger pages are split. */
-static int find_slot(const struct x86_domain *xd, struct p2m *p, uint64_t gfn, unsigned int level, uint64_t **slot)
+static int find_slot(const struct x86_domain *xd, struct p2m *p, uint64_t gfn, unsigned int level,
+                     uint64_t **slot)
 {
     uint64_t *t = mfn_to_virt(p->root);
 
@@ -185,7 +187,8 @@ static unsigned int best_level(const struct p2m *p, uint64_t gfn, mfn_t mfn, uin
 }
 
 /* Map one page of the largest size that fits; *@done becomes the number of frames. */
-static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type, uint64_t *done)
+static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count,
+                    enum p2m_type type, uint64_t *done)
 {
     unsigned int level = best_level(p, gfn, mfn, count);
     uint64_t *slot, old, new;
@@ -264,7 +267,8 @@ static bool in_range(uint64_t gfn, unsigned int order)
     return gfn < P2M_MAX_GFN && (1ull << order) <= P2M_MAX_GFN - gfn;
 }
 
-int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order,
+            enum p2m_type type)
 {
     uint64_t count = 1ull << order, i = 0;
     int rc = 0;
@@ -308,7 +312,8 @@ static bool remove_small(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type t
     return true;
 }
 
-int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type)
+int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order,
+               enum p2m_type type)
 {
     int rc = 0;
 
@@ -363,7 +368,8 @@ void p2m_flush(struct x86_domain *xd, struct p2m *p)
     cpuset_t cpus;
 
     __atomic_fetch_add(&p->flushes, 1, __ATOMIC_SEQ_CST);
-    cpus.bits = __atomic_load_n(&xd->dirty_cpus.bits, __ATOMIC_SEQ_CST) & cpus_online.bits & ~cpuset_of(pcpu_id()).bits;
+    cpus.bits = __atomic_load_n(&xd->dirty_cpus.bits, __ATOMIC_SEQ_CST) & cpus_online.bits &
+                ~cpuset_of(pcpu_id()).bits;
     if (!cpuset_is_empty(cpus)) {
         port_call_on(cpus, nothing, NULL, true);
     }

@@ -14,7 +14,7 @@
 
 enum p2m_type {
     P2M_NONE = 0,
-    P2M_RAM = 1, /* the domain's own frames, and those that the hypervisor shares with it */
+    P2M_RAM = 1,      /* the domain's own frames, and those that the hypervisor shares with it */
     P2M_GRANT_RW = 2, /* another's, by a grant; the entry holds a writable reference */
     P2M_GRANT_RO = 3, /* ... a general reference */
 };
@@ -23,9 +23,9 @@ enum p2m_type {
 
 struct p2m {
     struct spinlock lock; /* class p2m */
-    mfn_t root; /* INVALID_MFN once teardown began */
-    mfn_t old_root; /* what teardown has still to free */
-    uint64_t max_gfn; /* highest that ever was in use */
+    mfn_t root;           /* INVALID_MFN once teardown began */
+    mfn_t old_root;       /* what teardown has still to free */
+    uint64_t max_gfn;     /* highest that ever was in use */
     uint64_t table_pages;
     bool use_1g;
     uint32_t flushes; /* atomic: counts removals that TLBs must hear of */
@@ -46,9 +46,11 @@ struct p2m_leaf p2m_lookup(const struct p2m *p, uint64_t gfn);
  * -XEN_ENOMEM: no table, or the domain's pool is used up (then nothing of the range is mapped); -XEN_EINVAL: beyond what tables can hold.
  * Interrupts on.
  */
-int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+int p2m_add(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order,
+            enum p2m_type type);
 /* Unmap 2^order pages, all of which map @mfn and its successors with @type: -XEN_EINVAL otherwise, and nothing changed. No TLB has them afterwards. */
-int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order, enum p2m_type type);
+int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, unsigned int order,
+               enum p2m_type type);
 /* The same for a single page, without waiting for TLBs: p2m_flush() must follow before the frame is let go. */
 int p2m_remove_lazily(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type type);
 /* No TLB has what was removed before. Interrupts on. */

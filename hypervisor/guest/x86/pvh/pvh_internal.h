@@ -14,12 +14,12 @@
 #include <model/x86/vlapic/vlapic.h>
 
 /* What others have for a vCPU: struct pvh_vcpu.posted. */
-#define POST_IRQ (1u << 0) /* vectors in posted_irq */
-#define POST_TIMER (1u << 1) /* the APIC timer's deadline passed */
-#define POST_NMI (1u << 2)
+#define POST_IRQ    (1u << 0) /* vectors in posted_irq */
+#define POST_TIMER  (1u << 1) /* the APIC timer's deadline passed */
+#define POST_NMI    (1u << 2)
 #define POST_UPCALL (1u << 3) /* an event channel became pending */
-#define POST_INIT (1u << 4)
-#define POST_SIPI (1u << 5) /* start at page sipi_page */
+#define POST_INIT   (1u << 4)
+#define POST_SIPI   (1u << 5) /* start at page sipi_page */
 
 /* Frames of the p2m that were used lately: guest_memory.c. */
 #define PVH_CACHED_FRAMES 32u
@@ -39,12 +39,12 @@ struct pvh_vcpu {
     struct vm_vcpu vm;
     struct vlapic vlapic;
     struct timer timer; /* the APIC's */
-    bool look; /* the APIC may have something to deliver */
+    bool look;          /* the APIC may have something to deliver */
     bool nmi_pending, nmi_masked;
-    bool wait_sipi; /* after INIT, before start-up */
+    bool wait_sipi;        /* after INIT, before start-up */
     uint8_t upcall_vector; /* for event channels, through the APIC; 0: the domain's, past it */
-    uint64_t iret_rip; /* where the IRET that unmasks NMIs is */
-    uint64_t tsc_delta; /* what the guest's writes of its TSC made of it, beyond the domain's offset */
+    uint64_t iret_rip;     /* where the IRET that unmasks NMIs is */
+    uint64_t tsc_delta;    /* what the guest's writes of its TSC made of it, beyond the domain's offset */
     struct pvh_frame_cache frames;
     uint32_t flushed; /* value of p2m.flushes that this vCPU's translations are newer than */
 
@@ -57,7 +57,7 @@ struct pvh_vcpu {
 struct pvh_domain {
     struct p2m p2m;
     uint8_t callback_vector; /* HVM_PARAM_CALLBACK_IRQ; 0 none */
-    uint64_t cr4_allowed; /* by the CPU policy */
+    uint64_t cr4_allowed;    /* by the CPU policy */
 };
 
 static inline struct pvh_domain *pvh_domain_of(const struct x86_vcpu *xv)

@@ -33,13 +33,16 @@ static void *add(struct out *o, uint16_t type, uint16_t instance, uint32_t lengt
     return at;
 }
 
-#define ADD(o, type, instance) (HVM_SAVE_TYPE(type) *)add(o, HVM_SAVE_CODE(type), (uint16_t)(instance), (uint32_t)HVM_SAVE_LENGTH(type))
+#define ADD(o, type, instance) \
+    (HVM_SAVE_TYPE(type) *)add(o, HVM_SAVE_CODE(type), (uint16_t)(instance), (uint32_t)HVM_SAVE_LENGTH(type))
 
 /* --- saving ------------------------------------------------------------------------------------------------------------------------------------------------- */
 
 static void put_segments(const struct vm_state *s, struct hvm_hw_cpu *c)
 {
-#define PUT(name, seg) c->name##_sel = (seg).sel, c->name##_limit = (seg).limit, c->name##_base = (seg).base, c->name##_arbytes = (seg).attr
+#define PUT(name, seg)                                                                     \
+    c->name##_sel = (seg).sel, c->name##_limit = (seg).limit, c->name##_base = (seg).base, \
+    c->name##_arbytes = (seg).attr
     PUT(cs, s->seg[X86_SEG_CS]);
     PUT(ds, s->seg[X86_SEG_DS]);
     PUT(es, s->seg[X86_SEG_ES]);
@@ -75,15 +78,20 @@ static void put_cpu(struct x86_vcpu *xv, struct hvm_hw_cpu *c)
 
     vm_save_debug(vm);
     memcpy(c->fpu_regs, xv->fpu, FPU_SIZE);
-    c->rax = r->rax, c->rbx = r->rbx, c->rcx = r->rcx, c->rdx = r->rdx, c->rbp = r->rbp, c->rsi = r->rsi, c->rdi = r->rdi, c->rsp = r->rsp;
-    c->r8 = r->r8, c->r9 = r->r9, c->r10 = r->r10, c->r11 = r->r11, c->r12 = r->r12, c->r13 = r->r13, c->r14 = r->r14, c->r15 = r->r15;
+    c->rax = r->rax, c->rbx = r->rbx, c->rcx = r->rcx, c->rdx = r->rdx, c->rbp = r->rbp, c->rsi = r->rsi,
+    c->rdi = r->rdi, c->rsp = r->rsp;
+    c->r8 = r->r8, c->r9 = r->r9, c->r10 = r->r10, c->r11 = r->r11, c->r12 = r->r12, c->r13 = r->r13,
+    c->r14 = r->r14, c->r15 = r->r15;
     c->rip = r->rip, c->rflags = r->rflags;
     c->cr0 = s->cr0, c->cr2 = s->cr2, c->cr3 = s->cr3, c->cr4 = s->cr4;
-    c->dr0 = s->dr[0], c->dr1 = s->dr[1], c->dr2 = s->dr[2], c->dr3 = s->dr[3], c->dr6 = s->dr[6], c->dr7 = s->dr[7];
+    c->dr0 = s->dr[0], c->dr1 = s->dr[1], c->dr2 = s->dr[2], c->dr3 = s->dr[3], c->dr6 = s->dr[6],
+    c->dr7 = s->dr[7];
     put_segments(s, c);
-    c->sysenter_cs = s->msr.sysenter_cs, c->sysenter_esp = s->msr.sysenter_esp, c->sysenter_eip = s->msr.sysenter_eip;
+    c->sysenter_cs = s->msr.sysenter_cs, c->sysenter_esp = s->msr.sysenter_esp,
+    c->sysenter_eip = s->msr.sysenter_eip;
     c->shadow_gs = s->msr.kernel_gs_base;
-    c->msr_lstar = s->msr.lstar, c->msr_star = s->msr.star, c->msr_cstar = s->msr.cstar, c->msr_syscall_mask = s->msr.sfmask;
+    c->msr_lstar = s->msr.lstar, c->msr_star = s->msr.star, c->msr_cstar = s->msr.cstar,
+    c->msr_syscall_mask = s->msr.sfmask;
     c->msr_efer = s->msr.efer;
     c->msr_tsc_aux = s->msr.tsc_aux;
     c->tsc = pvh_guest_tsc(xv);
@@ -133,10 +141,12 @@ static bool put_vcpu(struct out *o, struct x86_vcpu *xv)
 
 static uint32_t size_needed(const struct x86_domain *xd)
 {
-    uint32_t each = (uint32_t)(5 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(CPU) + HVM_SAVE_LENGTH(LAPIC) +
-                               HVM_SAVE_LENGTH(LAPIC_REGS) + HVM_SAVE_LENGTH(MTRR) + HVM_SAVE_LENGTH(TSC_ADJUST));
+    uint32_t each =
+        (uint32_t)(5 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(CPU) + HVM_SAVE_LENGTH(LAPIC) +
+                   HVM_SAVE_LENGTH(LAPIC_REGS) + HVM_SAVE_LENGTH(MTRR) + HVM_SAVE_LENGTH(TSC_ADJUST));
 
-    return (uint32_t)(2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER)) + xd->d.max_vcpus * each;
+    return (uint32_t)(2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER)) +
+           xd->d.max_vcpus * each;
 }
 
 int pvh_get_context(struct x86_domain *xd, void *buf, uint32_t size, uint32_t *used)
@@ -203,15 +213,20 @@ static void get_segments(const struct hvm_hw_cpu *c, struct vm_state *s)
 
 static void get_state(const struct hvm_hw_cpu *c, struct vm_state *s, struct x86_regs *r)
 {
-    r->rax = c->rax, r->rbx = c->rbx, r->rcx = c->rcx, r->rdx = c->rdx, r->rbp = c->rbp, r->rsi = c->rsi, r->rdi = c->rdi, r->rsp = c->rsp;
-    r->r8 = c->r8, r->r9 = c->r9, r->r10 = c->r10, r->r11 = c->r11, r->r12 = c->r12, r->r13 = c->r13, r->r14 = c->r14, r->r15 = c->r15;
+    r->rax = c->rax, r->rbx = c->rbx, r->rcx = c->rcx, r->rdx = c->rdx, r->rbp = c->rbp, r->rsi = c->rsi,
+    r->rdi = c->rdi, r->rsp = c->rsp;
+    r->r8 = c->r8, r->r9 = c->r9, r->r10 = c->r10, r->r11 = c->r11, r->r12 = c->r12, r->r13 = c->r13,
+    r->r14 = c->r14, r->r15 = c->r15;
     r->rip = c->rip, r->rflags = c->rflags;
     s->cr0 = c->cr0 | BIT(4), s->cr2 = c->cr2, s->cr3 = c->cr3, s->cr4 = c->cr4;
-    s->dr[0] = c->dr0, s->dr[1] = c->dr1, s->dr[2] = c->dr2, s->dr[3] = c->dr3, s->dr[6] = c->dr6, s->dr[7] = c->dr7;
+    s->dr[0] = c->dr0, s->dr[1] = c->dr1, s->dr[2] = c->dr2, s->dr[3] = c->dr3, s->dr[6] = c->dr6,
+    s->dr[7] = c->dr7;
     get_segments(c, s);
-    s->msr.sysenter_cs = c->sysenter_cs, s->msr.sysenter_esp = c->sysenter_esp, s->msr.sysenter_eip = c->sysenter_eip;
+    s->msr.sysenter_cs = c->sysenter_cs, s->msr.sysenter_esp = c->sysenter_esp,
+    s->msr.sysenter_eip = c->sysenter_eip;
     s->msr.kernel_gs_base = c->shadow_gs;
-    s->msr.lstar = c->msr_lstar, s->msr.star = c->msr_star, s->msr.cstar = c->msr_cstar, s->msr.sfmask = c->msr_syscall_mask;
+    s->msr.lstar = c->msr_lstar, s->msr.star = c->msr_star, s->msr.cstar = c->msr_cstar,
+    s->msr.sfmask = c->msr_syscall_mask;
     s->msr.efer = c->msr_efer;
     s->msr.tsc_aux = c->msr_tsc_aux;
 }
@@ -373,7 +388,8 @@ static int load_record(struct target *t, const struct hvm_save_descriptor *d, co
         if (loaders[i].type != d->typecode) {
             continue;
         }
-        if (d->length != loaders[i].length || d->instance >= t->xd->d.max_vcpus || !t->xd->d.vcpus[d->instance]) {
+        if (d->length != loaders[i].length || d->instance >= t->xd->d.max_vcpus ||
+            !t->xd->d.vcpus[d->instance]) {
             return -XEN_EINVAL;
         }
         t->xv = x86_vcpu(t->xd->d.vcpus[d->instance]);

@@ -11,22 +11,22 @@
 #include <model/x86/cpuid/cpu_policy.h>
 #include <model/x86/pt/pt.h>
 
-#define CR0_PE BIT(0)
-#define CR0_ET BIT(4)
-#define CR0_NW BIT(29)
-#define CR0_CD BIT(30)
-#define CR0_PG BIT(31)
-#define CR0_KNOWN 0xe005003full
-#define CR4_PAE BIT(5)
-#define DR6_RESET 0xffff0ff0ull
-#define DR7_RESET 0x400ull
-#define RFLAGS_KNOWN 0x3f7fd5ull
-#define ATTR_CODE16 0x9b
-#define ATTR_DATA16 0x93
-#define ATTR_LDT 0x82
+#define CR0_PE        BIT(0)
+#define CR0_ET        BIT(4)
+#define CR0_NW        BIT(29)
+#define CR0_CD        BIT(30)
+#define CR0_PG        BIT(31)
+#define CR0_KNOWN     0xe005003full
+#define CR4_PAE       BIT(5)
+#define DR6_RESET     0xffff0ff0ull
+#define DR7_RESET     0x400ull
+#define RFLAGS_KNOWN  0x3f7fd5ull
+#define ATTR_CODE16   0x9b
+#define ATTR_DATA16   0x93
+#define ATTR_LDT      0x82
 #define ATTR_TSS_BUSY 0x8b
-#define ATTR_CODE64 0xa9b
-#define ATTR_DATA32 0xc93
+#define ATTR_CODE64   0xa9b
+#define ATTR_DATA32   0xc93
 
 static struct x86_seg flat(uint16_t sel, uint16_t attr, uint32_t limit, uint64_t base)
 {
@@ -174,15 +174,17 @@ static bool bases_ok(const struct vm_state *s)
             return false;
         }
     }
-    return pt_canonical(s->tr.base) && pt_canonical(s->ldtr.base) && pt_canonical(s->gdtr.base) && pt_canonical(s->idtr.base) &&
-           pt_canonical(s->msr.lstar) && pt_canonical(s->msr.cstar) && pt_canonical(s->msr.kernel_gs_base) &&
-           pt_canonical(s->msr.sysenter_eip) && pt_canonical(s->msr.sysenter_esp);
+    return pt_canonical(s->tr.base) && pt_canonical(s->ldtr.base) && pt_canonical(s->gdtr.base) &&
+           pt_canonical(s->idtr.base) && pt_canonical(s->msr.lstar) && pt_canonical(s->msr.cstar) &&
+           pt_canonical(s->msr.kernel_gs_base) && pt_canonical(s->msr.sysenter_eip) &&
+           pt_canonical(s->msr.sysenter_esp);
 }
 
 int pvh_check_state(const struct x86_domain *xd, const struct vm_state *s, struct x86_regs *r)
 {
     r->rflags = (r->rflags & RFLAGS_KNOWN) | X86_FLAGS_FIXED;
-    if ((s->cr0 & ~CR0_KNOWN) || ((s->cr0 & CR0_PG) && !(s->cr0 & CR0_PE)) || ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD))) {
+    if ((s->cr0 & ~CR0_KNOWN) || ((s->cr0 & CR0_PG) && !(s->cr0 & CR0_PE)) ||
+        ((s->cr0 & CR0_NW) && !(s->cr0 & CR0_CD))) {
         return -XEN_EINVAL;
     }
     if ((s->cr4 & ~xd->pvh->cr4_allowed) || (s->cr3 >> 52) || (s->dr[6] >> 32) || (s->dr[7] >> 32)) {
@@ -198,8 +200,8 @@ static bool attr_ok(uint16_t ar)
 
 static int state_from_32(const struct vcpu_hvm_x86_32 *c, struct vm_state *s, struct x86_regs *r)
 {
-    if (!attr_ok(c->cs_ar) || !attr_ok(c->ds_ar) || !attr_ok(c->ss_ar) || !attr_ok(c->es_ar) || !attr_ok(c->tr_ar) ||
-        c->pad1 != 0 || c->pad2[0] != 0 || c->pad2[1] != 0 || c->pad2[2] != 0) {
+    if (!attr_ok(c->cs_ar) || !attr_ok(c->ds_ar) || !attr_ok(c->ss_ar) || !attr_ok(c->es_ar) ||
+        !attr_ok(c->tr_ar) || c->pad1 != 0 || c->pad2[0] != 0 || c->pad2[1] != 0 || c->pad2[2] != 0) {
         return -XEN_EINVAL;
     }
     s->seg[X86_SEG_CS] = flat(0, c->cs_ar, c->cs_limit, c->cs_base);

@@ -12,19 +12,19 @@
 
 enum vmexit_reason {
     VMEXIT_INTERRUPT, /* the host's: vm_take_interrupts() */
-    VMEXIT_WINDOW, /* the guest can take an interrupt now, as was asked for */
+    VMEXIT_WINDOW,    /* the guest can take an interrupt now, as was asked for */
     VMEXIT_HYPERCALL,
     VMEXIT_CPUID,
     VMEXIT_MSR, /* is_write */
     VMEXIT_HLT,
-    VMEXIT_PAGE, /* nested page fault: gpa, error */
-    VMEXIT_IO, /* port, size, is_write (OUT), is_string */
-    VMEXIT_CR_WRITE, /* of CR4, of CR0 (more than TS and MP), and of CR8 when asked for */
+    VMEXIT_PAGE,           /* nested page fault: gpa, error */
+    VMEXIT_IO,             /* port, size, is_write (OUT), is_string */
+    VMEXIT_CR_WRITE,       /* of CR4, of CR0 (more than TS and MP), and of CR8 when asked for */
     VMEXIT_DEBUG_REGISTER, /* the guest's are not loaded */
-    VMEXIT_EXCEPTION, /* vector, error: to be given to the guest after all */
-    VMEXIT_IRET, /* asked for while an NMI is handled */
-    VMEXIT_CACHE, /* INVD, WBINVD */
-    VMEXIT_ABSENT, /* an instruction that the guest's processor does not have */
+    VMEXIT_EXCEPTION,      /* vector, error: to be given to the guest after all */
+    VMEXIT_IRET,           /* asked for while an NMI is handled */
+    VMEXIT_CACHE,          /* INVD, WBINVD */
+    VMEXIT_ABSENT,         /* an instruction that the guest's processor does not have */
     VMEXIT_TRIPLE_FAULT,
     VMEXIT_FAILED, /* the processor refused the state */
     VMEXIT_COUNT
@@ -40,7 +40,7 @@ struct vmexit {
     uint32_t error; /* page-fault code, or the exception's */
     uint64_t gpa;
     uint64_t next_rip; /* 0: decode the instruction */
-    uint64_t code; /* the processor's own number, for messages */
+    uint64_t code;     /* the processor's own number, for messages */
     uint8_t insn[INSN_MAX_LENGTH];
 };
 
@@ -56,16 +56,16 @@ struct vm_event {
 
 /* Groups of the register cache. */
 #define VM_SEG BIT(0) /* seg, tr, ldtr, gdtr, idtr; cpl follows SS */
-#define VM_CR BIT(1) /* cr0, cr2, cr3, cr4, msr.efer */
+#define VM_CR  BIT(1) /* cr0, cr2, cr3, cr4, msr.efer */
 #define VM_MSR BIT(2) /* the others of msr */
-#define VM_DR BIT(3) /* dr[6], dr[7] */
+#define VM_DR  BIT(3) /* dr[6], dr[7] */
 #define VM_ALL (VM_SEG | VM_CR | VM_MSR | VM_DR)
 
 struct vm_state {
     struct x86_seg seg[X86_SEG_COUNT];
     struct x86_seg tr, ldtr, gdtr, idtr; /* of the last two base and limit only */
     uint64_t cr0, cr2, cr3, cr4;
-    uint64_t dr[8]; /* 0..3 are always here while not in the processor: vm_save_debug() */
+    uint64_t dr[8];       /* 0..3 are always here while not in the processor: vm_save_debug() */
     struct msr_state msr; /* also those that only the model knows: MTRRs */
 };
 
@@ -78,13 +78,13 @@ struct vm_vcpu {
     /* out of each exit, and back at the next entry */
     uint8_t cpl;
     uint8_t mode; /* enum insn_mode of the code segment */
-    bool shadow; /* one instruction long no interrupt is taken: after STI, MOV SS */
+    bool shadow;  /* one instruction long no interrupt is taken: after STI, MOV SS */
     uint8_t cr8;
     struct vm_event inject; /* to be delivered by the entry; after an exit: was being delivered */
 
     /* wishes for the next entry */
     bool want_window; /* exit as soon as the guest can take an interrupt */
-    bool want_cr8; /* exit on writes of CR8 */
+    bool want_cr8;    /* exit on writes of CR8 */
     bool want_iret;
     bool flush; /* forget the vCPU's translations */
     uint64_t tsc_offset;

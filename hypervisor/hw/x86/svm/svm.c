@@ -8,10 +8,10 @@
 #include <hw/x86/svm/svm_internal.h>
 #include <lib/string.h>
 
-#define MSR_VM_CR 0xc0010114u
-#define MSR_VM_HSAVE_PA 0xc0010117u
-#define VM_CR_SVMDIS BIT(4)
-#define IO_BITMAP_ORDER 2 /* 12 KiB are used */
+#define MSR_VM_CR        0xc0010114u
+#define MSR_VM_HSAVE_PA  0xc0010117u
+#define VM_CR_SVMDIS     BIT(4)
+#define IO_BITMAP_ORDER  2 /* 12 KiB are used */
 #define MSR_BITMAP_ORDER 1
 
 struct svm_features svm;
@@ -20,14 +20,15 @@ static DEFINE_PER_CPU(bool, svm_on);
 
 /* MSRs that the guest has in the processor, where VMLOAD and VMSAVE keep them. */
 static const uint32_t direct_msrs[] = {
-    MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, 0x174, 0x175, 0x176,
+    MSR_FS_BASE, MSR_GS_BASE, MSR_KERNEL_GS_BASE, MSR_STAR, MSR_LSTAR, MSR_CSTAR, MSR_SYSCALL_MASK, 0x174,
+    0x175,       0x176,
 };
 
 static void allow_msr(uint8_t *bitmap, uint32_t msr)
 {
     uint32_t base = msr >= 0xc0000000 ? 0x800 : 0, bit = (msr & 0x1fff) * 2;
 
-    bitmap[base + bit / 8] &= (uint8_t)~(3u << (bit % 8));
+    bitmap[base + bit / 8] &= (uint8_t) ~(3u << (bit % 8));
 }
 
 static bool make_bitmaps(void)
@@ -126,9 +127,12 @@ bool vm_has_1g_pages(void)
 static void fill_vmcb(struct vmcb *b)
 {
     b->intercept_dr = ~0u;
-    b->intercept_exceptions = BIT(1) | BIT(17) | BIT(18); /* #DB and #AC can repeat for ever inside the processor; #MC is ours */
-    b->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_VINTR | INTERCEPT_CR0_SELECTIVE | INTERCEPT_RDPMC | INTERCEPT_CPUID |
-                    INTERCEPT_INVD | INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR | (uint32_t)INTERCEPT_SHUTDOWN;
+    b->intercept_exceptions =
+        BIT(1) | BIT(17) | BIT(18); /* #DB and #AC can repeat for ever inside the processor; #MC is ours */
+    b->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_VINTR |
+                    INTERCEPT_CR0_SELECTIVE | INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_INVD |
+                    INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR |
+                    (uint32_t)INTERCEPT_SHUTDOWN;
     b->intercept2 = INTERCEPT2_ALL;
     b->iopm_pa = svm.io_bitmap;
     b->msrpm_pa = svm.msr_bitmap;

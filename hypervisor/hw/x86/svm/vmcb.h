@@ -4,60 +4,60 @@
 #include <lib/bits.h>
 #include <model/x86/seg/seg.h>
 
-#define INTERCEPT_INTR BIT(0)
-#define INTERCEPT_NMI BIT(1)
-#define INTERCEPT_SMI BIT(2)
-#define INTERCEPT_INIT BIT(3)
-#define INTERCEPT_VINTR BIT(4)
+#define INTERCEPT_INTR          BIT(0)
+#define INTERCEPT_NMI           BIT(1)
+#define INTERCEPT_SMI           BIT(2)
+#define INTERCEPT_INIT          BIT(3)
+#define INTERCEPT_VINTR         BIT(4)
 #define INTERCEPT_CR0_SELECTIVE BIT(5)
-#define INTERCEPT_RDPMC BIT(15)
-#define INTERCEPT_CPUID BIT(18)
-#define INTERCEPT_IRET BIT(20)
-#define INTERCEPT_INVD BIT(22)
-#define INTERCEPT_HLT BIT(24)
-#define INTERCEPT_INVLPGA BIT(26)
-#define INTERCEPT_IOIO BIT(27)
-#define INTERCEPT_MSR BIT(28)
-#define INTERCEPT_SHUTDOWN BIT(31)
+#define INTERCEPT_RDPMC         BIT(15)
+#define INTERCEPT_CPUID         BIT(18)
+#define INTERCEPT_IRET          BIT(20)
+#define INTERCEPT_INVD          BIT(22)
+#define INTERCEPT_HLT           BIT(24)
+#define INTERCEPT_INVLPGA       BIT(26)
+#define INTERCEPT_IOIO          BIT(27)
+#define INTERCEPT_MSR           BIT(28)
+#define INTERCEPT_SHUTDOWN      BIT(31)
 
 /* VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT; WBINVD, MONITOR, MWAIT (2), XSETBV, RDPRU */
 #define INTERCEPT2_ALL 0x7e7fu
 
-#define VINTR_IRQ BIT(8)
+#define VINTR_IRQ         BIT(8)
 #define VINTR_PRIORITY(n) ((uint64_t)(n) << 16)
-#define VINTR_IGNORE_TPR BIT(20)
-#define VINTR_MASKING BIT(24)
+#define VINTR_IGNORE_TPR  BIT(20)
+#define VINTR_MASKING     BIT(24)
 
 #define EVENT_HAS_ERROR BIT(11)
-#define EVENT_VALID BIT(31)
+#define EVENT_VALID     BIT(31)
 
 #define TLB_FLUSH_ALL 1
 
-#define EXIT_CR_WRITE 0x10
-#define EXIT_DR_READ 0x20
-#define EXIT_DR_LAST 0x3f
-#define EXIT_EXCEPTION 0x40
-#define EXIT_INTR 0x60
-#define EXIT_NMI 0x61
-#define EXIT_SMI 0x62
-#define EXIT_INIT 0x63
-#define EXIT_VINTR 0x64
+#define EXIT_CR_WRITE      0x10
+#define EXIT_DR_READ       0x20
+#define EXIT_DR_LAST       0x3f
+#define EXIT_EXCEPTION     0x40
+#define EXIT_INTR          0x60
+#define EXIT_NMI           0x61
+#define EXIT_SMI           0x62
+#define EXIT_INIT          0x63
+#define EXIT_VINTR         0x64
 #define EXIT_CR0_SELECTIVE 0x65
-#define EXIT_RDPMC 0x6f
-#define EXIT_CPUID 0x72
-#define EXIT_IRET 0x74
-#define EXIT_INVD 0x76
-#define EXIT_HLT 0x78
-#define EXIT_INVLPGA 0x7a
-#define EXIT_IOIO 0x7b
-#define EXIT_MSR 0x7c
-#define EXIT_SHUTDOWN 0x7f
-#define EXIT_VMRUN 0x80
-#define EXIT_VMMCALL 0x81
-#define EXIT_VMLOAD 0x82
-#define EXIT_WBINVD 0x89
-#define EXIT_RDPRU 0x8e
-#define EXIT_NPF 0x400
+#define EXIT_RDPMC         0x6f
+#define EXIT_CPUID         0x72
+#define EXIT_IRET          0x74
+#define EXIT_INVD          0x76
+#define EXIT_HLT           0x78
+#define EXIT_INVLPGA       0x7a
+#define EXIT_IOIO          0x7b
+#define EXIT_MSR           0x7c
+#define EXIT_SHUTDOWN      0x7f
+#define EXIT_VMRUN         0x80
+#define EXIT_VMMCALL       0x81
+#define EXIT_VMLOAD        0x82
+#define EXIT_WBINVD        0x89
+#define EXIT_RDPRU         0x8e
+#define EXIT_NPF           0x400
 
 struct vmcb {
     /* control */
@@ -76,8 +76,8 @@ struct vmcb {
     uint32_t asid; /* 0x58 */
     uint8_t tlb_control;
     uint8_t reserved1[3];
-    uint64_t vintr; /* 0x60: V_TPR in bits 0-7 */
-    uint64_t shadow; /* bit 0 */
+    uint64_t vintr;     /* 0x60: V_TPR in bits 0-7 */
+    uint64_t shadow;    /* bit 0 */
     uint64_t exit_code; /* 0x70 */
     uint64_t exit_info1;
     uint64_t exit_info2;
@@ -90,7 +90,7 @@ struct vmcb {
     uint64_t lbr_enable;
     uint32_t clean;
     uint32_t reserved2;
-    uint64_t next_rip; /* 0xc8 */
+    uint64_t next_rip;  /* 0xc8 */
     uint8_t insn_count; /* 0xd0 */
     uint8_t insn[15];
     uint8_t reserved3[0x400 - 0xe0];
@@ -128,9 +128,19 @@ struct vmcb {
 };
 
 _Static_assert(sizeof(struct x86_seg) == 16, "a segment is packed as the processor has it");
-_Static_assert(offsetof(struct vmcb, iopm_pa) == 0x40 && offsetof(struct vmcb, asid) == 0x58 && offsetof(struct vmcb, vintr) == 0x60, "");
+_Static_assert(offsetof(struct vmcb, iopm_pa) == 0x40 && offsetof(struct vmcb, asid) == 0x58 &&
+                   offsetof(struct vmcb, vintr) == 0x60,
+               "");
 _Static_assert(offsetof(struct vmcb, exit_code) == 0x70 && offsetof(struct vmcb, event_inject) == 0xa8, "");
-_Static_assert(offsetof(struct vmcb, next_rip) == 0xc8 && offsetof(struct vmcb, insn_count) == 0xd0 && offsetof(struct vmcb, es) == 0x400, "");
-_Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer) == 0x4d0 && offsetof(struct vmcb, cr4) == 0x548, "");
-_Static_assert(offsetof(struct vmcb, rflags) == 0x570 && offsetof(struct vmcb, rsp) == 0x5d8 && offsetof(struct vmcb, rax) == 0x5f8, "");
-_Static_assert(offsetof(struct vmcb, kernel_gs_base) == 0x620 && offsetof(struct vmcb, pat) == 0x668 && sizeof(struct vmcb) == 4096, "");
+_Static_assert(offsetof(struct vmcb, next_rip) == 0xc8 && offsetof(struct vmcb, insn_count) == 0xd0 &&
+                   offsetof(struct vmcb, es) == 0x400,
+               "");
+_Static_assert(offsetof(struct vmcb, cpl) == 0x4cb && offsetof(struct vmcb, efer) == 0x4d0 &&
+                   offsetof(struct vmcb, cr4) == 0x548,
+               "");
+_Static_assert(offsetof(struct vmcb, rflags) == 0x570 && offsetof(struct vmcb, rsp) == 0x5d8 &&
+                   offsetof(struct vmcb, rax) == 0x5f8,
+               "");
+_Static_assert(offsetof(struct vmcb, kernel_gs_base) == 0x620 && offsetof(struct vmcb, pat) == 0x668 &&
+                   sizeof(struct vmcb) == 4096,
+               "");

@@ -5,7 +5,7 @@
 #include <hw/x86/svm/svm_internal.h>
 #include <lib/string.h>
 
-#define VECTOR_MACHINE_CHECK 18
+#define VECTOR_MACHINE_CHECK   18
 #define EXIT_INT_TYPE_SOFTWARE 4
 
 /* --- registers ---------------------------------------------------------------------------------------------------------------------------------------------- */
@@ -120,8 +120,8 @@ void vm_load_debug(struct vm_vcpu *vm)
 {
     struct svm_vcpu *h = vm->hw;
 
-    asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(vm->state.dr[0]), "r"(vm->state.dr[1]),
-                 "r"(vm->state.dr[2]), "r"(vm->state.dr[3]));
+    asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(vm->state.dr[0]),
+                 "r"(vm->state.dr[1]), "r"(vm->state.dr[2]), "r"(vm->state.dr[3]));
     h->debug_loaded = true;
     h->vmcb->intercept_dr = 0;
 }
@@ -134,7 +134,8 @@ void vm_save_debug(struct vm_vcpu *vm)
         return;
     }
     asm volatile("mov %%dr0, %0; mov %%dr1, %1; mov %%dr2, %2; mov %%dr3, %3"
-                 : "=r"(vm->state.dr[0]), "=r"(vm->state.dr[1]), "=r"(vm->state.dr[2]), "=r"(vm->state.dr[3]));
+                 : "=r"(vm->state.dr[0]), "=r"(vm->state.dr[1]), "=r"(vm->state.dr[2]),
+                   "=r"(vm->state.dr[3]));
     h->debug_loaded = false;
     h->vmcb->intercept_dr = ~0u;
 }
@@ -183,7 +184,8 @@ static uint64_t event_bits(const struct vm_event *e)
     if (!e->valid) {
         return 0;
     }
-    return EVENT_VALID | e->vector | (uint64_t)e->type << 8 | (e->has_error ? EVENT_HAS_ERROR | (uint64_t)e->error << 32 : 0);
+    return EVENT_VALID | e->vector | (uint64_t)e->type << 8 |
+           (e->has_error ? EVENT_HAS_ERROR | (uint64_t)e->error << 32 : 0);
 }
 
 /* An event whose delivery the exit interrupted comes again; INT n, INT3, INTO are executed again instead. */
@@ -227,7 +229,8 @@ static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu
     b->tsc_offset = vm->tsc_offset;
     b->shadow = vm->shadow;
     b->event_inject = event_bits(&vm->inject);
-    b->vintr = vm->cr8 | VINTR_MASKING | (vm->want_window ? VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR : 0);
+    b->vintr =
+        vm->cr8 | VINTR_MASKING | (vm->want_window ? VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR : 0);
     b->intercept_cr = BIT(16 + 4) | (vm->want_cr8 ? BIT(16 + 8) : 0);
     b->intercept1 = vm->want_iret ? b->intercept1 | INTERCEPT_IRET : b->intercept1 & ~INTERCEPT_IRET;
 }

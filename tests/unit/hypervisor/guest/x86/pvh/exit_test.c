@@ -82,7 +82,8 @@ static void hypercall_of_32_bits(void **state)
 {
     CODE(0x0f, 0x01, 0xd9);
     v0->regs.rax = 0xffffffff00000011;
-    v0->regs.rbx = 0xffffffff00000001, v0->regs.rcx = 2, v0->regs.rdx = 3, v0->regs.rsi = 4, v0->regs.rdi = 5, v0->regs.rbp = 6;
+    v0->regs.rbx = 0xffffffff00000001, v0->regs.rcx = 2, v0->regs.rdx = 3, v0->regs.rsi = 4, v0->regs.rdi = 5,
+    v0->regs.rbp = 6;
     rig_call_result = -XEN_EINVAL;
     run(VMEXIT_HYPERCALL);
     assert_int_equal(rig_call.nr, 17);
@@ -352,7 +353,8 @@ static void walk_through_the_guests_tables(void **state)
     assert_memory_equal(back, buf, 8);
     assert_true(*(uint64_t *)rig_at(0x3000) & PTE_D);
     assert_int_equal(pvh_guest_read(v0, back, 0x200000, 1), -XEN_EFAULT); /* not mapped by the guest */
-    assert_int_equal(pvh_guest_read(v0, back, 0x100000, 1), -XEN_EFAULT); /* mapped by it to where it has no memory */
+    assert_int_equal(pvh_guest_read(v0, back, 0x100000, 1),
+                     -XEN_EFAULT); /* mapped by it to where it has no memory */
     assert_int_equal(pvh_guest_read(v0, back, 1ull << 47, 1), -XEN_EFAULT);
 }
 
@@ -377,7 +379,8 @@ static void the_quick_walk_agrees(void **state)
         s->msr.efer = EFER_LME | EFER_LMA | (random_below(&r, 4) ? EFER_NXE : 0);
         for (unsigned int l = 0; l < 4; l++) {
             entry[l] = (uint64_t *)rig_at(0x1000 + l * 0x1000) + (l < 3 ? 0 : va >> PAGE_SHIFT);
-            *entry[l] = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D | (l < 3 ? 0x2000 + l * 0x1000 : random_below(&r, RIG_PAGES + 2) << PAGE_SHIFT);
+            *entry[l] = PTE_P | PTE_RW | PTE_US | PTE_A | PTE_D |
+                        (l < 3 ? 0x2000 + l * 0x1000 : random_below(&r, RIG_PAGES + 2) << PAGE_SHIFT);
             if (random_below(&r, 3) == 0) {
                 *entry[l] ^= BIT(random_below(&r, 64));
             }
@@ -435,11 +438,11 @@ static void impossible_states_are_refused(void **state)
     struct vm_state s = *vm_fetch(&v0->pvh->vm, VM_ALL);
     struct x86_regs r = v0->regs;
 
-#define REFUSED(change)                                                                                                                    \
-    do {                                                                                                                                   \
-        struct vm_state bad = s;                                                                                                           \
-        change;                                                                                                                            \
-        assert_int_equal(pvh_check_state(&rig_domain, &bad, &r), -XEN_EINVAL);                                                             \
+#define REFUSED(change)                                                        \
+    do {                                                                       \
+        struct vm_state bad = s;                                               \
+        change;                                                                \
+        assert_int_equal(pvh_check_state(&rig_domain, &bad, &r), -XEN_EINVAL); \
     } while (0)
     assert_int_equal(pvh_check_state(&rig_domain, &s, &r), 0);
     REFUSED(bad.cr0 = 0x80000010);

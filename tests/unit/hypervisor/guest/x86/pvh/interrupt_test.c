@@ -222,7 +222,7 @@ static void the_timer_interrupts(void **state)
 {
     write_apic(v0, VLAPIC_TIMER_DIVIDE, 0xb);
     write_apic(v0, VLAPIC_LVT_TIMER, 0x20000 | 0xec); /* periodic */
-    write_apic(v0, VLAPIC_TIMER_INITIAL, 100000); /* 1 ms */
+    write_apic(v0, VLAPIC_TIMER_INITIAL, 100000);     /* 1 ms */
     rig_run(v0, &quiet);
     assert_false(rig_entered.inject.valid);
     for (unsigned int i = 0; i < 3; i++) {

@@ -220,7 +220,8 @@ static void a_used_up_pool_leaves_nothing_behind(void **state)
     xd.paging_pool_bytes = p.table_pages << PAGE_SHIFT;
     assert_int_equal(p2m_add(&xd, &p, 512, mfn, 9, P2M_RAM), -XEN_ENOMEM);
     xd.paging_pool_bytes = (p.table_pages + 3) << PAGE_SHIFT;
-    assert_int_equal(p2m_add(&xd, &p, 700, mfn, 9, P2M_RAM), -XEN_ENOMEM); /* ends in a second level 1 table */
+    assert_int_equal(p2m_add(&xd, &p, 700, mfn, 9, P2M_RAM),
+                     -XEN_ENOMEM); /* ends in a second level 1 table */
     for (unsigned int i = 0; i < GFNS; i++) {
         assert_int_equal(p2m_lookup(&p, i).type, P2M_NONE);
     }

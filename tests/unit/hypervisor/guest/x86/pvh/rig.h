@@ -230,10 +230,12 @@ static inline void *rig_at(uint64_t gpa)
 
 static inline void rig_make_policy(void)
 {
-    static const uint16_t features[] = {XEN_X86_FEATURE_TSC,    XEN_X86_FEATURE_MSR,     XEN_X86_FEATURE_LM,           XEN_X86_FEATURE_NX,
-                                        XEN_X86_FEATURE_PAT,    XEN_X86_FEATURE_MTRR,    XEN_X86_FEATURE_X2APIC,       XEN_X86_FEATURE_SYSCALL,
-                                        XEN_X86_FEATURE_RDTSCP, XEN_X86_FEATURE_SEP,     XEN_X86_FEATURE_TSC_DEADLINE, XEN_X86_FEATURE_TSC_ADJUST,
-                                        XEN_X86_FEATURE_MCA};
+    static const uint16_t features[] = {
+        XEN_X86_FEATURE_TSC,    XEN_X86_FEATURE_MSR,          XEN_X86_FEATURE_LM,
+        XEN_X86_FEATURE_NX,     XEN_X86_FEATURE_PAT,          XEN_X86_FEATURE_MTRR,
+        XEN_X86_FEATURE_X2APIC, XEN_X86_FEATURE_SYSCALL,      XEN_X86_FEATURE_RDTSCP,
+        XEN_X86_FEATURE_SEP,    XEN_X86_FEATURE_TSC_DEADLINE, XEN_X86_FEATURE_TSC_ADJUST,
+        XEN_X86_FEATURE_MCA};
     uint32_t words[CPU_FEATURESET_WORDS] = {0};
 
     memset(&rig_policy, 0, sizeof(rig_policy));
