@@ -5,7 +5,6 @@
  */
 #include <base/log.h>
 #include <guest/x86/common/cpuid.h>
-#include <guest/x86/common/hw_contract.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
 #define X86_VEC_NMI 2

@@ -6,7 +6,6 @@
 #include <abi/hvm_save.h>
 #include <base/log.h>
 #include <guest/x86/common/cpuid.h>
-#include <guest/x86/common/hw_contract.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <lib/string.h>
 

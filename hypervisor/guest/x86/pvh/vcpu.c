@@ -134,7 +134,8 @@ void pvh_switch_to(struct x86_vcpu *xv)
     hw_load_idle_tables();
     hw_hide_guest_descriptors();
     hw_set_entry_vcpu(xv);
-    vm_switch_to(&xv->pvh->vm, xv->pvh->vm.state.msr.tsc_aux);
+    pvh_set_tsc_delta(xv, xv->pvh->tsc_delta); /* the domain's offset may be another */
+    vm_switch_to(&xv->pvh->vm);
     if (timer_is_armed(&xv->pvh->timer)) {
         timer_migrate(&xv->pvh->timer, pcpu_id());
     }

@@ -107,7 +107,9 @@ void vm_enter(struct vm_vcpu *vm, struct x86_regs *regs, struct vmexit *e);
 void vm_take_interrupts(void);
 /* The vCPU leaves this pCPU, or comes to it. Interrupts off. */
 void vm_switch_from(struct vm_vcpu *vm);
-void vm_switch_to(struct vm_vcpu *vm, uint64_t tsc_aux);
+void vm_switch_to(struct vm_vcpu *vm);
+/* The running guest's TSC_AUX; only processors with RDTSCP are asked for another value than 0. */
+void vm_set_tsc_aux(uint64_t value);
 /* Debug registers 0 to 3 into the processor, where the guest then has them; and all of them back into state.dr. */
 void vm_load_debug(struct vm_vcpu *vm);
 void vm_save_debug(struct vm_vcpu *vm);

@@ -145,7 +145,18 @@ void vm_switch_from(struct vm_vcpu *vm)
     vm_save_debug(vm);
 }
 
-void vm_switch_to(struct vm_vcpu *vm, uint64_t tsc_aux)
+/* TSC_AUX of this CPU: no part of the control block. It stays as the last guest that has it left it. */
+static DEFINE_PER_CPU(uint64_t, loaded_tsc_aux);
+
+void vm_set_tsc_aux(uint64_t value)
+{
+    if (this_cpu(loaded_tsc_aux) != value) {
+        this_cpu(loaded_tsc_aux) = value;
+        wrmsr(MSR_TSC_AUX, value);
+    }
+}
+
+void vm_switch_to(struct vm_vcpu *vm)
 {
     struct svm_vcpu *h = vm->hw;
     uint64_t dr7 = vm->valid & VM_DR ? vm->state.dr[7] : h->vmcb->dr7;
@@ -153,9 +164,7 @@ void vm_switch_to(struct vm_vcpu *vm, uint64_t tsc_aux)
     if (dr7 & 0xff) {
         vm_load_debug(vm); /* breakpoints are set */
     }
-    if (tsc_aux != 0) {
-        wrmsr(MSR_TSC_AUX, tsc_aux);
-    }
+    vm_set_tsc_aux(vm->state.msr.tsc_aux);
 }
 
 /* --- address space identifiers ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -91,7 +91,11 @@ void vm_switch_from(struct vm_vcpu *vm)
 {
 }
 
-void vm_switch_to(struct vm_vcpu *vm, uint64_t tsc_aux)
+void vm_switch_to(struct vm_vcpu *vm)
+{
+}
+
+void vm_set_tsc_aux(uint64_t value)
 {
 }
 
@@ -118,11 +122,6 @@ void hw_set_entry_vcpu(struct x86_vcpu *xv)
 uint64_t hw_read_tsc(void)
 {
     return rig_tsc;
-}
-
-int hw_wrmsr_fallible(uint32_t msr, uint64_t value)
-{
-    return 0;
 }
 
 /* --- the layers around ----------------------------------------------------------------------------------------------------------------------------------------- */
