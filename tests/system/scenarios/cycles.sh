@@ -6,9 +6,9 @@ one() { # one NUMBER
     local kind=pvh
     [ $(($1 % 2)) = 0 ] || kind=pv
     case $(($1 % 4)) in
-    0 | 1) xl create -q -p "$(cfg cycle $kind 64 1 '')" || return 1 ;;
+    0 | 1) xl create -q -p "$(cfg cycle $kind 96 1 '')" || return 1 ;;
     *)
-        xl create -q "$(cfg cycle $kind 64 2 '')" > /dev/null 2>&1 &
+        xl create -q "$(cfg cycle $kind 96 2 '')" > /dev/null 2>&1 &
         usleep $(($1 * 37 % 10 * 100000))
         kill -9 $! 2>/dev/null
         wait $! 2>/dev/null

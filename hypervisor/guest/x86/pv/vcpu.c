@@ -218,7 +218,8 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
     }
     if (xv->v.id == 0) {
         x86_domain(xv->v.domain)->vm_assist = c->vm_assist;
-        domain_update_wallclock(xv->v.domain); /* the builder has cleared the shared page since the domain was made */
+        domain_update_wallclock(
+            xv->v.domain); /* the builder has cleared the shared page since the domain was made */
     }
     xv->is_kernel_mode = (c->flags & VGCF_in_kernel) != 0;
     xv->cr3 = pv_active_table(xv);

@@ -49,7 +49,7 @@ static void test_on_behalf(void **state)
     mem.alloc = (struct evtchn_alloc_unbound){.dom = 1, .remote_dom = 2};
     assert_int_equal(call(EVTCHNOP_alloc_unbound), -XEN_EPERM);
     mem.alloc.dom = 3;
-    assert_int_equal(call(EVTCHNOP_alloc_unbound), -XEN_EPERM);
+    assert_int_equal(call(EVTCHNOP_alloc_unbound), -XEN_ESRCH);
     mem.alloc.dom = 2; /* its own number is itself */
     assert_int_equal(call(EVTCHNOP_alloc_unbound), 0);
     mem.status = (struct evtchn_status){.dom = 1, .port = 1};
