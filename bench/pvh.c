@@ -35,7 +35,7 @@ static void op_rdmsr(void)
 static void op_wrmsr(void)
 {
     T0();
-    asm volatile("wrmsr" ::"a"(0), "d"(0), "c"(0x8b)); /* microcode: intercepted, ignored */
+    asm volatile("wrmsr" ::"a"(0xfee00900), "d"(0), "c"(0x1b)); /* APIC base, as it is: intercepted */
     T1();
 }
 static void op_x2apic_read(void)
