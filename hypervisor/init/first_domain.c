@@ -19,10 +19,9 @@
 #include <lib/elf.h>
 #include <lib/string.h>
 
-#define RESERVE_SHARE           16u           /* one part in so many is left to the hypervisor by default, */
-#define RESERVE_MAX_PAGES       (128ull << 8) /* but not more than 128 MiB */
-#define LAPIC_FRAME             0xfee00ull
-#define IO_APIC_FRAMES_PER_UNIT 1u
+#define RESERVE_SHARE     16u           /* one part in so many is left to the hypervisor by default, */
+#define RESERVE_MAX_PAGES (128ull << 8) /* but not more than 128 MiB */
+#define LAPIC_FRAME       0xfee00ull
 
 /* A kernel in memory, and what was allocated to hold it. */
 struct kernel {

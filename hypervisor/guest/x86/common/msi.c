@@ -40,8 +40,8 @@ int msi_find_capability(uint16_t bdf, uint16_t *offset)
     return find(bdf, CAP_MSI, offset);
 }
 
-/* Device mappings last for good: a table is mapped once, however often its entries come and go. */
-static volatile uint32_t *map_table(paddr_t pa, uint32_t bytes)
+/* Device mappings last for good: a page of a table is mapped once, however often its entries come and go. */
+static uint8_t *map_page(paddr_t pa)
 {
     static struct {
         paddr_t pa;
@@ -54,33 +54,40 @@ static volatile uint32_t *map_table(paddr_t pa, uint32_t bytes)
         }
         if (!known[i].va) {
             known[i].pa = pa;
-            known[i].va = hw_map_device(pa, bytes);
+            known[i].va = hw_map_device(pa, PAGE_SIZE);
             return known[i].va;
         }
     }
     return NULL;
 }
 
-int msi_find_msix_entry(uint16_t bdf, paddr_t bar, unsigned int entry, volatile uint32_t **mapped)
+int msi_find_msix_entry(const struct rangeset *devices, uint16_t bdf, paddr_t bar, unsigned int entry,
+                        volatile uint32_t **mapped)
 {
-    volatile uint32_t *table;
-    uint32_t count, where;
+    uint8_t *page;
+    uint32_t count;
     uint16_t cap;
+    paddr_t at;
     int rc = find(bdf, CAP_MSIX, &cap);
 
     if (rc != 0) {
         return rc;
     }
     count = (hw_pci_read(bdf, cap + MSI_CONTROL, 2) & MSIX_CONTROL_ENTRIES) + 1;
-    where = hw_pci_read(bdf, cap + MSIX_TABLE, 4);
     if (entry >= count) {
         return -XEN_EINVAL;
     }
-    table = map_table(bar + (where & ~7u), count * ENTRY_WORDS * 4);
-    if (!table) {
+    at = bar + (hw_pci_read(bdf, cap + MSIX_TABLE, 4) & ~7u) + (paddr_t)entry * ENTRY_WORDS * 4;
+    /* we write there: it must be a device's registers that the domain has, never memory; and entries do not cross pages */
+    if (at % (ENTRY_WORDS * 4) != 0 || !rangeset_has(devices, paddr_to_mfn(at).n) ||
+        frame_is_ram(paddr_to_mfn(at))) {
+        return -XEN_EINVAL;
+    }
+    page = map_page(at & PAGE_MASK);
+    if (!page) {
         return -XEN_ENOMEM;
     }
-    *mapped = table + entry * ENTRY_WORDS;
+    *mapped = (volatile uint32_t *)(page + (at & ~PAGE_MASK));
     return 0;
 }
 

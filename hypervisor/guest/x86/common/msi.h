@@ -5,8 +5,12 @@
 
 /* Offset of the MSI capability. -XEN_ENODEV: no such device, or it has none. */
 int msi_find_capability(uint16_t bdf, uint16_t *offset);
-/* Map entry @entry of the device's table, which is in the page area that starts at @bar. -XEN_ENODEV, -XEN_EINVAL (no such entry), -XEN_ENOMEM. */
-int msi_find_msix_entry(uint16_t bdf, paddr_t bar, unsigned int entry, volatile uint32_t **mapped);
+/*
+ * Map entry @entry of the device's table, which is in the area that the guest says starts at @bar. The caller holds the pirq table's lock. -XEN_ENODEV;
+ * -XEN_EINVAL: no such entry, or it is not in device registers that @devices (frames) allows; -XEN_ENOMEM.
+ */
+int msi_find_msix_entry(const struct rangeset *devices, uint16_t bdf, paddr_t bar, unsigned int entry,
+                        volatile uint32_t **mapped);
 /* Write the message; an MSI-X entry stays masked until an event channel has it. */
 void msi_program(struct pirq *p, uint64_t address, uint32_t data);
 void msi_mask_entry(struct pirq *p, bool masked);

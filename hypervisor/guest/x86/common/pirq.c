@@ -99,8 +99,10 @@ int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_
     }
     p = &xd->pirqs->p[*pirq];
     p->bdf = bdf;
-    rc = table ? msi_find_msix_entry(bdf, table, entry, &p->msix_entry)
+    flags = spin_lock_irqsave(&xd->pirqs->lock);
+    rc = table ? msi_find_msix_entry(&xd->d.iomem, bdf, table, entry, &p->msix_entry)
                : msi_find_capability(bdf, &p->msi_capability);
+    spin_unlock_irqrestore(&xd->pirqs->lock, flags);
     if (rc == 0) {
         p->kind = table ? PIRQ_MSIX : PIRQ_MSI;
         rc = hw_bind_msi(interrupt, p, &p->desc, &address, &data);
