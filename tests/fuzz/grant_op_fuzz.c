@@ -62,8 +62,7 @@ static void make_request(uint32_t cmd, const uint8_t *s)
 
 static void call(const uint8_t *s)
 {
-    struct hypercall c = {.arg = {s[1] % 14, (uint64_t)(uintptr_t)&arg, s[2] & 1 ? 1 : s[2] % 24},
-                          .is_compat = s[3] == 1};
+    struct hypercall c = {.arg = {s[1] % 14, (uint64_t)(uintptr_t)&arg, s[2] & 1 ? 1 : s[2] % 24}};
 
     make_request(s[1] % 14, s + 4);
     fake_mapping_fails = s[3] == 2;

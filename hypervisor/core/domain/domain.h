@@ -157,6 +157,8 @@ void domain_send_global_virq(unsigned int virq);
 /* Refresh the vCPU's struct vcpu_time_info from the pCPU's calibration. */
 void vcpu_update_time(struct vcpu *v);
 void domain_update_wallclock(struct domain *d);
+/* The guest reads the shared page and its other areas as 32-bit or as 64-bit code from now on. Takes the domain's lock. */
+void domain_set_info_width(struct domain *d, bool is_32bit);
 /* The hardware domain knows the time better: UTC in nanoseconds at port_now_ns() == 0. Tells every domain. */
 void wallclock_set_base(uint64_t base_ns);
 /* VIRQ_TIMER every @period_ns, 0 for never. -XEN_EINVAL: shorter than a millisecond, or absurdly long. */

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What guests are told about time: vcpu_time_info, the wallclock, their timers. Protocol of the version fields: <xen/xen.h>. */
+#include <abi/x86_32.h>
 #include <core/domain/arch.h>
+#include <core/evtchn/evtchn_ops.h>
+
+/* Words from wc_version in both layouts of the shared page. */
+#define WC_SEC  1
+#define WC_NSEC 2
 
 static void time_begin(volatile uint32_t *version)
 {
@@ -63,12 +69,25 @@ void domain_update_wallclock(struct domain *d)
     uint64_t ns = wallclock_base() + (uint64_t)d->time_offset_s * 1000000000ull;
     uint64_t sec = ns / 1000000000ull;
     struct shared_info *s = d->shared;
+    struct x32_shared_info *s32 = (struct x32_shared_info *)s;
+    bool is_32bit = d->evtchn.is_32bit;
+    volatile uint32_t *version = is_32bit ? &s32->wc_version : &s->wc_version;
 
-    time_begin(&s->wc_version);
-    s->wc_sec = (uint32_t)sec;
-    s->wc_sec_hi = (uint32_t)(sec >> 32);
-    s->wc_nsec = (uint32_t)(ns % 1000000000ull);
-    time_end(&s->wc_version);
+    time_begin(version);
+    version[WC_SEC] = (uint32_t)sec;
+    version[WC_NSEC] = (uint32_t)(ns % 1000000000ull);
+    *(is_32bit ? &s32->arch.wc_sec_hi : &s->wc_sec_hi) = (uint32_t)(sec >> 32);
+    time_end(version);
+}
+
+void domain_set_info_width(struct domain *d, bool is_32bit)
+{
+    spin_lock(&d->lock);
+    if (d->evtchn.is_32bit != is_32bit) {
+        evtchn_set_layout(&d->evtchn, is_32bit);
+        domain_update_wallclock(d);
+    }
+    spin_unlock(&d->lock);
 }
 
 #define PERIOD_MIN_NS MILLISECS(1)

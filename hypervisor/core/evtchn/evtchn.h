@@ -63,7 +63,8 @@ struct evtchn_table {
     struct evtchn_vcpu **vcpus; /* by vCPU id; an entry is NULL until the vCPU exists, then constant */
     bool dying;                 /* nothing more is bound */
 
-    /* 2-level delivery: constant after creation, but for evtchn_use_32bit_layout() */
+    /* 2-level delivery: constant after creation, but for evtchn_set_layout() */
+    bool is_32bit;
     struct shared_info *shared;
     uint32_t *
         pending_words; /* bit `port`, in 32-bit words: on a little-endian machine the same bits for both word sizes */

@@ -22,8 +22,8 @@ void evtchn_vcpu_attach(struct evtchn_table *t, unsigned int id, struct evtchn_v
  * starts with upcalls masked. Nothing pending is lost: all is marked pending, the guest looks and finds what is.
  */
 void evtchn_vcpu_move_info(struct evtchn_table *t, unsigned int id, struct vcpu_info *info);
-/* The guest uses the 32-bit layout of the shared page. Before it has bound a port. */
-void evtchn_use_32bit_layout(struct evtchn_table *t);
+/* The guest uses the 32-bit or the 64-bit layout of the shared page and of vCPU infos from now on. What is pending in the old one is its affair. */
+void evtchn_set_layout(struct evtchn_table *t, bool is_32bit);
 /*
  * Close every port, also the hypervisor's own, and release the guest's FIFO pages. No port can be bound and nothing writes to the
  * guest's memory afterwards. 0, or -XEN_ERESTART: preemption is due, call again.

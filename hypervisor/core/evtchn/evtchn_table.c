@@ -3,6 +3,7 @@
  * A domain's table of ports: its memory, allocating and freeing ports, closing them. Invariant: bucket_used[] counts the ports of a bucket that are
  * not EC_FREE, and every port below next_free_hint is in use.
  */
+#include <abi/x86_32.h>
 #include <base/softirq.h>
 #include <core/evtchn/evtchn_internal.h>
 #include <core/evtchn/evtchn_ports.h>
@@ -23,14 +24,26 @@ static unsigned int bucket_order(const struct evtchn_table *t)
     return order_for(DIV_ROUND_UP(bucket_count(t) * sizeof(*t->buckets), PAGE_SIZE));
 }
 
+/*
+ * A sender, which holds another table's lock, may see a mixture of the two: every mixture of port, array and selector lies inside the shared page
+ * and the vCPU's info, so only the guest that changes its mind while it is sent events can miss one.
+ */
 static void set_layout(struct evtchn_table *t, bool is_32bit)
 {
-    /* the 32-bit layout has the vCPUs' part in common, then 32 words of 32 bits each */
-    t->pending_words = (uint32_t *)t->shared->evtchn_pending;
-    t->mask_words = is_32bit ? t->pending_words + 32 : (uint32_t *)t->shared->evtchn_mask;
-    t->sel_shift = is_32bit ? 5 : 6;
-    t->sel_offset = is_32bit ? 4 : offsetof(struct vcpu_info, evtchn_pending_sel);
-    t->two_level_ports = is_32bit ? EVTCHN_2L_PORTS_32 : EVTCHN_2L_PORTS;
+    struct x32_shared_info *shared_32 = (struct x32_shared_info *)t->shared;
+    uint32_t *mask = is_32bit ? shared_32->evtchn_mask : (uint32_t *)t->shared->evtchn_mask;
+    size_t sel = is_32bit ? offsetof(struct x32_vcpu_info, evtchn_pending_sel)
+                          : offsetof(struct vcpu_info, evtchn_pending_sel);
+
+    BUILD_ASSERT(offsetof(struct x32_shared_info, evtchn_pending) ==
+                     offsetof(struct shared_info, evtchn_pending),
+                 "pending_words is the same for both");
+    t->pending_words = shared_32->evtchn_pending;
+    __atomic_store_n(&t->mask_words, mask, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->sel_shift, is_32bit ? 5 : 6, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->sel_offset, (uint8_t)sel, __ATOMIC_RELAXED);
+    __atomic_store_n(&t->two_level_ports, is_32bit ? EVTCHN_2L_PORTS_32 : EVTCHN_2L_PORTS, __ATOMIC_RELAXED);
+    t->is_32bit = is_32bit;
 }
 
 int evtchn_table_init(struct evtchn_table *t, domid_t domid, struct shared_info *shared,
@@ -80,13 +93,11 @@ void evtchn_table_destroy(struct evtchn_table *t)
     t->valid_ports = 0;
 }
 
-void evtchn_use_32bit_layout(struct evtchn_table *t)
+void evtchn_set_layout(struct evtchn_table *t, bool is_32bit)
 {
     unsigned long flags = spin_lock_irqsave(&t->lock);
 
-    if (t->used_ports == 0) {
-        set_layout(t, true);
-    }
+    set_layout(t, is_32bit);
     spin_unlock_irqrestore(&t->lock, flags);
 }
 
@@ -124,9 +135,10 @@ void evtchn_vcpu_move_info(struct evtchn_table *t, unsigned int id, struct vcpu_
      * the selector, all ones, leads the guest to it.
      */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    info->evtchn_pending_sel = ~0ul;
-    if (t->sel_offset == 4) {
-        *(uint32_t *)((uint8_t *)info + 4) = ~0u;
+    if (t->is_32bit) {
+        ((struct x32_vcpu_info *)info)->evtchn_pending_sel = ~0u;
+    } else {
+        info->evtchn_pending_sel = ~0ul;
     }
     evtchn_mark_upcall(t, v, id);
     spin_unlock_irqrestore(&t->lock, flags);

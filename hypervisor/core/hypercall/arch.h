@@ -3,7 +3,13 @@
 #pragma once
 #include <abi/domctl.h>
 #include <abi/sysctl.h>
-#include <core/domain/domain.h>
+#include <core/hypercall/hypercall.h>
+
+/*
+ * Run @fn, the handler of @c->nr, for a 32-bit caller: @fn finds the arguments, and what they point at, in the 64-bit layout. When it is to be
+ * resumed, @c->arg is as the caller would pass it. -XEN_ENOSYS: not offered to such callers; -XEN_EFAULT; else what @fn returns.
+ */
+long arch_compat_hypercall(struct hypercall *c, hypercall_fn *fn);
 
 /* Is the architecture's part of the configuration possible? -XEN_EINVAL: nonsense; -XEN_EOPNOTSUPP: not built, with a line in the log. */
 int arch_check_config(const struct xen_domctl_createdomain *c);

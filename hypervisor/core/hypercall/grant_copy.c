@@ -8,20 +8,6 @@
 #include <core/hypercall/grant_op.h>
 #include <lib/string.h>
 
-/* A request of a 32-bit caller. */
-struct compat_copy {
-    struct {
-        uint32_t ref_or_gmfn;
-        domid_t domid;
-        uint16_t offset;
-    } source, dest;
-    uint16_t len;
-    uint16_t flags;
-    int16_t status;
-};
-BUILD_ASSERT(sizeof(struct compat_copy) == 24 && offsetof(struct compat_copy, status) == 20,
-             "as 32-bit compilers lay it out");
-
 /* One side of a copy and the page behind it. */
 struct copy_end {
     bool write; /* constant */
@@ -111,31 +97,8 @@ static int copy_one(const struct gnttab_copy *op, struct copy_end *source, struc
     return GNTST_okay;
 }
 
-static int read_request(struct gnttab_copy *op, const struct grant_list *l)
-{
-    struct compat_copy c;
-
-    if (!l->call->is_compat) {
-        return guest_read_obj(op, grant_list_at(l));
-    }
-    if (guest_read_obj(&c, grant_list_at(l)) != 0) {
-        return -XEN_EFAULT;
-    }
-    op->source.u.gmfn = c.source.ref_or_gmfn;
-    op->source.domid = c.source.domid;
-    op->source.offset = c.source.offset;
-    op->dest.u.gmfn = c.dest.ref_or_gmfn;
-    op->dest.domid = c.dest.domid;
-    op->dest.offset = c.dest.offset;
-    op->len = c.len;
-    op->flags = c.flags;
-    return 0;
-}
-
 long grant_copy_list(struct grant_list *l)
 {
-    size_t status_at =
-        l->call->is_compat ? offsetof(struct compat_copy, status) : offsetof(struct gnttab_copy, status);
     struct copy_end source = {.write = false}, dest = {.write = true};
     long rc = 0;
 
@@ -143,12 +106,12 @@ long grant_copy_list(struct grant_list *l)
         struct gnttab_copy op;
         int16_t status;
 
-        if (read_request(&op, l) != 0) {
+        if (guest_read_obj(&op, grant_list_at(l)) != 0) {
             rc = -XEN_EFAULT;
             break;
         }
         status = copy_one(&op, &source, &dest);
-        if (guest_write_obj(grant_list_at(l) + status_at, &status) != 0) {
+        if (guest_write_obj(grant_list_at(l) + offsetof(struct gnttab_copy, status), &status) != 0) {
             rc = -XEN_EFAULT;
             break;
         }

@@ -133,7 +133,7 @@ static uint64_t table_gfn(const struct domain *d, mfn_t mfn)
 }
 
 /* Write the first @count frames of @d's table to @list. 0 or -XEN_EFAULT; *@status for what is wrong with the table. */
-static long write_frame_list(struct domain *d, uint32_t count, vaddr_t list, bool is_compat, int16_t *status)
+static long write_frame_list(struct domain *d, uint32_t count, vaddr_t list, int16_t *status)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint64_t gfn;
@@ -144,8 +144,7 @@ static long write_frame_list(struct domain *d, uint32_t count, vaddr_t list, boo
             return 0;
         }
         gfn = table_gfn(d, mfn);
-        if (is_compat ? guest_write(list + i * 4ull, &gfn, 4) != 0
-                      : guest_write(list + i * 8ull, &gfn, 8) != 0) {
+        if (guest_write_elem(list, i, &gfn) != 0) {
             return -XEN_EFAULT;
         }
     }
@@ -154,23 +153,19 @@ static long write_frame_list(struct domain *d, uint32_t count, vaddr_t list, boo
 
 static long op_setup_table(struct grant_list *l)
 {
-    bool is_compat = l->call->is_compat;
     struct gnttab_setup_table op;
     struct domain *d;
-    vaddr_t list;
     long rc = 0;
 
-    /* a 32-bit caller's handle is a 32-bit word directly behind the status */
-    if (guest_read(&op, grant_list_at(l), l->size) != 0) {
+    if (guest_read_obj(&op, grant_list_at(l)) != 0) {
         return -XEN_EFAULT;
     }
-    list = is_compat ? *(uint32_t *)((uint8_t *)&op + 12) : guest_addr(op.frame_list);
     d = target_get(op.dom, &op.status);
     if (d) {
         if (gnttab_grow(&d->gnttab, op.nr_frames) != 0) {
             op.status = GNTST_general_error;
         } else {
-            rc = write_frame_list(d, op.nr_frames, list, is_compat, &op.status);
+            rc = write_frame_list(d, op.nr_frames, guest_addr(op.frame_list), &op.status);
         }
         domain_put(d);
     }
@@ -263,11 +258,10 @@ static long op_swap(struct grant_list *l)
 /* Pages do not change hands. "bad page" is the one answer that says that the page still belongs to the caller. */
 static long op_transfer(struct grant_list *l)
 {
-    size_t at = l->call->is_compat ? 12 : offsetof(struct gnttab_transfer, status);
     int16_t status = GNTST_bad_page;
 
     do {
-        if (guest_write_obj(grant_list_at(l) + at, &status) != 0) {
+        if (guest_write_obj(grant_list_at(l) + offsetof(struct gnttab_transfer, status), &status) != 0) {
             return -XEN_EFAULT;
         }
         grant_list_advance(l);
@@ -277,26 +271,22 @@ static long op_transfer(struct grant_list *l)
 
 /* --- the call ------------------------------------------------------------------------------------------------------------------------------- */
 
-/* Sizes of a request for 64-bit and 32-bit callers; a single one is not a list. */
+/* Sizes of requests; a single one is not a list. */
 static const struct {
-    uint8_t size, compat_size;
+    uint8_t size;
     bool single;
 } requests[] = {
-    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), sizeof(struct gnttab_map_grant_ref),
-                                false},
-    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref),
-                                  sizeof(struct gnttab_unmap_grant_ref), false},
-    [GNTTABOP_setup_table] = {sizeof(struct gnttab_setup_table), 16, true},
-    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), 16, false},
-    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), 24, false},
-    [GNTTABOP_query_size] = {sizeof(struct gnttab_query_size), sizeof(struct gnttab_query_size), true},
-    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace),
-                                    sizeof(struct gnttab_unmap_and_replace), false},
-    [GNTTABOP_set_version] = {sizeof(struct gnttab_set_version), sizeof(struct gnttab_set_version), true},
-    [GNTTABOP_get_status_frames] = {sizeof(struct gnttab_get_status_frames), 12, true},
-    [GNTTABOP_get_version] = {sizeof(struct gnttab_get_version), sizeof(struct gnttab_get_version), true},
-    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), sizeof(struct gnttab_swap_grant_ref),
-                                 false},
+    [GNTTABOP_map_grant_ref] = {sizeof(struct gnttab_map_grant_ref), false},
+    [GNTTABOP_unmap_grant_ref] = {sizeof(struct gnttab_unmap_grant_ref), false},
+    [GNTTABOP_setup_table] = {sizeof(struct gnttab_setup_table), true},
+    [GNTTABOP_transfer] = {sizeof(struct gnttab_transfer), false},
+    [GNTTABOP_copy] = {sizeof(struct gnttab_copy), false},
+    [GNTTABOP_query_size] = {sizeof(struct gnttab_query_size), true},
+    [GNTTABOP_unmap_and_replace] = {sizeof(struct gnttab_unmap_and_replace), false},
+    [GNTTABOP_set_version] = {sizeof(struct gnttab_set_version), true},
+    [GNTTABOP_get_status_frames] = {sizeof(struct gnttab_get_status_frames), true},
+    [GNTTABOP_get_version] = {sizeof(struct gnttab_get_version), true},
+    [GNTTABOP_swap_grant_ref] = {sizeof(struct gnttab_swap_grant_ref), false},
 };
 
 static long run(struct grant_list *l, uint32_t cmd)
@@ -346,7 +336,7 @@ long do_grant_table_op(struct hypercall *c)
     if (l.left == 0) {
         return 0;
     }
-    l.size = c->is_compat ? requests[cmd].compat_size : requests[cmd].size;
+    l.size = requests[cmd].size;
     rc = run(&l, cmd);
     return rc == 0 && l.preempted ? -XEN_ERESTART : rc;
 }

@@ -3,6 +3,7 @@
 #include <base/guest_access.h>
 #include <base/log.h>
 #include <base/softirq.h>
+#include <core/hypercall/arch.h>
 #include <core/hypercall/handlers.h>
 
 #define KINDS_PV   (1u << GUEST_PV)
@@ -44,7 +45,7 @@ long hypercall_dispatch(struct hypercall *c)
     if (unlikely(row->who != WHO_any) && !may_call(d, row->who)) {
         return -XEN_EPERM;
     }
-    return row->fn(c);
+    return unlikely(c->is_compat) ? arch_compat_hypercall(c, row->fn) : row->fn(c);
 }
 
 /* One bit for each thing that was asked for; a collision only loses a log line. */
@@ -108,6 +109,7 @@ long do_multicall(struct hypercall *c)
         inner = (struct hypercall){
             .nr = e.op,
             .arg = {e.args[0], e.args[1], e.args[2], e.args[3], e.args[4], e.args[5]},
+            .is_compat = c->is_compat,
             .in_multicall = true,
         };
         rc = hypercall_dispatch(&inner);

@@ -11,7 +11,7 @@
 struct hypercall {
     uint64_t nr;
     uint64_t arg[6];
-    bool is_compat; /* 32-bit caller: structures have the 32-bit layout */
+    bool is_compat; /* 32-bit caller; handlers see 64-bit structures all the same: arch_compat_hypercall() */
     bool in_multicall;
 };
 

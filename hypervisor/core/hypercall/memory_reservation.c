@@ -138,7 +138,7 @@ long memory_reservation(struct hypercall *c, uint64_t op, uint64_t start)
     if (guest_read_obj(&r, c->arg[1]) != 0) {
         return (long)start;
     }
-    if (r.nr_extents > (~0ull >> MEMOP_EXTENT_SHIFT) || start > r.nr_extents || !order_ok(r.extent_order)) {
+    if (r.nr_extents > memory_extent_limit(c) || start > r.nr_extents || !order_ok(r.extent_order)) {
         return (long)start;
     }
     rc = memory_target(r.domid, &d);

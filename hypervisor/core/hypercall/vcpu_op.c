@@ -56,7 +56,7 @@ static long register_runstate(struct vcpu *v, vaddr_t gva)
         return -XEN_EFAULT;
     }
     sched_runstate(&v->sched, &info);
-    if (guest_addr(area.addr.h) != 0 && guest_write_obj(guest_addr(area.addr.h), &info) != 0) {
+    if (guest_addr(area.addr.h) != 0 && arch_write_runstate(v->domain, guest_addr(area.addr.h), &info) != 0) {
         return -XEN_EFAULT;
     }
     v->runstate_guest = guest_addr(area.addr.h);

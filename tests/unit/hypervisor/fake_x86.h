@@ -353,6 +353,25 @@ FAKE_WEAK int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector)
     return 0;
 }
 
+FAKE_WEAK void pvh_take_info_width(struct x86_vcpu *xv)
+{
+}
+
+FAKE_WEAK long pvh_compat_hypercall(struct x86_vcpu *xv, struct hypercall *c, hypercall_fn *fn)
+{
+    return -XEN_ENOSYS;
+}
+
+FAKE_WEAK int pvh_guest_read(struct x86_vcpu *xv, void *dst, vaddr_t gva, size_t size)
+{
+    return host_guest_read(dst, gva, size);
+}
+
+FAKE_WEAK int pvh_guest_write(struct x86_vcpu *xv, vaddr_t gva, const void *src, size_t size)
+{
+    return host_guest_write(gva, src, size);
+}
+
 FAKE_WEAK void pvh_policy_changed(struct x86_domain *xd)
 {
     fake_policy_changes++;

@@ -2,6 +2,7 @@
 /* Hypercalls whose work differs by kind of guest, and grant mappings: to guest/x86/pv or guest/x86/pvh. */
 #include <core/domain/arch.h>
 #include <core/gnttab/arch.h>
+#include <core/hypercall/arch.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 
@@ -39,6 +40,12 @@ long arch_vcpu_send_nmi(struct vcpu *v)
 bool arch_vcpu_interrupt_pending(struct vcpu *v)
 {
     return !is_pv(v->domain) && pvh_interrupt_pending(x86_vcpu(v));
+}
+
+long arch_compat_hypercall(struct hypercall *c, hypercall_fn *fn)
+{
+    BUG_ON(is_pv(current_domain()));
+    return pvh_compat_hypercall(current_x86(), c, fn);
 }
 
 long arch_memory_op(struct hypercall *c, uint64_t op)

@@ -25,6 +25,9 @@ int arch_hvm_set_param(struct domain *d, uint32_t index, uint64_t value)
     switch (index) {
     case HVM_PARAM_CALLBACK_IRQ:
         rc = set_callback(xd, value);
+        if (rc == 0 && d == current_domain()) {
+            pvh_take_info_width(current_x86());
+        }
         break;
     case HVM_PARAM_TIMER_MODE:
         rc = value > HVMPTM_one_missed_tick_pending ? -XEN_EINVAL : 0;

@@ -4,6 +4,7 @@
  * guest/x86/nopvh instead, which refuse the domain's creation. Meanings and errors: core/domain/arch.h.
  */
 #pragma once
+#include <core/hypercall/hypercall.h>
 #include <guest/x86/common/x86_domain.h>
 
 int pv_domain_init(struct x86_domain *xd);
@@ -46,8 +47,9 @@ long pvh_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva);
 long pvh_send_nmi(struct x86_vcpu *xv);
 /* Its local APIC has an interrupt or NMI to deliver. */
 bool pvh_interrupt_pending(struct x86_vcpu *xv);
+/* A hypercall of a vCPU that is not in 64-bit mode: arch_compat_hypercall(). */
+long pvh_compat_hypercall(struct x86_vcpu *xv, struct hypercall *c, hypercall_fn *fn);
 /* memory_op's architecture part: memory maps and the machine-to-physical table. */
-struct hypercall;
 long x86_memory_op(struct hypercall *c, uint64_t op);
 
 /* --- for CPUID, domctl and hvm_op ------------------------------------------------------------------------------------------------------- */
@@ -71,6 +73,11 @@ int pvh_set_context(struct x86_domain *xd, const void *buf, uint32_t size);
 /* Vector for event upcalls: of one vCPU (HVMOP_set_evtchn_upcall_vector), or of the domain (HVM_PARAM_CALLBACK_IRQ; 0 none). -XEN_EINVAL. */
 int pvh_set_upcall_vector(struct x86_vcpu *xv, uint8_t vector);
 int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector);
+/*
+ * The layout of the shared page and the other areas becomes that of the code which the current vCPU runs. Drivers begin by writing the
+ * hypercall page or setting HVM_PARAM_CALLBACK_IRQ, so those two are when it is looked at.
+ */
+void pvh_take_info_width(struct x86_vcpu *xv);
 /* HVMOP_flush_tlbs: nothing of the domain's translations stays in any TLB. */
 void pvh_flush_tlbs(struct x86_domain *xd);
 /* This build has PV guests. */

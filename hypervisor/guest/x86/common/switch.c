@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Switching a pCPU between vCPUs: core/sched/arch.h. General registers stay where they are; see docs/architecture.md. */
+#include <abi/x86_32.h>
 #include <base/guest_access.h>
 #include <base/percpu.h>
 #include <core/domain/arch.h>
 #include <core/sched/arch.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
+#include <lib/string.h>
 
 static void switch_from(struct x86_vcpu *xv)
 {
@@ -62,6 +64,19 @@ void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)
     }
 }
 
+int arch_write_runstate(const struct domain *d, vaddr_t gva, const struct vcpu_runstate_info *info)
+{
+    struct x32_vcpu_runstate_info narrow;
+
+    if (likely(!d->evtchn.is_32bit)) {
+        return guest_write_obj(gva, info);
+    }
+    narrow.state = info->state;
+    narrow.state_entry_time = info->state_entry_time;
+    memcpy(narrow.time, info->time, sizeof(narrow.time));
+    return guest_write_obj(gva, &narrow);
+}
+
 void arch_runstate_changed(struct sched_vcpu *s)
 {
     struct vcpu *v = vcpu_of_sched(s);
@@ -71,7 +86,7 @@ void arch_runstate_changed(struct sched_vcpu *s)
         return;
     }
     sched_runstate(s, &info);
-    if (guest_write_obj(v->runstate_guest, &info) != 0) {
+    if (arch_write_runstate(v->domain, v->runstate_guest, &info) != 0) {
         v->runstate_guest = 0; /* the guest unmapped it: it has no use for it */
     }
 }

@@ -86,6 +86,11 @@ int pvh_guest_write(struct x86_vcpu *xv, vaddr_t gva, const void *src, size_t si
     return -XEN_EOPNOTSUPP;
 }
 
+long pvh_compat_hypercall(struct x86_vcpu *xv, struct hypercall *c, hypercall_fn *fn)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
 void pvh_upcall_pending(struct x86_vcpu *xv)
 {
     BUG_ON(true);

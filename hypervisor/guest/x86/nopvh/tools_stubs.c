@@ -42,3 +42,8 @@ void pvh_flush_tlbs(struct x86_domain *xd)
 {
     BUG_ON(true);
 }
+
+void pvh_take_info_width(struct x86_vcpu *xv)
+{
+    BUG_ON(true);
+}

@@ -163,6 +163,11 @@ int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector)
     return 0;
 }
 
+void pvh_take_info_width(struct x86_vcpu *xv)
+{
+    domain_set_info_width(xv->v.domain, xv->pvh->vm.mode != INSN_MODE_64);
+}
+
 /* 32 bytes for each hypercall: mov $nr, %eax; vmmcall; ret. There is no iret for such guests. */
 void pvh_fill_hypercall_page(struct domain *d, void *page)
 {

@@ -11,6 +11,7 @@
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
+#define CR0_PE BIT(0)
 #define DR6_BS (1ull << 14)
 
 /* --- past the instruction ------------------------------------------------------------------------------------------------------------------------------ */
@@ -115,6 +116,12 @@ static void set_arguments(struct x86_regs *r, bool is_64, const struct hypercall
     }
 }
 
+/* Kernels make hypercalls: not user code, nor code in real mode, which has no privilege levels. */
+static bool may_call(struct x86_vcpu *xv, bool is_64)
+{
+    return xv->pvh->vm.cpl == 0 && (is_64 || (vm_fetch(&xv->pvh->vm, VM_CR)->cr0 & CR0_PE));
+}
+
 static void hypercall(struct x86_vcpu *xv, const struct vmexit *e)
 {
     bool is_64 = xv->pvh->vm.mode == INSN_MODE_64;
@@ -125,7 +132,7 @@ static void hypercall(struct x86_vcpu *xv, const struct vmexit *e)
     if (unlikely(length == 0)) {
         return;
     }
-    if (unlikely(xv->pvh->vm.cpl != 0)) {
+    if (unlikely(!may_call(xv, is_64))) {
         pvh_skip(xv, length);
         xv->regs.rax = is_64 ? (uint64_t)-XEN_EPERM : (uint32_t)-XEN_EPERM;
         return;

@@ -71,15 +71,16 @@ bool pvh_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
     }
 }
 
-static bool set_hypercall_page(struct domain *d, uint64_t gfn)
+static bool set_hypercall_page(struct x86_vcpu *xv, uint64_t gfn)
 {
     mfn_t mfn;
 
-    if (pvh_get_gfn(d, GFN(gfn), true, &mfn) != 0) {
+    if (pvh_get_gfn(xv->v.domain, GFN(gfn), true, &mfn) != 0) {
         return false;
     }
-    pvh_fill_hypercall_page(d, mfn_to_virt(mfn));
+    pvh_fill_hypercall_page(xv->v.domain, mfn_to_virt(mfn));
     frame_put_writable(mfn);
+    pvh_take_info_width(xv);
     return true;
 }
 
@@ -149,7 +150,7 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
         tsc_changed(xv, aux);
         return true;
     case MSR_SET_HYPERCALL_PAGE:
-        return set_hypercall_page(xv->v.domain, aux);
+        return set_hypercall_page(xv, aux);
     default:
         log_guest_debug("d%uv%u: writes %#lx to MSR %#x, which there is not\n", xv->v.domain->id, xv->v.id,
                         (unsigned long)value, msr);

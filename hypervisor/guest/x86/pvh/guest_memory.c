@@ -217,7 +217,7 @@ static int copy_within_page(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t 
     return at ? 0 : -XEN_EFAULT;
 }
 
-static int copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsigned int access)
+int pvh_copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsigned int access)
 {
     while (size > 0) {
         size_t n = to_page_end(gva, size);
@@ -234,12 +234,18 @@ static int copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsign
 
 int pvh_guest_read(struct x86_vcpu *xv, void *dst, vaddr_t gva, size_t size)
 {
-    return copy(xv, gva, dst, size, 0);
+    if (unlikely(xv->pvh->compat.depth != 0)) {
+        return compat_read(xv, dst, gva, size);
+    }
+    return pvh_copy(xv, gva, dst, size, 0);
 }
 
 int pvh_guest_write(struct x86_vcpu *xv, vaddr_t gva, const void *src, size_t size)
 {
-    return copy(xv, gva, (void *)(uintptr_t)src, size, PT_ACCESS_WRITE);
+    if (unlikely(xv->pvh->compat.depth != 0)) {
+        return compat_write(xv, gva, src, size);
+    }
+    return pvh_copy(xv, gva, (void *)(uintptr_t)src, size, PT_ACCESS_WRITE);
 }
 
 /* --- code -------------------------------------------------------------------------------------------------------------------------------------------------------- */

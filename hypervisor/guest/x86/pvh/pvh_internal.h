@@ -8,6 +8,7 @@
 #pragma once
 #include <core/domain/arch.h>
 #include <guest/x86/common/kinds.h>
+#include <guest/x86/pvh/compat.h>
 #include <guest/x86/pvh/p2m.h>
 #include <guest/x86/pvh/pvh.h>
 #include <guest/x86/pvh/vm.h>
@@ -46,6 +47,7 @@ struct pvh_vcpu {
     uint64_t iret_rip;     /* where the IRET that unmasks NMIs is */
     uint64_t tsc_delta;    /* what the guest's writes of its TSC made of it, beyond the domain's offset */
     struct pvh_frame_cache frames;
+    struct compat_state compat;
     uint32_t flushed; /* value of p2m.flushes that this vCPU's translations are newer than */
 
     /* atomic: written by others */
@@ -116,6 +118,8 @@ void pvh_emulate(struct x86_vcpu *xv, const struct vmexit *e, unsigned int sets)
 /* --- guest_memory.c ---- */
 /* Where linear address @gva leads for accesses of PT_ACCESS_*. PT_OK or the reason why not; out->error as for #PF. Current vCPU. */
 enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, struct pt_result *out);
+/* Copy between @buf and linear address @gva, as PT_ACCESS_WRITE in @access says. Current vCPU. -XEN_EFAULT. */
+int pvh_copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsigned int access);
 /* The four bytes of code at @linear; 0: not readable, or they cross a page. */
 uint32_t pvh_peek_code(struct x86_vcpu *xv, uint64_t linear);
 /* Up to @max bytes of code at @linear; the number that could be read. */

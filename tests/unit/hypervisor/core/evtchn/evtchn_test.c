@@ -138,7 +138,7 @@ static void test_32bit_layout(void **state)
 
     fake_start(2, ~0u);
     page = (uint8_t *)fake[1].d.shared;
-    evtchn_use_32bit_layout(table(1));
+    evtchn_set_layout(table(1), true);
     for (int i = 0; i < 100; i++) {
         port = connect(0, 1, &at_b);
     }

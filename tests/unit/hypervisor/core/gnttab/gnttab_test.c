@@ -256,8 +256,6 @@ static void test_call_errors(void **state)
 static void test_table_ops(void **state)
 {
     uint64_t *list = (uint64_t *)&mem.bytes[4096];
-    uint32_t *list32 = (uint32_t *)&mem.bytes[4096];
-    struct hypercall c = {.arg = {GNTTABOP_setup_table, (uint64_t)(uintptr_t)&mem, 1}, .is_compat = true};
 
     start();
     fake_run(1, 0);
@@ -288,16 +286,6 @@ static void test_table_ops(void **state)
     mem.size.dom = 3;
     assert_int_equal(call(GNTTABOP_query_size, 1), 0);
     assert_int_equal(mem.size.status, GNTST_bad_domain);
-    /* 32-bit layout: list's address at 12, its elements 32 bits */
-    memset(&mem, 0, sizeof(mem));
-    *(uint16_t *)&mem.bytes[0] = DOMID_SELF;
-    *(uint32_t *)&mem.bytes[4] = 2;
-    *(uint32_t *)&mem.bytes[12] = 0x4000;
-    assert_int_equal(do_grant_table_op(&c),
-                     -XEN_EFAULT); /* read as an address of 32 bits, where nothing is */
-    assert_int_equal(gnttab_frame_count(gt(0)), 2);
-    assert_int_equal(list32[0], 0);
-
     mem.set_version.version = 1;
     assert_int_equal(call(GNTTABOP_set_version, 1), 0);
     mem.set_version.version = 2;
@@ -429,35 +417,6 @@ static void test_copy_errors(void **state)
     assert_int_equal(mem.copy[3].status, GNTST_bad_page);
     assert_int_equal(mem.copy[4].status, GNTST_general_error);
     assert_int_equal(mem.copy[5].status, GNTST_bad_page);
-    fake_end();
-}
-
-static void test_copy_compat(void **state)
-{
-    struct hypercall c = {.arg = {GNTTABOP_copy, (uint64_t)(uintptr_t)&mem, 2}, .is_compat = true};
-    uint8_t *p = mem.bytes;
-
-    start();
-    fill(1, 0);
-    grant(1, 1, 0, 0, GTF_permit_access);
-    fake_run(0, 0);
-    for (unsigned int i = 0; i < 2; i++, p += 24) {
-        *(uint32_t *)(p + 0) = 1;
-        *(uint16_t *)(p + 4) = 1;
-        *(uint16_t *)(p + 6) = 32 * i;
-        *(uint32_t *)(p + 8) = fake[0].page[0].n;
-        *(uint16_t *)(p + 12) = DOMID_SELF;
-        *(uint16_t *)(p + 14) = 64 * i;
-        *(uint16_t *)(p + 16) = 32;
-        *(uint16_t *)(p + 18) = GNTCOPY_source_gref;
-        *(int16_t *)(p + 20) = 99;
-    }
-    assert_int_equal(do_grant_table_op(&c), 0);
-    assert_int_equal(*(int16_t *)(mem.bytes + 20), 0);
-    assert_int_equal(*(int16_t *)(mem.bytes + 44), 0);
-    assert_memory_equal(mfn_to_virt(fake[0].page[0]), mfn_to_virt(fake[1].page[0]), 32);
-    assert_memory_equal((uint8_t *)mfn_to_virt(fake[0].page[0]) + 64,
-                        (uint8_t *)mfn_to_virt(fake[1].page[0]) + 32, 32);
     fake_end();
 }
 
@@ -703,7 +662,6 @@ int main(void)
         cmocka_unit_test(test_swap),
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_errors),
-        cmocka_unit_test(test_copy_compat),
         cmocka_unit_test(test_random),
         cmocka_unit_test(test_release_in_steps),
         cmocka_unit_test(test_no_memory),

@@ -94,6 +94,18 @@ static void hypercall_of_32_bits(void **state)
     assert_int_equal(v0->regs.rax, (uint32_t)-XEN_EINVAL);
 }
 
+static void hypercall_in_real_mode_is_refused(void **state)
+{
+    CODE(0x0f, 0x01, 0xd9);
+    vm_fetch(&v0->pvh->vm, VM_CR)->cr0 &= ~1ull;
+    v0->regs.rax = 17;
+    rig_call.nr = 99;
+    run(VMEXIT_HYPERCALL);
+    assert_int_equal(rig_call.nr, 99);
+    assert_int_equal(v0->regs.rax, (uint32_t)-XEN_EPERM);
+    assert_int_equal(v0->regs.rip, RIG_CODE + 3);
+}
+
 static void hypercall_to_be_resumed_is_executed_again(void **state)
 {
     CODE(0x0f, 0x01, 0xd9);
@@ -477,6 +489,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(hypercall_of_64_bits),
         TEST(hypercall_of_32_bits),
+        TEST(hypercall_in_real_mode_is_refused),
         TEST(hypercall_to_be_resumed_is_executed_again),
         TEST(user_mode_has_no_hypercalls),
         TEST(lengths),

@@ -164,6 +164,16 @@ long hypercall_dispatch(struct hypercall *c)
     return rig_call_result;
 }
 
+long hypercall_not_built(const char *name, uint64_t sub_op)
+{
+    return -XEN_ENOSYS;
+}
+
+void domain_set_info_width(struct domain *d, bool is_32bit)
+{
+    d->evtchn.is_32bit = is_32bit;
+}
+
 struct domain_mem *domain_mem_of(domid_t owner)
 {
     rig_assert(owner == 1);
@@ -215,6 +225,11 @@ void domain_crash(struct domain *d, const char *fmt, ...)
 int guest_read(void *dst, vaddr_t gva, size_t size)
 {
     return pvh_guest_read(current_x86(), dst, gva, size);
+}
+
+int guest_write(vaddr_t gva, const void *src, size_t size)
+{
+    return pvh_guest_write(current_x86(), gva, src, size);
 }
 
 /* --- building ------------------------------------------------------------------------------------------------------------------------------------------------------ */
