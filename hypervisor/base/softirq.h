@@ -10,6 +10,7 @@ enum softirq {
     SOFTIRQ_TIMER,    /* core/timer: expired timers */
     SOFTIRQ_SCHEDULE, /* core/sched: choose who runs */
     SOFTIRQ_TASKLET,  /* core/timer: deferred work */
+    SOFTIRQ_MACHINE,  /* hw: what an NMI or a machine check left to say */
     SOFTIRQ_COUNT
 };
 

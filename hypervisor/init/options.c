@@ -4,6 +4,8 @@
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/boot/panic.h>
 #include <hw/x86/boot/platform.h>
+#include <hw/x86/cpu/nmi.h>
+#include <hw/x86/cpu/watchdog.h>
 #include <base/log.h>
 #include <lib/cmdline.h>
 #include <lib/string.h>
@@ -25,7 +27,6 @@ struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
 char opt_sched[OPTION_TEXT_MAX];
 char opt_iommu[OPTION_TEXT_MAX];
-bool opt_watchdog;
 bool opt_vga_keep;
 
 static char bad[BAD_MAX][OPTION_TEXT_MAX];
@@ -132,6 +133,39 @@ static bool parse_vga(const char *value)
     return true;
 }
 
+static bool parse_watchdog(const char *value)
+{
+    if (*value == 0 || !strcmp(value, "force")) {
+        opt_watchdog = true;
+        opt_watchdog_force = *value != 0;
+        return true;
+    }
+    return cmdline_parse_bool(value, &opt_watchdog);
+}
+
+/* Seconds; also turns the watchdog on, 0 off. */
+static bool parse_watchdog_timeout(const char *value)
+{
+    if (!cmdline_parse_u64(value, &opt_watchdog_timeout)) {
+        return false;
+    }
+    opt_watchdog = opt_watchdog_timeout != 0;
+    return true;
+}
+
+static bool parse_nmi(const char *value)
+{
+    static const char *const names[] = {[NMI_IGNORE] = "ignore", [NMI_DOM0] = "dom0", [NMI_FATAL] = "fatal"};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(value, names[i])) {
+            opt_nmi = (enum nmi_action)i;
+            return true;
+        }
+    }
+    return false;
+}
+
 #define TEXT(array)      OPT_TEXT, (array), sizeof(array), NULL
 #define BOOL(variable)   OPT_BOOL, &(variable), 0, NULL
 #define NUMBER(variable) OPT_NUMBER, &(variable), 0, NULL
@@ -148,10 +182,13 @@ static const struct option_row rows[] = {
     {"iommu", TEXT(opt_iommu), "no IOMMU is driven yet; kept for the message that says so"},
     {"loglvl", CUSTOM(parse_loglvl), "none, error, warning, info, debug (all)"},
     {"maxcpus", NUMBER(opt_maxcpus), "use so many CPUs"},
+    {"nmi", CUSTOM(parse_nmi), "NMIs of the platform: ignore, dom0 or fatal"},
     {"noreboot", BOOL(opt_noreboot), "halt after a panic"},
     {"sched", TEXT(opt_sched), "scheduler"},
     {"vga", CUSTOM(parse_vga), "keep: the first domain does not get the screen"},
-    {"watchdog", BOOL(opt_watchdog), "panic when a CPU is stuck"},
+    {"watchdog", CUSTOM(parse_watchdog), "panic when a CPU is stuck: a boolean, or force"},
+    {"watchdog", BOOL(opt_watchdog), "no-watchdog"},
+    {"watchdog_timeout", CUSTOM(parse_watchdog_timeout), "after so many seconds"},
     {"x2apic", BOOL(opt_x2apic), "use x2APIC mode where the CPUs have it"},
 };
 

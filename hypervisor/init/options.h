@@ -22,5 +22,4 @@ extern struct dom0_vcpus_option opt_dom0_max_vcpus;
 #define OPTION_TEXT_MAX 64
 extern char opt_sched[OPTION_TEXT_MAX]; /* sched= */
 extern char opt_iommu[OPTION_TEXT_MAX]; /* iommu= */
-extern bool opt_watchdog;               /* watchdog */
 extern bool opt_vga_keep;               /* vga=keep */

@@ -14,7 +14,10 @@
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/boot/power.h>
 #include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/mca.h>
+#include <hw/x86/cpu/nmi.h>
 #include <hw/x86/cpu/time.h>
+#include <hw/x86/cpu/watchdog.h>
 #include <hw/x86/mmu/mmu.h>
 #include <hw/x86/smp/smp.h>
 #ifdef CONFIG_PVH
@@ -78,6 +81,7 @@ static void start_traps(void)
 {
     BUG_ON(mmu_desc_window_init(0) < 0);
     trap_init_bsp();
+    nmi_init();
 }
 
 static void start_time(void)
@@ -138,6 +142,7 @@ static const struct {
     {"interrupts", irq_init, PHASE_DEVICES},
     {"time", start_time, PHASE_DEVICES},
     {"timers", start_timers, PHASE_DEVICES},
+    {"machine checks", mca_init_cpu, PHASE_DEVICES},
     {"scheduler", start_scheduler, PHASE_CPUS},
     {"virtualization", start_virtualization, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
@@ -169,11 +174,13 @@ _Noreturn void init_start(void)
     report_phases(ticks);
     console_set_input(console_input_push);
     console_release_screen();
+    watchdog_start();
     pcpu_loop();
 }
 
 void ap_prepare(void)
 {
+    mca_init_cpu();
     timer_init_cpu(pcpu_id());
     start_virtualization();
     make_idle_vcpu();

@@ -3,7 +3,7 @@
 GUESTS_B    := build/guests
 GUESTS_CC   := gcc
 GUESTS_LIB  := $(patsubst tests/guests/lib/%,$(GUESTS_B)/lib/%.o,$(wildcard tests/guests/lib/*.[cS]))
-GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tests/guests/pvh/*.c))
+GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tests/guests/pvh/*.c tests/guests/machine/*.c))
 GUESTS_ELFS := $(patsubst tests/guests/%.c,$(GUESTS_B)/%.elf,$(GUESTS_SRCS))
 GUESTS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wno-unused-parameter -Wno-sign-compare \
     -Wno-missing-field-initializers -ffreestanding -fno-builtin -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \

@@ -3,6 +3,7 @@
 #include <hw/drivers/uart.h>
 #include <hw/drivers/vga.h>
 #include <hw/x86/apic/irq.h>
+#include <hw/x86/cpu/watchdog.h>
 #include <base/contract.h>
 #include <lib/cmdline.h>
 #include <lib/string.h>
@@ -78,6 +79,7 @@ static void open_early(void)
 void port_console_write(const char *text, size_t len)
 {
     open_early();
+    watchdog_touch();
     for (size_t i = 0; i < len; i++) {
         for (unsigned int o = 0; o < output_count; o++) {
             if (text[i] == '\n') {

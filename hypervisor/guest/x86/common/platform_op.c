@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* platform_op: the hardware domain sets the clock, asks about processors, and puts the machine to sleep. And mca, which is not built. */
+/* platform_op: the hardware domain sets the clock, asks about processors, and puts the machine to sleep. */
 #include <abi/platform.h>
 #include <base/guest_access.h>
 #include <base/log.h>
@@ -91,9 +91,4 @@ long do_platform_op(struct hypercall *c)
     default:
         return hypercall_not_built("platform_op", op.cmd);
     }
-}
-
-long do_mca(struct hypercall *c)
-{
-    return hypercall_not_built("mca", 0);
 }

@@ -39,6 +39,7 @@
 #define ICR_INIT         0x00004500u
 #define ICR_STARTUP      0x00004600u
 #define ICR_ASSERT       0x00004000u
+#define ICR_SELF         0x00040000u
 #define ICR_ALL_BUT_SELF 0x000c0000u
 #define ICR_BUSY         0x1000u
 #define ICR_SPINS        1000000u
@@ -106,7 +107,8 @@ static void enable(void)
     reg_write(REG_SPURIOUS, SPURIOUS_ENABLE | VECTOR_SPURIOUS);
     reg_write(REG_LVT_TIMER, LVT_MASKED | VECTOR_TIMER);
     reg_write(REG_LVT_LINT0, LVT_MASKED);
-    reg_write(REG_LVT_LINT1, LVT_NMI);
+    /* the platform's NMI pin goes to every CPU: one of them is enough to hear it */
+    reg_write(REG_LVT_LINT1, pcpu_id() == 0 ? LVT_NMI : LVT_NMI | LVT_MASKED);
     reg_write(REG_LVT_ERROR, VECTOR_APIC_ERROR);
     reg_write(REG_ESR, 0);
     reg_write(REG_TIMER_DIVIDE, DIVIDE_BY_1);
@@ -168,6 +170,13 @@ bool apic_in_service(unsigned int vector)
     return reg_read(REG_ISR + vector / 32) & BIT(vector % 32);
 }
 
+static void wait_for_icr(void)
+{
+    for (unsigned int i = 0; i < ICR_SPINS && (reg_read(REG_ICR) & ICR_BUSY); i++) {
+        cpu_relax();
+    }
+}
+
 static void send_icr(uint32_t id, uint32_t command)
 {
     unsigned long flags;
@@ -178,9 +187,7 @@ static void send_icr(uint32_t id, uint32_t command)
         return;
     }
     flags = irq_save();
-    for (unsigned int i = 0; i < ICR_SPINS && (reg_read(REG_ICR) & ICR_BUSY); i++) {
-        cpu_relax();
-    }
+    wait_for_icr();
     reg_write(REG_ICR_HIGH, id << 24);
     reg_write(REG_ICR, command);
     irq_restore(flags);
@@ -191,9 +198,29 @@ void apic_send(unsigned int cpu, unsigned int vector)
     send_icr(apic_id_of_cpu[cpu], ICR_ASSERT | vector);
 }
 
+/* Like send_icr(), for who may have interrupted it between its two writes: the first is put back. */
+static void send_icr_from_nmi(uint32_t id, uint32_t command)
+{
+    uint32_t high;
+
+    if (is_x2) {
+        send_icr(id, command);
+        return;
+    }
+    high = reg_read(REG_ICR_HIGH);
+    send_icr(id, command);
+    wait_for_icr();
+    reg_write(REG_ICR_HIGH, high);
+}
+
 void apic_send_nmi(unsigned int cpu)
 {
-    send_icr(apic_id_of_cpu[cpu], ICR_ASSERT | ICR_NMI);
+    send_icr_from_nmi(apic_id_of_cpu[cpu], ICR_ASSERT | ICR_NMI);
+}
+
+void apic_send_self(unsigned int vector)
+{
+    send_icr_from_nmi(0, ICR_ASSERT | ICR_SELF | vector);
 }
 
 void apic_send_init(uint32_t id)

@@ -22,7 +22,10 @@ void apic_report_error(void);
 bool apic_in_service(unsigned int vector);
 /* Fixed interrupt with @vector to one CPU. Any context. */
 void apic_send(unsigned int cpu, unsigned int vector);
+/* NMI to one CPU. Any context, NMI included. */
 void apic_send_nmi(unsigned int cpu);
+/* Fixed interrupt with @vector to this CPU. Any context, NMI included. */
+void apic_send_self(unsigned int vector);
 void apic_send_init(uint32_t id);
 void apic_send_startup(uint32_t id, unsigned int page);
 /* Panic: stop every other CPU; safe before apic_init_bsp(). */

@@ -11,6 +11,7 @@
 #define WINDOW           0x10
 #define REG_VERSION      1
 #define REG_ROUTE(pin)   (0x10 + 2 * (pin))
+#define ROUTE_NMI        0x0400u
 #define ROUTE_LOW_ACTIVE 0x2000u
 #define ROUTE_LEVEL      0x8000u
 #define ROUTE_MASKED     0x10000u
@@ -87,8 +88,8 @@ bool ioapic_has_gsi(unsigned int gsi)
 
 static uint32_t low_word(const struct ioapic_route *r)
 {
-    return r->vector | (r->low ? ROUTE_LOW_ACTIVE : 0) | (r->level ? ROUTE_LEVEL : 0) |
-           (r->masked ? ROUTE_MASKED : 0);
+    return r->vector | (r->nmi ? ROUTE_NMI : 0) | (r->low ? ROUTE_LOW_ACTIVE : 0) |
+           (r->level ? ROUTE_LEVEL : 0) | (r->masked ? ROUTE_MASKED : 0);
 }
 
 void ioapic_write_route(unsigned int gsi, const struct ioapic_route *r)

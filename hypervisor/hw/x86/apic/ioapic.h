@@ -12,6 +12,7 @@ bool ioapic_has_gsi(unsigned int gsi);
 struct ioapic_route {
     uint8_t vector;
     bool level, low, masked;
+    bool nmi; /* edge-triggered; the vector means nothing */
     uint32_t apic_id;
 };
 void ioapic_write_route(unsigned int gsi, const struct ioapic_route *r);

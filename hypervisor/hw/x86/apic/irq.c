@@ -133,6 +133,24 @@ int irq_bind_gsi(unsigned int gsi, bool level, bool low, irq_handler_t handler, 
     return rc;
 }
 
+int irq_route_nmi(unsigned int gsi)
+{
+    unsigned long flags;
+    int rc = -XEN_EBUSY;
+
+    if (gsi >= GSI_MAX || !ioapic_has_gsi(gsi)) {
+        return -XEN_ENODEV;
+    }
+    flags = spin_lock_irqsave(&bind_lock);
+    if (!gsi_vector[gsi]) {
+        gsi_vector[gsi] = VECTOR_NMI; /* a descriptor that has no handler and never gets one */
+        ioapic_write_route(gsi, &(struct ioapic_route){.nmi = true, .apic_id = apic_id_of_cpu[0]});
+        rc = 0;
+    }
+    spin_unlock_irqrestore(&bind_lock, flags);
+    return rc;
+}
+
 struct irq_desc *irq_of_gsi(unsigned int gsi)
 {
     uint8_t vector = gsi < GSI_MAX ? __atomic_load_n(&gsi_vector[gsi], __ATOMIC_RELAXED) : 0;

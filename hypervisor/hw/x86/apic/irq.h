@@ -40,6 +40,8 @@ unsigned int irq_gsi_count(void);
  * Not in interrupt context; nor are the other bind and unbind calls.
  */
 int irq_bind_gsi(unsigned int gsi, bool level, bool low, irq_handler_t handler, void *arg);
+/* Send a GSI to the boot CPU as an NMI from now on; nobody else can bind it. -XEN_ENODEV, -XEN_EBUSY as above. */
+int irq_route_nmi(unsigned int gsi);
 /* The descriptor of a bound GSI, or NULL. */
 struct irq_desc *irq_of_gsi(unsigned int gsi);
 /*

@@ -2,6 +2,7 @@
 /* Interrupt vectors of the hypervisor: the same on every CPU. */
 #pragma once
 
+#define VECTOR_NMI             0x02
 #define VECTOR_LEGACY_FIRST    0x20 /* the 8259s are moved here, and masked */
 #define VECTOR_LEGACY_LAST     0x2f
 #define VECTOR_DEVICE_FIRST    0x30

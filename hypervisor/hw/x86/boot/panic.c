@@ -4,6 +4,7 @@
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/time.h>
+#include <hw/x86/cpu/watchdog.h>
 #include <base/assert.h>
 #include <lib/printf.h>
 
@@ -18,7 +19,7 @@ extern const char symtab_strings[];
 bool opt_noreboot;
 static uint32_t panic_cpu = ~0u;
 
-static void __attribute__((format(printf, 1, 2))) say(const char *fmt, ...)
+void panic_say(const char *fmt, ...)
 {
     char line[200];
     va_list args;
@@ -61,9 +62,9 @@ static void say_address(uint64_t addr, const char *mark)
     uint64_t offset;
 
     if (symbol_lookup(addr, &name, &offset)) {
-        say("   [<%016lx>] %s %s+%#lx\n", addr, mark, name, offset);
+        panic_say("   [<%016lx>] %s %s+%#lx\n", addr, mark, name, offset);
     } else {
-        say("   [<%016lx>] %s\n", addr, mark);
+        panic_say("   [<%016lx>] %s\n", addr, mark);
     }
 }
 
@@ -72,7 +73,7 @@ void backtrace_print(uint64_t rip, uint64_t rbp)
     uint64_t block = rbp & ~(uint64_t)(STACK_SIZE - 1);
     uint64_t here = (uint64_t)__builtin_frame_address(0) & ~(uint64_t)(STACK_SIZE - 1);
 
-    say("Call trace:\n");
+    panic_say("Call trace:\n");
     say_address(rip, "R");
     /* only this CPU's own stack is known to be mapped */
     for (unsigned int i = 0; i < BACKTRACE_MAX && block == here; i++) {
@@ -91,17 +92,23 @@ void backtrace_print(uint64_t rip, uint64_t rbp)
 
 static void say_regs(const struct panic_regs *r)
 {
-    say("RIP: %04lx:%016lx RSP: %04lx:%016lx RFLAGS: %08lx\n", r->cs, r->rip, r->ss, r->rsp, r->rflags);
-    say("rax: %016lx rbx: %016lx rcx: %016lx rdx: %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
-    say("rsi: %016lx rdi: %016lx rbp: %016lx r8:  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
-    say("r9:  %016lx r10: %016lx r11: %016lx r12: %016lx\n", r->r9, r->r10, r->r11, r->r12);
-    say("r13: %016lx r14: %016lx r15: %016lx\n", r->r13, r->r14, r->r15);
-    say("cr0: %08lx cr2: %016lx cr3: %016lx cr4: %08lx\n", read_cr0(), read_cr2(), read_cr3(), read_cr4());
+    panic_say("RIP: %04lx:%016lx RSP: %04lx:%016lx RFLAGS: %08lx\n", r->cs, r->rip, r->ss, r->rsp, r->rflags);
+    panic_say("rax: %016lx rbx: %016lx rcx: %016lx rdx: %016lx\n", r->rax, r->rbx, r->rcx, r->rdx);
+    panic_say("rsi: %016lx rdi: %016lx rbp: %016lx r8:  %016lx\n", r->rsi, r->rdi, r->rbp, r->r8);
+    panic_say("r9:  %016lx r10: %016lx r11: %016lx r12: %016lx\n", r->r9, r->r10, r->r11, r->r12);
+    panic_say("r13: %016lx r14: %016lx r15: %016lx\n", r->r13, r->r14, r->r15);
+    panic_say("cr0: %08lx cr2: %016lx cr3: %016lx cr4: %08lx\n", read_cr0(), read_cr2(), read_cr3(),
+              read_cr4());
 }
 
 bool panic_in_progress(void)
 {
     return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) != ~0u;
+}
+
+bool panic_is_here(void)
+{
+    return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) == pcpu_id();
 }
 
 _Noreturn void halt_cpu(void)
@@ -115,10 +122,10 @@ _Noreturn void halt_cpu(void)
 static _Noreturn void panic_finish(void)
 {
     if (opt_noreboot) {
-        say("Halted (noreboot).\n");
+        panic_say("Halted (noreboot).\n");
         halt_cpu();
     }
-    say("Rebooting in %u seconds.\n", (unsigned int)(REBOOT_DELAY_NS / SECONDS(1)));
+    panic_say("Rebooting in %u seconds.\n", (unsigned int)(REBOOT_DELAY_NS / SECONDS(1)));
     time_spin_ns(REBOOT_DELAY_NS);
     port_reboot();
 }
@@ -132,15 +139,15 @@ static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uin
     irq_disable();
     if (!__atomic_compare_exchange_n(&panic_cpu, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         if (nobody == me) {
-            say("\nPanic inside a panic at %016lx.\n", rip);
+            panic_say("\nPanic inside a panic at %016lx.\n", rip);
         }
         halt_cpu();
     }
     apic_stop_others();
     zvscnprintf(text, sizeof(text), fmt, args);
-    say("\n****************************************\nPanic on CPU "
-        "%u:\n%s\n****************************************\n",
-        me, text);
+    panic_say("\n****************************************\nPanic on CPU "
+              "%u:\n%s\n****************************************\n",
+              me, text);
     if (r) {
         say_regs(r);
     }
@@ -174,6 +181,7 @@ _Noreturn void port_assert_failed(const char *expr, const char *file, int line)
 _Noreturn void port_stop(void)
 {
     irq_disable();
+    watchdog_stop();
     apic_stop_others();
     panic_finish();
 }

@@ -15,8 +15,11 @@ struct panic_regs {
 /* Print the message, @r (NULL: none), and the call chain from @r's frame; stop the other CPUs; never returns. Any context, NMI included. */
 _Noreturn void panic_with_regs(const struct panic_regs *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
-/* Another CPU is in panic: the NMI and stop handlers halt then. */
+/* A line of text on the console, as panics print it: no lock, any context. For what belongs before a panic. */
+void panic_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Some CPU is in panic: the NMI and stop handlers halt then, unless it is this one. */
 bool panic_in_progress(void);
+bool panic_is_here(void);
 /* Halt this CPU for good. */
 _Noreturn void halt_cpu(void);
 

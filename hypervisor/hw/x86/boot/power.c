@@ -6,6 +6,7 @@
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/time.h>
+#include <hw/x86/cpu/watchdog.h>
 #include <hw/x86/mmu/mmu.h>
 #include <base/log.h>
 
@@ -49,6 +50,7 @@ _Noreturn void port_reboot(void)
     } __attribute__((packed)) no_idt = {0, 0};
 
     irq_disable();
+    watchdog_stop();
     reset_by_acpi();
     for (unsigned int i = 0; i < 1000 && (in8(KEYBOARD_COMMAND) & 2); i++) {
         time_spin_ns(MICROSECS(10));
@@ -91,6 +93,7 @@ _Noreturn void port_power_off(void)
     const struct acpi_s5 *s5 = &platform.acpi.s5;
 
     irq_disable();
+    watchdog_stop();
     if (platform.has_acpi && f->present && s5->present && f->pm1a_control.space == ACPI_SPACE_IO &&
         f->pm1a_control.address != 0) {
         enable_acpi(f, (uint16_t)f->pm1a_control.address);

@@ -2,6 +2,7 @@
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/mca.h>
 #include <hw/drivers/clocks.h>
 #include <base/assert.h>
 #include <base/log.h>
@@ -204,5 +205,6 @@ void port_timer_arm(uint64_t deadline_ns)
 
 void time_interrupt(void)
 {
+    mca_poll_when_due(port_now_ns());
     check_deadline(); /* too early, when the deadline was further away than the hardware counts */
 }

@@ -11,13 +11,15 @@
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/boot/panic.h>
 #include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/mca.h>
+#include <hw/x86/cpu/nmi.h>
 
 struct ex_entry {
     int32_t from, to; /* relative to their own addresses */
 };
 extern const struct ex_entry __ex_table_start[], __ex_table_end[];
 
-enum { TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_DOUBLE_FAULT = 8, TRAP_PAGE_FAULT = 14, TRAP_MACHINE_CHECK = 18 };
+enum { TRAP_DEBUG = 1, TRAP_NMI = 2, TRAP_PAGE_FAULT = 14, TRAP_MACHINE_CHECK = 18 };
 
 struct x86_regs *trap_current_regs(void)
 {
@@ -35,9 +37,9 @@ static uint64_t find_fixup(uint64_t rip)
     return 0;
 }
 
-static _Noreturn void die(const struct x86_regs *r, const char *what)
+void trap_panic_regs(struct panic_regs *to, const struct x86_regs *r)
 {
-    const struct panic_regs p = {
+    *to = (struct panic_regs){
         .r15 = r->r15,
         .r14 = r->r14,
         .r13 = r->r13,
@@ -61,8 +63,14 @@ static _Noreturn void die(const struct x86_regs *r, const char *what)
         .rsp = r->rsp,
         .ss = r->ss,
     };
+}
+
+static _Noreturn void die(const struct x86_regs *r, const char *what)
+{
+    struct panic_regs p;
     const struct vcpu *v = current_vcpu();
 
+    trap_panic_regs(&p, r);
     panic_with_regs(&p, "%s: vector %u, error code 0x%x, cr2 0x%lx, running d%uv%u", what, r->entry_vector,
                     r->error_code, (unsigned long)read_cr2(), v && v->domain ? v->domain->id : DOMID_NONE,
                     v ? v->id : 0);
@@ -91,9 +99,10 @@ struct x86_regs *trap_ist(struct x86_regs *regs)
 
     switch (regs->entry_vector) {
     case TRAP_NMI:
-        if (panic_in_progress()) {
-            halt_cpu();
-        }
+        nmi_interrupt(regs);
+        return regs;
+    case TRAP_MACHINE_CHECK:
+        mca_exception(regs);
         return regs;
     case TRAP_DEBUG:
         if (from_guest) {
@@ -102,7 +111,7 @@ struct x86_regs *trap_ist(struct x86_regs *regs)
         }
         return regs; /* a guest's breakpoint that hit while we read its memory: ours to ignore */
     default:
-        die(regs, regs->entry_vector == TRAP_DOUBLE_FAULT ? "Double fault" : "Machine check");
+        die(regs, "Double fault");
     }
 }
 

@@ -7,5 +7,9 @@
 void trap_init_bsp(void);
 void trap_init_ap(void);
 
+/* @from in the form that panics print. */
+struct panic_regs;
+void trap_panic_regs(struct panic_regs *to, const struct x86_regs *from);
+
 /* Run softirqs, resume the current vCPU; idle when there is none. The end of every entry, and of every pCPU's start-up. */
 _Noreturn void pcpu_loop(void);
