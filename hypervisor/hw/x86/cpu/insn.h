@@ -151,6 +151,9 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
 #define CR0_WP BIT(16)
 #define CR0_PG BIT(31)
 
+#define EBX7_FSGSBASE BIT(0) /* CPUID leaf 7 */
+#define EBX7_SMEP     BIT(7)
+
 #define CR4_PAE        BIT(5)
 #define CR4_MCE        BIT(6)
 #define CR4_PGE        BIT(7)
