@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-all.py [--hv IMAGE|xen] STEP...: run the steps of `make test`, go on after a failure, add up what passed and failed.
 
-Steps: lint unit fuzz guests guests-debug builds guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
+Steps: lint unit fuzz guests guests-debug guests-cpu builds guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
 """
 import argparse
 import os
@@ -13,6 +13,8 @@ import time
 
 PYTHON = '/usr/bin/python3'
 COUNTS = 'build/test/counts'
+# What QEMU 7.2 emulates beyond the usual model, and the hypervisor switches or uses.
+RICH_CPU = 'qemu64,+svm,+npt,+rdrand,+xsave,+xsaveopt,+avx,+rdtscp,+fsgsbase,+smep'
 LINT = [
     ('layers', [PYTHON, 'tools/check/layers.py', '.']),
     ('layers-self-test', [PYTHON, 'tools/check/layers_test.py']),
@@ -64,10 +66,10 @@ class Tally:
               + ('' if code == 0 else f' (exit {code})'), flush=True)
 
 
-    def guests(self, mode, hv, limit_s):
+    def guests(self, mode, hv, limit_s, extra=()):
         """The micro guests in one mode; run.py ends with its counts."""
         t = time.monotonic()
-        cmd = [PYTHON, 'tests/guests/run.py', '--hv', hv, '--mode', mode, '--rig', 'tests/system/rig']
+        cmd = [PYTHON, 'tests/guests/run.py', '--hv', hv, '--mode', mode, '--rig', 'tests/system/rig', *extra]
         try:
             p = subprocess.run(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=limit_s)
             out, code = p.stdout, p.returncode
@@ -89,7 +91,7 @@ class Tally:
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--hv', default='build/x86_64/zendo')
-    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-debug', 'builds', 'guests-xl', 'system', 'system-quick'])
+    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick'])
     a = ap.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     os.environ.pop('MAKEFLAGS', None)
@@ -109,6 +111,10 @@ def main():
         t.check('image DEBUG=y', ['make', '-s', '-j2', 'image', 'DEBUG=y'])
         t.guests('dom0', 'build/x86_64-debug/zendo', 1800)
         on_machines.remove('guests-debug')
+    if 'guests-cpu' in a.step:
+        # One pCPU: two vCPUs then share its registers.
+        t.guests('dom0', a.hv, 600, ['--cpu', RICH_CPU, '--hv-args', 'maxcpus=1', '--only', 'xsave/', 'features/', 'privop/', 'user/'])
+        on_machines.remove('guests-cpu')
     if 'builds' in a.step:
         t.check('image CONFIG_PV=n', ['make', '-s', '-j2', 'image', 'CONFIG_PV=n'])
         t.check('boot CONFIG_PV=n', [PYTHON, 'tests/system/boot_says.py', 'build/x86_64-nopv/zendo', 'this build has no PV guests'])

@@ -47,9 +47,9 @@ def debian_xen():
     return path
 
 
-def qemu_command(hv, elf, guest_args, smp=2, mem=512, hv_args="", extra=()):
+def qemu_command(hv, elf, guest_args, smp=2, mem=512, hv_args="", extra=(), cpu=CPU):
     append = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=64M dom0_max_vcpus={smp} {hv_args}"
-    return ["qemu-system-x86_64", "-cpu", CPU, "-accel", "tcg,thread=single", "-smp", str(smp), "-m", str(mem), "-display", "none",
+    return ["qemu-system-x86_64", "-cpu", cpu, "-accel", "tcg,thread=single", "-smp", str(smp), "-m", str(mem), "-display", "none",
             "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot", "-kernel", hv, "-append", append,
             "-initrd", f"{elf} {guest_args}".strip().replace(",", ",,"), *extra]
 
@@ -143,7 +143,7 @@ def run_dom0(guest, opts, hv, wanted):
     open(log, "w").close()
     only = f" only={wanted[0]}" if len(wanted) == 1 else ""
     for _ in range(len(guest.tests) + 1):
-        cmd = qemu_command(hv, guest.elf, f"from={start}{only} {opts.args}".strip(), smp=opts.smp, hv_args=opts.hv_args)
+        cmd = qemu_command(hv, guest.elf, f"from={start}{only} {opts.args}".strip(), smp=opts.smp, hv_args=opts.hv_args, cpu=opts.cpu)
         if opts.verbose:
             print("+ " + " ".join(f"'{a}'" if " " in a else a for a in cmd))
         lines, why = boot(cmd, log, opts.timeout)
@@ -234,6 +234,7 @@ def main():
     ap.add_argument("--only", nargs="*", default=[], help="patterns of mode/group/guest/test, or parts of it")
     ap.add_argument("--timeout", type=float, default=60, help="seconds for one boot")
     ap.add_argument("--smp", type=int, default=2)
+    ap.add_argument("--cpu", default=CPU, help="QEMU's CPU model (mode dom0)")
     ap.add_argument("--args", default="", help="more guest arguments, as seed=7 iterations=1000")
     ap.add_argument("--hv-args", default="", help="more hypervisor options")
     ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", ""), help="the dom0 rig's run.sh (modes pv and pvh)")

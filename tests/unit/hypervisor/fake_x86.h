@@ -39,6 +39,8 @@ static struct domain *fake_dom0;
 static uint64_t fake_free_at_start, fake_objects_at_start;
 /* what the fakes saw last */
 static uint64_t fake_fs_base, fake_gs_base, fake_hidden_gs_base;
+static uint64_t fake_xcr0, fake_fpu_cleared, fake_tsc_aux;
+static bool fake_ts;
 static uint32_t fake_callback_vector, fake_contexts_set, fake_nmis, fake_policy_changes;
 static struct sched_vcpu fake_idle[FAKE_CPUS];
 
@@ -90,6 +92,40 @@ FAKE_WEAK void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id
 FAKE_WEAK uint32_t hw_mxcsr_mask(void)
 {
     return 0xffff;
+}
+
+/* As hw_cpuid() says: x87, SSE, AVX. */
+FAKE_WEAK uint64_t hw_xstate_components(void)
+{
+    return 7;
+}
+
+FAKE_WEAK void hw_set_xcr0(uint64_t value)
+{
+    fake_xcr0 = value;
+}
+
+FAKE_WEAK void hw_fpu_save(void *image, uint64_t components)
+{
+}
+
+FAKE_WEAK void hw_fpu_load(const void *image, uint64_t components)
+{
+}
+
+FAKE_WEAK void hw_fpu_clear(uint64_t components)
+{
+    fake_fpu_cleared |= components;
+}
+
+FAKE_WEAK void hw_set_ts(bool on)
+{
+    fake_ts = on;
+}
+
+FAKE_WEAK void hw_set_tsc_aux(uint64_t value)
+{
+    fake_tsc_aux = value;
 }
 
 FAKE_WEAK uint64_t hw_read_tsc(void)

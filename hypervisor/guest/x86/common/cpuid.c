@@ -8,6 +8,8 @@
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/platform.h>
 #include <lib/string.h>
+#include <model/x86/insn/insn.h>
+#include <model/x86/xstate/xstate.h>
 
 #define LEAF_XEN_TSC 0x40000003u
 #define CR4_OSXSAVE  (1ull << 18)
@@ -24,17 +26,13 @@ static struct cpuid_regs read_host(void *arg, uint32_t leaf, uint32_t subleaf)
     return (struct cpuid_regs){r[0], r[1], r[2], r[3]};
 }
 
-/*
- * Register state is switched by FXSAVE, so there is no XSAVE for guests, and EFER.FFXSR would leave registers out of it. PV: CR4.FSGSBASE is off,
- * TSC_AUX is not switched.
- */
+/* EFER.FFXSR would leave registers out of what FXSAVE switches. Protection keys need page tables of the guest's own: not PV. */
 static void set_limits(struct cpu_policy_limits *l)
 {
     memset(l, 0, sizeof(*l));
-    cpu_featureset_set(l->drop_pv, XEN_X86_FEATURE_FSGSBASE);
+    l->xcr0_pv = hw_xstate_components() & ~XSTATE_PKRU;
+    l->xcr0_hvm = hw_xstate_components();
     cpu_featureset_set(l->drop_pv, XEN_X86_FEATURE_FFXSR);
-    cpu_featureset_set(l->drop_pv, XEN_X86_FEATURE_RDTSCP);
-    cpu_featureset_set(l->drop_pv, XEN_X86_FEATURE_RDPID);
     cpu_featureset_set(l->drop_hvm, XEN_X86_FEATURE_FFXSR);
 }
 
@@ -105,6 +103,15 @@ static void add_clock(const struct x86_domain *xd, struct cpuid_vcpu *v)
     hw_tsc_scale(&v->tsc.mul, &v->tsc.shift);
 }
 
+/*
+ * A PV kernel's CPUID behind the forced-emulation prefix: it wants to know what the hypervisor gives it, and takes XSAVE only where OSXSAVE says that it is on.
+ * User mode cannot tell the prefix's answer from the CPU's, so it gets the CPU's.
+ */
+static bool asked_by_prefix(const struct x86_vcpu *xv)
+{
+    return xv->is_kernel_mode && xv->regs.entry_vector == X86_VEC_UD;
+}
+
 static void add_identity(struct x86_vcpu *xv, struct cpuid_vcpu *v)
 {
     v->vcpu_id = xv->v.id;
@@ -112,7 +119,7 @@ static void add_identity(struct x86_vcpu *xv, struct cpuid_vcpu *v)
     v->xcr0 = xv->xcr0;
     if (is_pv(xv->v.domain)) {
         v->apic_enabled = true;
-        v->osxsave = xv->pv->cr4 & CR4_OSXSAVE;
+        v->osxsave = (xv->pv->cr4 & CR4_OSXSAVE) || asked_by_prefix(xv);
         v->machine_address_bits = (uint8_t)(PAGE_SHIFT + 64 - __builtin_clzll((frame_limit - 1) | 1));
     } else {
         v->hvm = true;

@@ -4,14 +4,11 @@
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
 #include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <lib/string.h>
 
-#define FPU_IMAGE_SIZE    512
-#define FPU_MXCSR         24
-#define FPU_DEFAULT_FCW   0x37f
-#define FPU_DEFAULT_MXCSR 0x1f80
 #define IOPORT_RANGES_MAX 1024
 
 struct domain *arch_domain_alloc(void)
@@ -46,41 +43,12 @@ int arch_domain_init(struct domain *d, const struct domain_config *c)
     return is_pv(d) ? pv_domain_init(xd) : pvh_domain_init(xd);
 }
 
-static int alloc_fpu(struct x86_vcpu *xv)
-{
-    uint8_t *image = zalloc(FPU_IMAGE_SIZE);
-    uint16_t fcw = FPU_DEFAULT_FCW;
-    uint32_t mxcsr = FPU_DEFAULT_MXCSR;
-
-    if (!image) {
-        return -XEN_ENOMEM;
-    }
-    memcpy(image, &fcw, sizeof(fcw));
-    memcpy(image + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
-    xv->fpu = image;
-    return 0;
-}
-
-void fpu_set_image(struct x86_vcpu *xv, const void *image)
-{
-    static const uint32_t all_cpus_mask =
-        0xffbf; /* the bits that every processor with SSE2 has but one (DAZ comes with the mask below) */
-    uint32_t mask = hw_mxcsr_mask(), mxcsr;
-    uint8_t *to = xv->fpu;
-
-    memcpy(to, image, FPU_IMAGE_SIZE);
-    memcpy(&mxcsr, to + FPU_MXCSR, sizeof(mxcsr));
-    mxcsr &= mask ? mask : all_cpus_mask;
-    memcpy(to + FPU_MXCSR, &mxcsr, sizeof(mxcsr));
-}
-
 int arch_vcpu_init(struct vcpu *v)
 {
     struct x86_vcpu *xv = x86_vcpu(v);
-    int rc = alloc_fpu(xv);
+    int rc = fpu_init(xv);
 
     xv->cr3 = INVALID_MFN;
-    xv->xcr0 = 1;
     if (rc == 0) {
         rc = is_pv(v->domain) ? pv_vcpu_init(xv) : pvh_vcpu_init(xv);
     }
@@ -97,7 +65,7 @@ void arch_vcpu_free(struct vcpu *v)
     if (xv->pvh) {
         pvh_vcpu_free(xv);
     }
-    zfree(xv->fpu);
+    fpu_free(xv);
     zfree(xv);
 }
 

@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * domctl: the state of vCPUs, as builders set it and as saving reads it. The domain is paused, so that registers are in the vCPU's struct and stay. The
- * vectors of FPU state are FXSAVE only, part of the vCPU's context: there are no extended states and no MSRs to carry.
+ * domctl: the state of vCPUs, as builders set it and as saving reads it. The domain is paused meanwhile, so that registers are in the vCPU's struct and
+ * stay. <xen/domctl.h>.
  */
 #include <base/guest_access.h>
 #include <core/domain/arch.h>
 #include <guest/x86/common/domctl.h>
+#include <guest/x86/common/fpu.h>
+#include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <lib/string.h>
+#include <model/x86/cpuid/cpu_policy.h>
+#include <model/x86/msr/msr.h>
 
 #define HVM_CONTEXT_MAX (1u << 20)
 #define XSTATE_HEADER   16u /* XCR0 and what it ever was, before the XSAVE image */
+#define XSTATE_MAX      8192u
+#define PV_MSRS_MAX     16u
 #define EXT_CONTEXT_MIN ((uint32_t)offsetof(struct xen_domctl_ext_vcpucontext, mcg_cap))
 
 static int find(struct x86_domain *xd, uint32_t id, struct x86_vcpu **xv)
@@ -147,69 +153,156 @@ long x86_get_ext_context(struct x86_domain *xd, struct xen_domctl *op, bool *cop
     return 0;
 }
 
+/* --- extended state: XCR0, what it ever was, then the XSAVE image ---------------------------------------------------------------------------------- */
+
+static uint32_t xstate_needed(const struct x86_vcpu *xv)
+{
+    return XSTATE_HEADER + fpu_xstate_size(xv);
+}
+
+static int write_xstate(struct x86_vcpu *xv, vaddr_t to)
+{
+    const uint64_t header[2] = {xv->xcr0, xv->xcr0_used};
+    uint32_t size = fpu_xstate_size(xv);
+
+    if (size == 0) {
+        return guest_clear(to, XSTATE_HEADER);
+    }
+    if (guest_write_obj(to, &header) != 0) {
+        return -XEN_EFAULT;
+    }
+    return guest_write(to + XSTATE_HEADER, fpu_xstate(xv), size);
+}
+
 long x86_get_xstate(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
 {
     struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
+    uint64_t mask = hw_xstate_components();
     struct x86_vcpu *xv;
     int rc = find(xd, x->vcpu, &xv);
 
     if (rc != 0) {
         return rc;
     }
-    if (guest_addr(x->buffer) != 0) {
-        if (x->size != XSTATE_HEADER) {
-            return -XEN_EINVAL;
-        }
-        if (guest_clear(guest_addr(x->buffer), XSTATE_HEADER) != 0) {
-            return -XEN_EFAULT;
-        }
+    domain_pause(&xd->d);
+    if (guest_addr(x->buffer) != 0 && (x->size != 0 || x->xfeature_mask != 0)) {
+        rc = x->size == xstate_needed(xv) && x->xfeature_mask == mask
+                 ? write_xstate(xv, guest_addr(x->buffer))
+                 : -XEN_EINVAL;
     }
-    x->xfeature_mask = 0;
-    x->size = XSTATE_HEADER;
-    *copyback = true;
-    return 0;
+    x->xfeature_mask = mask;
+    x->size = xstate_needed(xv);
+    domain_unpause(&xd->d);
+    *copyback = rc == 0;
+    return rc;
+}
+
+/* @buf: a tool's header and image. */
+static int load_xstate(struct x86_domain *xd, struct x86_vcpu *xv, const uint8_t *buf, uint32_t size)
+{
+    uint64_t header[2];
+    int rc;
+
+    memcpy(header, buf, sizeof(header));
+    if (header[0] == 0 && header[1] == 0) {
+        return 0; /* of a machine without XSAVE: all there is is in the vCPU's context */
+    }
+    domain_pause(&xd->d);
+    rc = fpu_set_xstate(xv, header[0], header[1], buf + XSTATE_HEADER, size - XSTATE_HEADER);
+    domain_unpause(&xd->d);
+    return rc;
 }
 
 long x86_set_xstate(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
 {
     const struct xen_domctl_vcpuextstate *x = &op->u.vcpuextstate;
-    uint64_t header[2];
     struct x86_vcpu *xv;
     int rc = find(xd, x->vcpu, &xv);
+    uint8_t *buf;
 
     if (rc != 0) {
         return rc;
     }
-    if (x->size < XSTATE_HEADER) {
+    if (x->size < XSTATE_HEADER || x->size > XSTATE_MAX) {
         return -XEN_EINVAL;
     }
-    if (guest_read_obj(&header, guest_addr(x->buffer)) != 0) {
-        return -XEN_EFAULT;
+    buf = zalloc(x->size);
+    if (!buf) {
+        return -XEN_ENOMEM;
     }
-    return header[0] == 0 && header[1] == 0 ? 0 : -XEN_EOPNOTSUPP;
+    rc = guest_read(buf, guest_addr(x->buffer), x->size);
+    if (rc == 0) {
+        rc = load_xstate(xd, xv, buf, (uint32_t)x->size);
+    }
+    zfree(buf);
+    return rc;
+}
+
+/* --- MSRs of PV vCPUs that the context has no room for: TSC_AUX ------------------------------------------------------------------------------------ */
+
+static bool has_tsc_aux(const struct x86_domain *xd)
+{
+    return is_pv(&xd->d) && cpu_policy_has(xd->policy, XEN_X86_FEATURE_RDTSCP);
 }
 
 long x86_get_msrs(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
 {
+    struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
     struct x86_vcpu *xv;
-    int rc = find(xd, op->u.vcpu_msrs.vcpu, &xv);
+    int rc = find(xd, m->vcpu, &xv);
+    uint32_t count;
 
-    op->u.vcpu_msrs.msr_count = 0;
+    if (rc != 0) {
+        return rc;
+    }
+    count = has_tsc_aux(xd) ? 1 : 0;
+    if (guest_addr(m->msrs) != 0) {
+        const xen_domctl_vcpu_msr_t aux = {.index = MSR_TSC_AUX, .value = xv->tsc_aux};
+
+        count = count && xv->tsc_aux != 0 ? 1 : 0; /* a register that is 0 need not be carried */
+        if (count > m->msr_count) {
+            rc = -XEN_ENOBUFS;
+        } else if (count && guest_write_obj(guest_addr(m->msrs), &aux) != 0) {
+            rc = -XEN_EFAULT;
+        }
+    }
+    m->msr_count = count;
     *copyback = rc == 0;
     return rc;
 }
 
+static int load_msr(struct x86_domain *xd, struct x86_vcpu *xv, const xen_domctl_vcpu_msr_t *msr)
+{
+    if (msr->reserved != 0 || msr->index != MSR_TSC_AUX || !has_tsc_aux(xd) || msr->value >> 32) {
+        return -XEN_EINVAL;
+    }
+    domain_pause(&xd->d);
+    xv->tsc_aux = msr->value;
+    domain_unpause(&xd->d);
+    return 0;
+}
+
 long x86_set_msrs(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
 {
+    struct xen_domctl_vcpu_msrs *m = &op->u.vcpu_msrs;
+    uint32_t given = m->msr_count;
     struct x86_vcpu *xv;
-    int rc = find(xd, op->u.vcpu_msrs.vcpu, &xv);
+    int rc = find(xd, m->vcpu, &xv);
 
-    if (rc != 0 || op->u.vcpu_msrs.msr_count == 0) {
+    if (rc != 0) {
         return rc;
     }
-    op->u.vcpu_msrs.msr_count = 0; /* the first one is not to be had */
-    *copyback = true;
-    return -XEN_EINVAL;
+    if (given > PV_MSRS_MAX) {
+        return -XEN_EINVAL;
+    }
+    for (uint32_t i = 0; i < given && rc == 0; i++) {
+        xen_domctl_vcpu_msr_t msr;
+
+        m->msr_count = i; /* the one that failed */
+        rc = guest_read_elem(&msr, guest_addr(m->msrs), i) == 0 ? load_msr(xd, xv, &msr) : -XEN_EFAULT;
+    }
+    *copyback = rc != 0;
+    return rc;
 }
 
 /* --- records of a PVH domain ---------------------------------------------------------------------------------------------------------------------- */

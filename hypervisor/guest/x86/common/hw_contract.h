@@ -34,11 +34,22 @@ void hw_show_guest_descriptors(const struct pv_vcpu *p);
 void hw_hide_guest_descriptors(void);
 void hw_save_segments(struct pv_vcpu *p, bool kernel_mode);
 void hw_load_segments(const struct pv_vcpu *p, bool kernel_mode);
-/* 512-byte FXSAVE image, 16-byte aligned. */
-void hw_fpu_save(void *image);
-void hw_fpu_load(const void *image);
+/*
+ * Floating-point and vector registers from and to an image, by FXSAVE (512 bytes) when @components are x87 and SSE, else by XSAVE, which leaves XCR0 as
+ * @components. 64-byte aligned; CR0.TS clear.
+ */
+void hw_fpu_save(void *image, uint64_t components);
+void hw_fpu_load(const void *image, uint64_t components);
+/* Those of @components, all of which XCR0 has, into their initial state. CR0.TS clear. */
+void hw_fpu_clear(uint64_t components);
+/* XSAVE components that can be switched on this machine (model/x86/xstate); 0: no XSAVE. Constant after start-up, any context. */
+uint64_t hw_xstate_components(void);
+/* XCR0; without XSAVE only 1. */
+void hw_set_xcr0(uint64_t value);
 /* The bits that MXCSR may have; 0: the processor does not say. */
 uint32_t hw_mxcsr_mask(void);
+/* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */
+void hw_set_tsc_aux(uint64_t value);
 void hw_set_ts(bool on);
 void hw_load_debug_registers(const uint64_t *dr);
 void hw_clear_dr7(void);

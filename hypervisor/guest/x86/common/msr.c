@@ -88,6 +88,7 @@ int x86_msr_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
         return 0;
     }
     msr_state_init(&s, false);
+    s.tsc_aux = xv->tsc_aux;
     ctx = context(xv, &s);
     if (msr == MSR_PATCH_LEVEL) {
         uint64_t level = live(msr);
@@ -138,6 +139,10 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
         return 0;
     case MSR_IGNORED:
         x86_msr_note_ignored(xv, msr, value);
+        return 0;
+    case MSR_NEW_STATE: /* of those that the rules give to PV guests only TSC_AUX has a place */
+        xv->tsc_aux = s.tsc_aux;
+        hw_set_tsc_aux(s.tsc_aux);
         return 0;
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv->v.domain, aux) == 0 ? 0 : -XEN_EINVAL;

@@ -12,7 +12,7 @@
 static void switch_from(struct x86_vcpu *xv)
 {
     hw_set_ts(false);
-    hw_fpu_save(xv->fpu);
+    hw_fpu_save(xv->fpu, xv->xcr0_used);
     if (is_pv(xv->v.domain)) {
         pv_switch_from(xv);
     } else {
@@ -32,7 +32,8 @@ static void mark_clean(struct x86_domain *xd, unsigned int cpu)
 
 static void switch_to(struct x86_vcpu *xv)
 {
-    hw_fpu_load(xv->fpu);
+    hw_fpu_load(xv->fpu, xv->xcr0_used);
+    hw_set_xcr0(xv->xcr0);
     if (is_pv(xv->v.domain)) {
         pv_switch_to(xv);
     } else {

@@ -94,12 +94,12 @@ struct x86_vcpu {
     uint8_t has_fpu;        /* its FPU state is in the CPU */
     uint8_t pad2[6];
     struct vcpu v;
-    mfn_t cr3;            /* what is loaded while it runs: the L4 of the current mode */
-    struct pv_vcpu *pv;   /* NULL unless PV */
-    struct pvh_vcpu *pvh; /* NULL unless PVH */
-    uint64_t xcr0;
-    void *fpu; /* FXSAVE/XSAVE image, 64-byte aligned */
-    uint64_t tsc_aux;
+    mfn_t cr3;                /* what is loaded while it runs: the L4 of the current mode */
+    struct pv_vcpu *pv;       /* NULL unless PV */
+    struct pvh_vcpu *pvh;     /* NULL unless PVH */
+    uint64_t xcr0, xcr0_used; /* fpu.h */
+    void *fpu;                /* XSAVE image, 64-byte aligned; it begins with FXSAVE's */
+    uint64_t tsc_aux;         /* PV */
 } __attribute__((aligned(16)));
 
 struct x86_domain {
@@ -135,9 +135,6 @@ static inline struct x86_vcpu *current_x86(void)
 {
     return x86_vcpu(current_vcpu());
 }
-
-/* Take over an FXSAVE image from outside; reserved bits of MXCSR, which would make loading it fault, are cleared. */
-void fpu_set_image(struct x86_vcpu *xv, const void *image);
 
 static inline bool is_pv(const struct domain *d)
 {

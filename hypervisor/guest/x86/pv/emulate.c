@@ -6,6 +6,7 @@
 #include <base/guest_access.h>
 #include <base/log.h>
 #include <core/hypercall/handlers.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/common/selectors.h>
@@ -140,7 +141,8 @@ static enum insn_status op_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t 
         }
         return rc == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
     case 4:
-        return INSN_DONE; /* the real register is ours; the guest's view of it stays */
+        pv_set_cr4(xv, val);
+        return INSN_DONE;
     default:
         return insn_raise(ctx, X86_VEC_UD, 0);
     }
@@ -177,6 +179,13 @@ static enum insn_status op_cpuid(struct insn_ctx *ctx, uint32_t leaf, uint32_t s
     return INSN_DONE;
 }
 
+static enum insn_status op_xsetbv(struct insn_ctx *ctx, uint32_t xcr, uint64_t val)
+{
+    struct x86_vcpu *xv = vcpu_of(ctx);
+
+    return fpu_write_xcr0(xv, xcr, val) == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
+}
+
 static enum insn_status op_set_if(struct insn_ctx *ctx, bool on)
 {
     return INSN_DONE; /* a PV kernel masks events by evtchn_upcall_mask; this flag means nothing to it */
@@ -210,6 +219,7 @@ static const struct insn_ops pv_insn_ops = {
     .read_msr = op_read_msr,
     .write_msr = op_write_msr,
     .cpuid = op_cpuid,
+    .xsetbv = op_xsetbv,
     .set_if = op_set_if,
     .invlpg = op_invlpg,
     .wbinvd = op_wbinvd,

@@ -61,6 +61,11 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
 
 /* Write virtual debug register @reg (4 and 5 mean 6 and 7). -XEN_EPERM: a breakpoint in the hypervisor's range, or bits it may not have. */
 long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value);
+/*
+ * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. The real register stays
+ * (FSGSBASE and OSXSAVE are on for every PV guest where the CPU has them), so this is only what the guest reads.
+ */
+void pv_set_cr4(struct x86_vcpu *xv, uint64_t value);
 /* Set up the model's context for an instruction of @xv. */
 struct insn_ctx;
 void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv);

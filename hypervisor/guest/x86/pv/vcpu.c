@@ -4,15 +4,19 @@
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/selectors.h>
 #include <guest/x86/pv/mm.h>
 #include <guest/x86/pv/pv.h>
 #include <lib/string.h>
+#include <model/x86/cpuid/cpu_policy.h>
 
 #define CR0_TS              8ull
 #define CR4_GUEST           0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
+#define CR4_FSGSBASE        BIT(16)
+#define CR4_OSXSAVE         BIT(18)
 #define DR7_ENABLED         0xffull
 #define X86_VEC_NMI         2
 #define HYPERCALL_STUB_SIZE 32
@@ -51,6 +55,16 @@ int pv_vcpu_init(struct x86_vcpu *xv)
     return 0;
 }
 
+void pv_set_cr4(struct x86_vcpu *xv, uint64_t value)
+{
+    const struct cpu_policy *policy = x86_domain(xv->v.domain)->policy;
+    uint64_t settable = 0;
+
+    settable |= cpu_policy_has(policy, XEN_X86_FEATURE_XSAVE) ? CR4_OSXSAVE : 0;
+    settable |= cpu_policy_has(policy, XEN_X86_FEATURE_FSGSBASE) ? CR4_FSGSBASE : 0;
+    xv->pv->cr4 = CR4_GUEST | (value & settable);
+}
+
 void pv_vcpu_free(struct x86_vcpu *xv)
 {
     heap_free_page(xv->pv->traps);
@@ -74,6 +88,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     hw_show_guest_descriptors(p);
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);
+    hw_set_tsc_aux(xv->tsc_aux);
     if (p->cr0 & CR0_TS) {
         hw_set_ts(true);
     }
@@ -209,6 +224,7 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
     }
     p->iopl = (uint8_t)(c->user_regs.rflags >> 12 & 3); /* a new vCPU says its I/O privilege level here */
     p->cr0 = c->ctrlreg[0] & CR0_TS;
+    pv_set_cr4(xv, c->ctrlreg[4]);
     p->ldt_base = c->ldt_base;
     p->ldt_ents = c->ldt_ents;
     for (unsigned int i = 0; i < 8; i++) {
@@ -233,7 +249,7 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
     const struct pv_vcpu *p = xv->pv;
 
     memset(c, 0, sizeof(*c));
-    memcpy(&c->fpu_ctxt, xv->fpu, sizeof(c->fpu_ctxt));
+    fpu_get_image(xv, &c->fpu_ctxt);
     c->flags = VGCF_i387_valid | (xv->is_kernel_mode ? VGCF_in_kernel : 0) |
                (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){

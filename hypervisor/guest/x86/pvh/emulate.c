@@ -6,10 +6,12 @@
  * has one operand in memory and one in a device.
  */
 #include <base/log.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <lib/string.h>
 #include <model/x86/pt/pt.h>
+#include <model/x86/xstate/xstate.h>
 
 #define REP_LIMIT   512u
 #define CR0_PE      BIT(0)
@@ -21,7 +23,8 @@
 #define CR0_KNOWN   0xe005003full
 #define CR4_PAE     BIT(5)
 #define CR4_PCIDE   BIT(17)
-#define CR4_FLUSHES 0x1200b0ull /* PSE PAE PGE PCIDE SMEP: changing them changes translations */
+#define CR4_PKE     BIT(22)
+#define CR4_FLUSHES 0x7200b0ull /* PSE PAE PGE PCIDE SMEP SMAP PKE: changing them changes translations */
 
 struct emulation {
     struct x86_vcpu *xv;
@@ -237,6 +240,9 @@ static enum insn_status write_cr4(struct insn_ctx *c, struct x86_vcpu *xv, uint6
     if ((value & ~pvh_domain_of(xv)->cr4_allowed) || (long_mode && !(value & CR4_PAE)) ||
         (new_pcide && (!long_mode || (s->cr3 & 0xfff)))) {
         return insn_raise(c, X86_VEC_GP, 0);
+    }
+    if (value & CR4_PKE) {
+        fpu_use(xv, XSTATE_PKRU); /* WRPKRU needs no XCR0 */
     }
     vm->flush |= ((value ^ s->cr4) & CR4_FLUSHES) != 0;
     s->cr4 = value;

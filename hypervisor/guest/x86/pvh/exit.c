@@ -8,11 +8,13 @@
 #include <base/log.h>
 #include <base/softirq.h>
 #include <core/hypercall/hypercall.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
-#define CR0_PE BIT(0)
-#define DR6_BS (1ull << 14)
+#define CR0_PE      BIT(0)
+#define DR6_BS      (1ull << 14)
+#define CR4_OSXSAVE BIT(18)
 
 /* --- past the instruction ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -192,6 +194,23 @@ static void msr_access(struct x86_vcpu *xv, const struct vmexit *e)
     pvh_skip(xv, length);
 }
 
+static void xsetbv(struct x86_vcpu *xv, const struct vmexit *e)
+{
+    unsigned int length = length_of(xv, e, 0xd1010f, 3);
+
+    if (length == 0) {
+        return;
+    }
+    if (!(vm_fetch(&xv->pvh->vm, VM_CR)->cr4 & CR4_OSXSAVE)) {
+        pvh_inject_ud(xv);
+    } else if (xv->pvh->vm.cpl != 0 ||
+               fpu_write_xcr0(xv, (uint32_t)xv->regs.rcx, (uint32_t)xv->regs.rax | xv->regs.rdx << 32) != 0) {
+        pvh_inject_gp(xv);
+    } else {
+        pvh_skip(xv, length);
+    }
+}
+
 static void halt(struct x86_vcpu *xv, const struct vmexit *e)
 {
     unsigned int length = length_of(xv, e, 0xf4, 1);
@@ -351,6 +370,9 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
         break;
     case VMEXIT_CACHE:
         skip_cache_operation(xv, e);
+        break;
+    case VMEXIT_XSETBV:
+        xsetbv(xv, e);
         break;
     case VMEXIT_ABSENT:
         pvh_inject_ud(xv);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* MSRs of PVH vCPUs: the rules of model/x86/msr over the vCPU's register cache, and the local APIC's by model/x86/vlapic. Also what CPUID asks of a vCPU. */
 #include <base/log.h>
+#include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <model/x86/cpuid/cpu_policy.h>
@@ -111,7 +112,7 @@ static void state_changed(struct x86_vcpu *xv, uint32_t msr)
 {
     vm_changed(&xv->pvh->vm, VM_MSR);
     if (msr == MSR_TSC_AUX) {
-        vm_set_tsc_aux(xv->pvh->vm.state.msr.tsc_aux);
+        hw_set_tsc_aux(xv->pvh->vm.state.msr.tsc_aux);
     }
 }
 

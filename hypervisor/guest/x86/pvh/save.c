@@ -6,10 +6,12 @@
 #include <abi/hvm_save.h>
 #include <base/log.h>
 #include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <lib/string.h>
 
-#define FPU_SIZE 512
+/* XCR0, what it ever was, then the XSAVE image; the first word means nothing. */
+#define XSAVE_HEADER offsetof(struct hvm_hw_cpu_xsave, save_area)
 
 struct out {
     uint8_t *buf;
@@ -76,7 +78,7 @@ static void put_cpu(struct x86_vcpu *xv, struct hvm_hw_cpu *c)
     const struct x86_regs *r = &xv->regs;
 
     vm_save_debug(vm);
-    memcpy(c->fpu_regs, xv->fpu, FPU_SIZE);
+    fpu_get_image(xv, c->fpu_regs);
     c->rax = r->rax, c->rbx = r->rbx, c->rcx = r->rcx, c->rdx = r->rdx, c->rbp = r->rbp, c->rsi = r->rsi,
     c->rdi = r->rdi, c->rsp = r->rsp;
     c->r8 = r->r8, c->r9 = r->r9, c->r10 = r->r10, c->r11 = r->r11, c->r12 = r->r12, c->r13 = r->r13,
@@ -109,6 +111,31 @@ static void put_mtrr(struct x86_vcpu *xv, struct hvm_hw_mtrr *m)
     m->msr_mtrr_def_type = s->mtrr_def_type;
 }
 
+static uint32_t xsave_length(const struct x86_vcpu *xv)
+{
+    uint32_t size = fpu_xstate_size(xv);
+
+    return size ? (uint32_t)XSAVE_HEADER + size : 0;
+}
+
+static bool put_xsave(struct out *o, struct x86_vcpu *xv)
+{
+    uint32_t length = xsave_length(xv);
+    struct hvm_hw_cpu_xsave *x;
+
+    if (length == 0) {
+        return true;
+    }
+    x = add(o, CPU_XSAVE_CODE, (uint16_t)xv->v.id, length);
+    if (!x) {
+        return false;
+    }
+    x->xcr0 = xv->xcr0;
+    x->xcr0_accum = xv->xcr0_used;
+    memcpy((uint8_t *)x + XSAVE_HEADER, fpu_xstate(xv), length - XSAVE_HEADER);
+    return true;
+}
+
 static bool put_vcpu(struct out *o, struct x86_vcpu *xv)
 {
     struct vlapic_clock clock = pvh_apic_clock(xv);
@@ -124,6 +151,9 @@ static bool put_vcpu(struct out *o, struct x86_vcpu *xv)
             return false;
         }
         put_cpu(xv, cpu);
+        if (!put_xsave(o, xv)) {
+            return false;
+        }
     }
     lapic = ADD(o, LAPIC, xv->v.id);
     regs = ADD(o, LAPIC_REGS, xv->v.id);
@@ -144,8 +174,16 @@ static uint32_t size_needed(const struct x86_domain *xd)
         (uint32_t)(5 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(CPU) + HVM_SAVE_LENGTH(LAPIC) +
                    HVM_SAVE_LENGTH(LAPIC_REGS) + HVM_SAVE_LENGTH(MTRR) + HVM_SAVE_LENGTH(TSC_ADJUST));
 
-    return (uint32_t)(2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER)) +
-           xd->d.max_vcpus * each;
+    uint32_t needed = (uint32_t)(2 * sizeof(struct hvm_save_descriptor) + HVM_SAVE_LENGTH(HEADER));
+
+    for (unsigned int i = 0; i < xd->d.max_vcpus; i++) {
+        if (xd->d.vcpus[i]) {
+            uint32_t extended = xsave_length(x86_vcpu(xd->d.vcpus[i]));
+
+            needed += each + (extended ? (uint32_t)sizeof(struct hvm_save_descriptor) + extended : 0);
+        }
+    }
+    return needed;
 }
 
 int pvh_get_context(struct x86_domain *xd, void *buf, uint32_t size, uint32_t *used)
@@ -251,8 +289,7 @@ static void commit_cpu(struct target *t, const struct hvm_hw_cpu *c)
     xv->regs = t->regs;
     vm_changed(vm, VM_ALL);
     if (c->flags & XEN_X86_FPU_INITIALISED) {
-        memcpy(xv->fpu, c->fpu_regs, FPU_SIZE);
-        memset((uint8_t *)xv->fpu + 464, 0, FPU_SIZE - 464); /* software's part */
+        fpu_set_image(xv, c->fpu_regs);
     }
     vm->inject = (struct vm_event){
         .valid = c->pending_valid,
@@ -379,19 +416,44 @@ static const struct {
     {HVM_SAVE_CODE(TSC_ADJUST), HVM_SAVE_LENGTH(TSC_ADJUST), load_tsc_adjust},
 };
 
+/* Its length depends on what the vCPU ever used. */
+static int load_xsave(struct target *t, const struct hvm_save_descriptor *d, const uint8_t *rec)
+{
+    uint64_t header[3];
+    uint32_t size;
+
+    if (d->length < XSAVE_HEADER) {
+        return -XEN_EINVAL;
+    }
+    memcpy(header, rec, sizeof(header));
+    size = d->length - (uint32_t)XSAVE_HEADER;
+    return t->commit ? fpu_set_xstate(t->xv, header[1], header[2], rec + XSAVE_HEADER, size)
+                     : fpu_check_xstate(t->xv, header[1], header[2], rec + XSAVE_HEADER, size);
+}
+
+static bool find_vcpu(struct target *t, const struct hvm_save_descriptor *d)
+{
+    if (d->instance >= t->xd->d.max_vcpus || !t->xd->d.vcpus[d->instance]) {
+        return false;
+    }
+    t->xv = x86_vcpu(t->xd->d.vcpus[d->instance]);
+    return true;
+}
+
 static int load_record(struct target *t, const struct hvm_save_descriptor *d, const uint8_t *rec)
 {
     uint8_t aligned[sizeof(struct hvm_hw_cpu)] __attribute__((aligned(8)));
 
+    if (d->typecode == CPU_XSAVE_CODE) {
+        return find_vcpu(t, d) ? load_xsave(t, d, rec) : -XEN_EINVAL;
+    }
     for (unsigned int i = 0; i < ARRAY_SIZE(loaders); i++) {
         if (loaders[i].type != d->typecode) {
             continue;
         }
-        if (d->length != loaders[i].length || d->instance >= t->xd->d.max_vcpus ||
-            !t->xd->d.vcpus[d->instance]) {
+        if (d->length != loaders[i].length || !find_vcpu(t, d)) {
             return -XEN_EINVAL;
         }
-        t->xv = x86_vcpu(t->xd->d.vcpus[d->instance]);
         memcpy(aligned, rec, d->length);
         return loaders[i].load(t, aligned);
     }

@@ -24,7 +24,8 @@ enum vmexit_reason {
     VMEXIT_EXCEPTION,      /* vector, error: to be given to the guest after all */
     VMEXIT_IRET,           /* asked for while an NMI is handled */
     VMEXIT_CACHE,          /* INVD, WBINVD */
-    VMEXIT_ABSENT,         /* an instruction that the guest's processor does not have */
+    VMEXIT_XSETBV,
+    VMEXIT_ABSENT, /* an instruction that the guest's processor does not have */
     VMEXIT_TRIPLE_FAULT,
     VMEXIT_FAILED, /* the processor refused the state */
     VMEXIT_COUNT
@@ -108,8 +109,6 @@ void vm_take_interrupts(void);
 /* The vCPU leaves this pCPU, or comes to it. Interrupts off. */
 void vm_switch_from(struct vm_vcpu *vm);
 void vm_switch_to(struct vm_vcpu *vm);
-/* The running guest's TSC_AUX; only processors with RDTSCP are asked for another value than 0. */
-void vm_set_tsc_aux(uint64_t value);
 /* Debug registers 0 to 3 into the processor, where the guest then has them; and all of them back into state.dr. */
 void vm_load_debug(struct vm_vcpu *vm);
 void vm_save_debug(struct vm_vcpu *vm);

@@ -56,6 +56,7 @@
 #define EXIT_VMMCALL       0x81
 #define EXIT_VMLOAD        0x82
 #define EXIT_WBINVD        0x89
+#define EXIT_XSETBV        0x8d
 #define EXIT_RDPRU         0x8e
 #define EXIT_NPF           0x400
 

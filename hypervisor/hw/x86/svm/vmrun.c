@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The control block against the register cache, address space identifiers, and the entry itself: guest/x86/pvh/vm.h. AMD APM volume 2, chapter 15. */
 #include <base/log.h>
+#include <guest/x86/common/hw_contract.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/svm/svm_internal.h>
 #include <lib/string.h>
@@ -145,17 +146,6 @@ void vm_switch_from(struct vm_vcpu *vm)
     vm_save_debug(vm);
 }
 
-/* TSC_AUX of this CPU: no part of the control block. It stays as the last guest that has it left it. */
-static DEFINE_PER_CPU(uint64_t, loaded_tsc_aux);
-
-void vm_set_tsc_aux(uint64_t value)
-{
-    if (this_cpu(loaded_tsc_aux) != value) {
-        this_cpu(loaded_tsc_aux) = value;
-        wrmsr(MSR_TSC_AUX, value);
-    }
-}
-
 void vm_switch_to(struct vm_vcpu *vm)
 {
     struct svm_vcpu *h = vm->hw;
@@ -164,7 +154,7 @@ void vm_switch_to(struct vm_vcpu *vm)
     if (dr7 & 0xff) {
         vm_load_debug(vm); /* breakpoints are set */
     }
-    vm_set_tsc_aux(vm->state.msr.tsc_aux);
+    hw_set_tsc_aux(vm->state.msr.tsc_aux);
 }
 
 /* --- address space identifiers ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -356,6 +346,9 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     case EXIT_WBINVD:
         e->reason = VMEXIT_CACHE;
         break;
+    case EXIT_XSETBV:
+        e->reason = VMEXIT_XSETBV;
+        break;
     case EXIT_RDPMC: /* no counters: #GP */
         e->reason = VMEXIT_EXCEPTION;
         e->vector = X86_VEC_GP;
@@ -364,7 +357,8 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     case EXIT_INVLPGA:
     case EXIT_VMRUN:
     case EXIT_VMLOAD ... EXIT_WBINVD - 1:
-    case EXIT_WBINVD + 1 ... EXIT_RDPRU:
+    case EXIT_WBINVD + 1 ... EXIT_XSETBV - 1:
+    case EXIT_RDPRU:
         e->reason = VMEXIT_ABSENT;
         break;
     case EXIT_SHUTDOWN:

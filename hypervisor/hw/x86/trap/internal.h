@@ -16,8 +16,6 @@ extern struct syscall_slot syscall_slots[];
 
 /* Guest traps of this pCPU push their frame below @regs_end from now on. */
 void trap_set_entry_frame(void *regs_end);
-/* What hw_mxcsr_mask() answers. Boot CPU, CR0.TS clear. */
-void fpu_read_mxcsr_mask(void);
 /* Our page of this pCPU's GDT. */
 uint64_t *gdt_entry(uint16_t selector);
 void gdt_set_system(uint16_t selector, uint64_t base, uint32_t limit, unsigned int type);

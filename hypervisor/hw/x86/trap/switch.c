@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What differs between two vCPUs in the CPU's registers. General registers live in the vCPU, so a switch moves only: where traps push, page-table
- * base, descriptor windows, data segments and their bases, FPU, debug registers.
+ * base, descriptor windows, data segments and their bases, debug registers; FPU: cpu/fpu.c.
  */
 #include <hw/x86/trap/internal.h>
 #include <guest/x86/common/selectors.h>
@@ -178,29 +178,15 @@ void hw_set_hidden_gs_base(uint64_t base)
     wrmsr(MSR_KERNEL_GS_BASE, base);
 }
 
-void hw_fpu_save(void *image)
+/* It stays as the last vCPU that has it left it. */
+static DEFINE_PER_CPU(uint64_t, loaded_tsc_aux);
+
+void hw_set_tsc_aux(uint64_t value)
 {
-    asm volatile("fxsave64 (%0)" ::"r"(image) : "memory");
-}
-
-void hw_fpu_load(const void *image)
-{
-    asm volatile("fxrstor64 (%0)" ::"r"(image) : "memory");
-}
-
-static uint32_t mxcsr_mask;
-
-void fpu_read_mxcsr_mask(void)
-{
-    uint8_t image[512] __attribute__((aligned(16)));
-
-    hw_fpu_save(image);
-    memcpy(&mxcsr_mask, image + 28, sizeof(mxcsr_mask));
-}
-
-uint32_t hw_mxcsr_mask(void)
-{
-    return mxcsr_mask;
+    if (this_cpu(loaded_tsc_aux) != value) {
+        this_cpu(loaded_tsc_aux) = value;
+        wrmsr(MSR_TSC_AUX, value);
+    }
 }
 
 void hw_set_ts(bool on)

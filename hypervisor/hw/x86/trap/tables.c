@@ -8,6 +8,7 @@
 #include <guest/x86/common/selectors.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>
+#include <hw/x86/cpu/fpu.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
 #include <lib/string.h>
@@ -155,12 +156,14 @@ void trap_init_bsp(void)
 {
     fill_idt();
     init_this_cpu();
-    fpu_read_mxcsr_mask();
+    fpu_init_bsp();
+    fpu_init_cpu();
 }
 
 void trap_init_ap(void)
 {
     init_this_cpu();
+    fpu_init_cpu();
 }
 
 void trap_set_entry_frame(void *regs_end)

@@ -12,6 +12,7 @@
 #include <core/hypercall/hypercall.h>
 #include <core/memory/arch.h>
 #include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
@@ -95,7 +96,7 @@ void vm_switch_to(struct vm_vcpu *vm)
 {
 }
 
-void vm_set_tsc_aux(uint64_t value)
+void hw_set_tsc_aux(uint64_t value)
 {
 }
 
@@ -104,6 +105,28 @@ void vm_load_debug(struct vm_vcpu *vm)
 }
 
 void vm_save_debug(struct vm_vcpu *vm)
+{
+}
+
+uint64_t hw_xstate_components(void)
+{
+    return 0;
+}
+
+uint32_t hw_mxcsr_mask(void)
+{
+    return 0xffff;
+}
+
+void hw_set_xcr0(uint64_t value)
+{
+}
+
+void hw_fpu_clear(uint64_t components)
+{
+}
+
+void hw_set_ts(bool on)
 {
 }
 
@@ -313,7 +336,7 @@ static inline void rig_start(void)
         xv->v.domain = &rig_domain.d;
         xv->v.id = i;
         xv->v.info = &rig_shared.vcpu_info[i];
-        xv->fpu = zalloc(512);
+        rig_assert(fpu_init(xv) == 0);
         rig_assert(pvh_vcpu_init(xv) == 0);
         rig_vcpus[i] = &xv->v;
         rig_flat_mode(xv);
@@ -333,7 +356,7 @@ static inline void rig_end(void)
     }
     for (unsigned int i = 0; i < RIG_VCPUS; i++) {
         pvh_vcpu_free(&rig_vcpu[i]);
-        zfree(rig_vcpu[i].fpu);
+        fpu_free(&rig_vcpu[i]);
     }
     pvh_domain_free(&rig_domain);
     rig_assert(rig_domain.d.mem.tot_pages == 0);
