@@ -43,6 +43,9 @@ static uint64_t fake_xcr0, fake_fpu_cleared, fake_tsc_aux;
 static bool fake_ts;
 static uint32_t fake_callback_vector, fake_contexts_set, fake_nmis, fake_policy_changes;
 static struct sched_vcpu fake_idle[FAKE_CPUS];
+/* what a program may put in the place of the answers below: entering grant mappings in page tables, dropping page tables at a domain's end */
+static int (*fake_enter_mapping)(uint64_t addr, mfn_t mfn, uint32_t flags);
+static int (*fake_relinquish)(struct x86_domain *xd);
 
 /* --- the machine ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -206,7 +209,7 @@ FAKE_WEAK void pv_vcpu_free(struct x86_vcpu *xv)
 
 FAKE_WEAK int pv_relinquish(struct x86_domain *xd)
 {
-    return 0;
+    return fake_relinquish ? fake_relinquish(xd) : 0;
 }
 
 FAKE_WEAK int pv_drop_types(mfn_t mfn)
@@ -265,7 +268,7 @@ FAKE_WEAK long pv_send_nmi(struct x86_vcpu *xv)
 
 FAKE_WEAK int pv_gnttab_enter_mapping(uint64_t addr, mfn_t mfn, uint32_t flags)
 {
-    return -XEN_EINVAL;
+    return fake_enter_mapping ? fake_enter_mapping(addr, mfn, flags) : -XEN_EINVAL;
 }
 
 FAKE_WEAK int pv_gnttab_remove_mapping(uint64_t addr, mfn_t mfn, uint32_t flags, uint64_t new_addr)
@@ -523,12 +526,14 @@ static inline long fake_call(hypercall_fn *fn, uint64_t a0, uint64_t a1)
 
 static inline void fake_x86_end(void)
 {
+    unsigned int tries = 0;
     struct domain *d;
 
     host_alloc_fail_after(-1);
     host_guest_on_read(NULL, NULL);
     host_run_softirqs(); /* what was destroyed may still wait for its tasklet */
     while ((d = domain_next(1)) != NULL) {
+        fake_check(++tries < 1000); /* something keeps a dead domain */
         while (domain_kill(d) == -XEN_ERESTART) {
             host_run_softirqs();
         }
