@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Small objects. A slab page starts with a header; the free objects of a page form a list through their first bytes. Pages with a free object are on the
- * list of their class; an empty page goes back to the heap unless it is the class's last. A large allocation is page-aligned, which no small
- * object is; its order is in its first frame's auxiliary word.
+ * list of their class; an empty page goes back to the heap at once, so that what a domain took is free to the page when it is gone. A large
+ * allocation is page-aligned, which no small object is; its order is in its first frame's auxiliary word.
  */
 #include <base/lock.h>
 #include <core/memory/heap.h>
@@ -30,7 +30,6 @@ static const uint16_t sizes[] = {32, 64, 96, 128, 192, 256, 384, 512, 640, 960, 
 
 static struct spinlock lock = SPINLOCK_INIT(slab); /* guards all below and every slab page */
 static struct list_head partial[CLASSES];
-static uint32_t partial_count[CLASSES];
 static uint64_t page_count;
 
 static unsigned int class_for(size_t size)
@@ -65,7 +64,6 @@ static bool add_page(unsigned int c)
         p->free = object;
     }
     list_add(&p->link, &partial[c]);
-    partial_count[c]++;
     page_count++;
     return true;
 }
@@ -86,7 +84,6 @@ static void *alloc_small(unsigned int c)
         p->used++;
         if (!p->free) {
             list_del(&p->link);
-            partial_count[c]--;
         }
     }
     spin_unlock_irqrestore(&lock, flags);
@@ -102,13 +99,11 @@ static void free_small(void *object)
     BUG_ON(p->magic != SLAB_MAGIC || p->used == 0);
     if (!p->free) {
         list_add(&p->link, &partial[p->class]);
-        partial_count[p->class]++;
     }
     *(void **)object = p->free;
     p->free = object;
-    if (--p->used == 0 && partial_count[p->class] > 1) {
+    if (--p->used == 0) {
         list_del(&p->link);
-        partial_count[p->class]--;
         page_count--;
         empty = p;
     }
@@ -174,6 +169,5 @@ uint64_t slab_pages(void)
 void slab_reset(void)
 {
     memset(partial, 0, sizeof(partial));
-    memset(partial_count, 0, sizeof(partial_count));
     page_count = 0;
 }
