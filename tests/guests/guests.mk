@@ -22,5 +22,16 @@ $(GUESTS_B)/%.o: tests/guests/%.c
 $(GUESTS_B)/%.elf: $(GUESTS_B)/%.o $(GUESTS_LIB) tests/guests/lib/guest.lds
 	@echo "  GUEST   $@"
 	@ld -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T tests/guests/lib/guest.lds -o $@ $(filter %.o,$^)
+# common/corpus.c replays the fuzzers' kept inputs: a table of {family, bytes, size}, which an entry of zeros ends
+GUESTS_CORPUS := $(sort $(wildcard tests/fuzz/corpus/*/*))
+$(GUESTS_B)/corpus.S: $(GUESTS_CORPUS) tests/guests/guests.mk
+	@mkdir -p $(@D)
+	@printf '%s\n' $(GUESTS_CORPUS) | awk -F/ '{ \
+	    table = table sprintf(".quad n%d, d%d, e%d - d%d\n", NR, NR, NR, NR); \
+	    data = data sprintf("n%d: .asciz \"%s\"\nd%d: .incbin \"%s\"\ne%d:\n", NR, $$4, NR, $$0, NR) \
+	} END { print ".section .rodata\n.balign 8\n.globl corpus\ncorpus:\n" table ".quad 0, 0, 0\n" data }' > $@
+$(GUESTS_B)/corpus.o: $(GUESTS_B)/corpus.S
+	@$(GUESTS_CC) -c $< -o $@
+$(GUESTS_B)/common/corpus.elf: $(GUESTS_B)/corpus.o
 .PRECIOUS: $(GUESTS_B)/%.o $(GUESTS_B)/lib/%.o
 -include $(wildcard $(GUESTS_B)/*/*.d)

@@ -167,13 +167,15 @@ def run_dom0(guest, opts, hv, wanted):
 
 SCENARIO = r"""
 tools || echo "tools failed"
+said_end() { grep -q '^# end' /var/log/xen/guest-$1.log 2>/dev/null; }
+ended() { said_end $1 || no_domain $1; }
 one() { # NAME TYPE ELF ARGS
   { echo "name=\"$1\""; echo "type=\"$2\""; echo "memory=48"; echo "vcpus=2"; echo "kernel=\"/$3\""; echo "extra=\"$4\""
     echo 'on_crash="destroy"'; echo 'on_reboot="destroy"'; } > /tmp/$1.cfg
   echo "#guest $1"
   xl create -q /tmp/$1.cfg || echo "not created"
-  i=0; while [ $i -lt 300 ] && ! grep -q '^# end' /var/log/xen/guest-$1.log 2>/dev/null; do
-    xl domid $1 >/dev/null 2>&1 || { sleep 0.3; break; }; sleep 0.1; i=$((i+1)); done
+  within 60 ended $1
+  within 1 said_end $1 # of a guest that is gone the last lines may still come
   xl destroy $1 >/dev/null 2>&1
   cat /var/log/xen/guest-$1.log; echo; echo "#guestend $1"; rm -f /var/log/xen/guest-$1.log
 }

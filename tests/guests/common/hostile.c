@@ -6,9 +6,21 @@
 #include "guest.h"
 
 static u64 seed;
-static u8 *scratch; /* random bytes that argument pointers lead to */
+/* Random bytes that argument pointers lead to: two pages, then nothing, so that no list runs on into this guest. */
+static u8 *scratch;
+extern const u8 image_end[];
 
-static u64 hostile_value(void)
+/*
+ * A PVH guest's own frames have small numbers, so a call that takes memory away would take this guest's code sooner or later. Values that name a frame of
+ * the image name one behind it.
+ */
+static u64 spare_image(u64 v)
+{
+    u64 first = 0x100, end = va_pfn(image_end);
+
+    return !g.pv && v >= first && v < end ? v + end : v;
+}
+static u64 any_value(void)
 {
     static const u64 nasty[] = {
         0,
@@ -61,17 +73,54 @@ static u64 hostile_value(void)
         return (u64)scratch + ((r >> 8) & 0xff8);
     }
 }
+static u64 hostile_value(void)
+{
+    return spare_image(any_value());
+}
+static void make_scratch(void)
+{
+    scratch = page_alloc();
+    page_alloc();
+    u8 *end = page_alloc();
+    xen_pfn_t gfn = va_pfn(end);
+    struct xen_memory_reservation r = {.nr_extents = 1, .domid = DOMID_SELF};
+    set_xen_guest_handle(r.extent_start, &gfn);
+    if (g.pv ? set_va(end, 0) != 0 : memory_op(XENMEM_decrease_reservation, &r) != 1) {
+        panic("no end of the scratch pages");
+    }
+}
 static void fill_scratch(void)
 {
     u64 *p = (u64 *)scratch;
     for (int i = 0; i < 64; i++) {
         u64 r = prng(&seed);
         if (probe_write(&p[i], r & 1 ? hostile_value() : (u32)hostile_value() | hostile_value() << 32) >= 0) {
-            scratch = page_alloc(); /* a call took the page away */
-            page_alloc();
+            make_scratch(); /* a call took the page away */
             return;
         }
     }
+}
+/* A memory operation that names blocks of pages, which may reach into a PVH guest's image from a number that does not. */
+static bool takes_blocks(u64 cmd, u64 ptr)
+{
+    const struct xen_memory_reservation *r = (const void *)ptr;
+    const struct xen_add_to_physmap *a = (const void *)ptr;
+    u64 v;
+
+    if (probe_read(r, &v) >= 0 || probe_read((const u8 *)(r + 1) - 8, &v) >= 0) {
+        return false; /* it will be refused */
+    }
+    switch (cmd & 0x3f) { /* above: where a continuation goes on */
+    case XENMEM_add_to_physmap:
+        return a->space == XENMAPSPACE_gmfn_range;
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        return r->extent_order >= 1 && r->extent_order < 20;
+    case XENMEM_exchange:
+        return r->extent_order < 20;
+    }
+    return false;
 }
 /* Calls that by design stop the guest, take its console, or change where it can run. */
 static bool left_out(u64 nr, u64 *a)
@@ -98,8 +147,11 @@ static bool left_out(u64 nr, u64 *a)
     case __HYPERVISOR_event_channel_op_compat: /* a domU would lose its console's port; fifo.c and evtchn.c have these */
         return !g.dom0 &&
                (cmd == EVTCHNOP_reset || cmd == EVTCHNOP_close || nr == __HYPERVISOR_event_channel_op_compat);
-    case __HYPERVISOR_vcpu_op:
-        return cmd == VCPUOP_down || cmd == VCPUOP_send_nmi || cmd == VCPUOP_register_vcpu_info;
+    case __HYPERVISOR_vcpu_op: /* a second PVH vCPU with random registers would run this guest's memory as code */
+        return cmd == VCPUOP_down || cmd == VCPUOP_send_nmi || cmd == VCPUOP_register_vcpu_info ||
+               (!g.pv && (cmd == VCPUOP_initialise || cmd == VCPUOP_up));
+    case __HYPERVISOR_memory_op:
+        return !g.pv && takes_blocks(a[0], a[1]);
     case __HYPERVISOR_platform_op: /* the control domain may stop the machine */
     case __HYPERVISOR_kexec_op:
     case __HYPERVISOR_domctl:
@@ -133,8 +185,7 @@ TEST(every_hypercall)
 {
     long n = arg_num("iterations", 60);
     seed = arg_num("seed", 1);
-    scratch = page_alloc();
-    page_alloc();
+    make_scratch();
     for (u64 nr = 0; nr < 64; nr++) {
         barrage(nr, n);
     }
@@ -144,7 +195,9 @@ TEST(every_small_command)
 { /* command numbers 0..63 with a page of random structures */
     long n = arg_num("iterations", 60) / 10 + 1;
     seed = arg_num("seed", 1) + 1000;
-    scratch = scratch ? scratch : page_alloc();
+    if (!scratch) {
+        make_scratch();
+    }
     for (u64 nr = 0; nr < 64; nr++) {
         for (u64 cmd = 0; cmd < 64; cmd++) {
             for (long i = 0; i < n; i++) {
@@ -165,7 +218,9 @@ TEST(every_small_command)
 TEST(high_numbers)
 {
     seed = arg_num("seed", 1) + 2000;
-    scratch = scratch ? scratch : page_alloc();
+    if (!scratch) {
+        make_scratch();
+    }
     for (int i = 0; i < 500; i++) {
         u64 nr = 64 + (prng(&seed) >> (prng(&seed) & 63)) % 0xffffffff;
         long rc =
