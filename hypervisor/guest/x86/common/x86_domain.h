@@ -39,6 +39,7 @@ struct pv_trap {
 };
 
 #define PV_GDT_FRAMES 14
+#define PV_UNFINISHED 2 /* frames that one operation on page tables may leave unfinished */
 
 struct pv_vcpu {
     struct pv_trap *traps; /* 256 of them */
@@ -66,8 +67,8 @@ struct pv_vcpu {
     uint32_t ldt_ents;
     uint64_t ldt_shadow_map; /* window pages that hold a referenced LDT frame */
     mfn_t ldt_frames[16];
-    uint64_t
-        unfinished_mfn; /* page table whose references a hypercall has begun to take back; 0 none. The next one goes on. */
+    /* Page tables whose references a hypercall has begun to take back, the first ones; 0 none. The next one goes on. */
+    uint64_t unfinished_mfn[PV_UNFINISHED];
 };
 
 /* An address that 48-bit paging can translate. */

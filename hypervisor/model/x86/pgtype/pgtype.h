@@ -29,6 +29,8 @@
 #include <base/layout.h>
 #include <model/x86/pgtype/pte.h>
 
+#define PGTYPE_UNFINISHED 2u
+
 struct pgtype_ctx {
     domid_t domain;     /* owner of the page tables */
     domid_t data_owner; /* of the frames that updated level 1 entries may map; DOMID_IO: devices only */
@@ -36,17 +38,24 @@ struct pgtype_ctx {
     /* pCPUs that may have translations of the domain: read when needed, since it changes. NULL: all online. */
     const cpuset_t *cpus;
     /*
-     * Out: a frame whose references could not all be taken back before preemption was due; the operation itself is done. The caller makes
-     * sure that pgtype_finish() is called for it before the guest goes on. INVALID_MFN: none.
+     * Out: frames whose references could not all be taken back before preemption was due; the operation itself is done. The caller makes
+     * sure that pgtype_finish() is called for each before the guest goes on. INVALID_MFN: none. An operation leaves two at most: what the
+     * old entry led to, and, when another vCPU took all other references to it meanwhile, the table itself.
      */
-    mfn_t unfinished;
+    mfn_t unfinished[PGTYPE_UNFINISHED];
 };
 
 /* A context for @domain's own tables and frames. */
 static inline struct pgtype_ctx pgtype_ctx_init(domid_t domain, const cpuset_t *cpus)
 {
     return (struct pgtype_ctx){
-        .domain = domain, .data_owner = domain, .cpus = cpus, .unfinished = INVALID_MFN};
+        .domain = domain, .data_owner = domain, .cpus = cpus, .unfinished = {INVALID_MFN, INVALID_MFN}};
+}
+
+/* @mfn is left unfinished. */
+static inline void pgtype_leave(struct pgtype_ctx *ctx, mfn_t mfn)
+{
+    ctx->unfinished[mfn_is_invalid(ctx->unfinished[0]) ? 0 : 1] = mfn;
 }
 
 /*
@@ -128,7 +137,7 @@ static inline void pgtype_put_current(struct pgtype_ctx *ctx, mfn_t mfn)
     do {
         if (unlikely(frame_type_refs(s) == 1)) {
             if (pgtype_put(ctx, mfn, PGT_PREEMPT) != 0) {
-                ctx->unfinished = mfn;
+                pgtype_leave(ctx, mfn);
             }
             return;
         }

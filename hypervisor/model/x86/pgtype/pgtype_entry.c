@@ -189,7 +189,7 @@ int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type typ
     }
     old = exchange(pte, old, new, keep);
     if ((old & PTE_P) && pgtype_put(ctx, pte_mfn(old), PGT_LINKED | PGT_PREEMPT) != 0) {
-        ctx->unfinished = pte_mfn(old);
+        pgtype_leave(ctx, pte_mfn(old));
     }
     return 0;
 }

@@ -84,14 +84,20 @@ void mm_call_end(struct mm_call *m)
 
 int mm_finish_slow(struct x86_vcpu *xv)
 {
-    mfn_t mfn = MFN(xv->pv->unfinished_mfn);
-    struct pgtype_ctx ctx = pgtype_ctx_init((domid_t)frame_owner(frame_read(mfn)), NULL);
-    int rc = pgtype_finish(&ctx, mfn);
+    uint64_t *list = xv->pv->unfinished_mfn;
 
-    if (rc == 0) {
-        xv->pv->unfinished_mfn = 0;
+    while (list[0] != 0) {
+        mfn_t mfn = MFN(list[0]);
+        struct pgtype_ctx ctx = pgtype_ctx_init((domid_t)frame_owner(frame_read(mfn)), NULL);
+        int rc = pgtype_finish(&ctx, mfn);
+
+        if (rc != 0) {
+            return rc;
+        }
+        list[0] = list[1];
+        list[1] = 0;
     }
-    return rc;
+    return 0;
 }
 
 /* --- walks ---------------------------------------------------------------------------------------------------------------------------------- */

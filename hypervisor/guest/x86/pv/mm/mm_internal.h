@@ -45,17 +45,31 @@ int mm_finish_slow(struct x86_vcpu *xv);
 /* Finish what an earlier call of this vCPU left (struct pv_vcpu.unfinished_mfn). -XEN_ERESTART: not yet. */
 static inline int mm_finish(struct x86_vcpu *xv)
 {
-    return likely(xv->pv->unfinished_mfn == 0) ? 0 : mm_finish_slow(xv);
+    return likely(xv->pv->unfinished_mfn[0] == 0) ? 0 : mm_finish_slow(xv);
+}
+
+BUILD_ASSERT(PV_UNFINISHED == PGTYPE_UNFINISHED, "what one operation leaves has room");
+
+/* @mfn is for mm_finish(). When there is no room, its last part stays as it is until someone needs the frame, or the domain's end. */
+static inline void mm_remember(struct x86_vcpu *xv, mfn_t mfn)
+{
+    uint64_t *list = xv->pv->unfinished_mfn;
+
+    list[list[0] == 0 ? 0 : 1] = mfn.n;
 }
 
 /* After an operation that is done: -XEN_ERESTART when it left something to finish, which is noted for mm_finish(). */
 static inline int mm_note_unfinished(struct x86_vcpu *xv, struct pgtype_ctx *ctx)
 {
-    if (likely(mfn_is_invalid(ctx->unfinished))) {
+    if (likely(mfn_is_invalid(ctx->unfinished[0]))) {
         return 0;
     }
-    xv->pv->unfinished_mfn = ctx->unfinished.n;
-    ctx->unfinished = INVALID_MFN;
+    for (unsigned int i = 0; i < PGTYPE_UNFINISHED; i++) {
+        if (!mfn_is_invalid(ctx->unfinished[i])) {
+            mm_remember(xv, ctx->unfinished[i]);
+        }
+        ctx->unfinished[i] = INVALID_MFN;
+    }
     return -XEN_ERESTART;
 }
 

@@ -16,7 +16,7 @@ static int pin(struct mm_call *m, mfn_t mfn, enum frame_type type)
     if (rc == 0 && __atomic_load_n(&m->data->dying, __ATOMIC_SEQ_CST) != DOMAIN_ALIVE) {
         /* teardown may have passed this frame already */
         if (pgtype_unpin(&m->ctx, mfn, m->data->id) == -XEN_ERESTART) {
-            m->ctx.unfinished = mfn;
+            pgtype_leave(&m->ctx, mfn);
         }
         return -XEN_EINVAL;
     }

@@ -14,7 +14,7 @@ static int release_table(struct x86_vcpu *xv, mfn_t l4)
     if (mfn_is_invalid(l4) || pgtype_put(&ctx, l4, PGT_PREEMPT) == 0) {
         return 0;
     }
-    xv->pv->unfinished_mfn = l4.n;
+    mm_remember(xv, l4);
     return -XEN_ERESTART;
 }
 

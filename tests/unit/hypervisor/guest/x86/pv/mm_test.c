@@ -112,7 +112,7 @@ static void removed_table_is_finished_by_the_next_call(void **state)
     assert_true(stops > 100);
     assert_int_equal(*done, 1);
     assert_int_equal(frame_type_refs(frame_read(frame(10))), 0);
-    assert_int_equal(pv[0].unfinished_mfn, 0);
+    assert_int_equal(pv[0].unfinished_mfn[0], 0);
     this_cpu(softirq_bits) = 0;
 }
 

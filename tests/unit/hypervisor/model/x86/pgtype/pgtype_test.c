@@ -299,6 +299,33 @@ static void freed_entry_is_finished_later(void **state)
     rig_teardown();
 }
 
+/* The last puts race: while one vCPU empties an entry, another unpins the table, so that both go with the first one's references. */
+static void entry_and_table_are_finished_later(void **state)
+{
+    struct pgtype_ctx ctx = rig_ctx(), other = rig_ctx();
+
+    assert_int_equal(pin(0, FT_L4), 0);
+    assert_int_equal(pgtype_get_current(frame(0), DOM), FT_L4);
+    preempt_one_in = 1;
+    assert_int_equal(pgtype_update_table(&ctx, frame(0), FT_L4, 0, 0, 0), 0);
+    assert_int_equal(pgtype_unpin(&other, frame(0), DOM), 0);
+    assert_true(mfn_is_invalid(other.unfinished[0]));
+    pgtype_put_current(&ctx, frame(0));
+    rig_check();
+    assert_int_equal(ctx.unfinished[0].n, frame(1).n);
+    assert_int_equal(ctx.unfinished[1].n, frame(0).n);
+    for (unsigned int i = 0; i < PGTYPE_UNFINISHED; i++) {
+        while (pgtype_finish(&ctx, ctx.unfinished[i]) == -XEN_ERESTART) {
+            rig_check();
+        }
+    }
+    for (unsigned int i = 0; i < 4; i++) {
+        assert_int_equal(frame_type_refs(frame_read(frame(i))), 0);
+    }
+    rig_check();
+    rig_teardown();
+}
+
 static void flushes_before_a_page_becomes_a_table(void **state)
 {
     uint64_t n;
@@ -417,7 +444,7 @@ static void random_cas(void)
     if (type != FT_NONE) {
         pgtype_put_current(&ctx, frame(i));
     }
-    remember_left(ctx.unfinished);
+    remember_left(ctx.unfinished[0]);
 }
 
 static void random_pin(void)
@@ -542,6 +569,7 @@ int main(void)
         cmocka_unit_test_setup(preempted_pin, setup),
         cmocka_unit_test_setup(preempted_failure, setup),
         cmocka_unit_test_setup(freed_entry_is_finished_later, setup),
+        cmocka_unit_test_setup(entry_and_table_are_finished_later, setup),
         cmocka_unit_test_setup(flushes_before_a_page_becomes_a_table, setup),
         cmocka_unit_test_setup(flushes_before_it_lets_go_of_anothers_page, setup),
         cmocka_unit_test_setup(random_sequences, setup),

@@ -271,7 +271,7 @@ static int rig_update(unsigned int i, unsigned int index, uint64_t val, unsigned
         rc = pgtype_update_table(&ctx, frame(i), type, index, val, flags);
     }
     pgtype_put_current(&ctx, frame(i));
-    *left = ctx.unfinished;
+    *left = ctx.unfinished[0];
     return rc;
 }
 
