@@ -3,6 +3,7 @@
 
 dom0_image() -> (kernel, initrd)    Debian's kernel and the initrd that image/mkroot.sh packs
 debian_xen() -> path                Debian's own hypervisor, the oracle: its package is downloaded and unpacked, not installed
+libvirt_archive() -> path           libvirtd with its libxl driver and virsh, to append to the initrd; likewise only unpacked
 """
 import fcntl
 import glob
@@ -18,6 +19,9 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 HERE = os.path.join(ROOT, 'tests/system/image')
 CACHE = os.path.join(ROOT, 'build/system-cache')
 PACKAGES = ['xen-utils-4.17', 'xenstore-utils', 'busybox-static', 'bash', 'iproute2', 'e2fsprogs', 'libc6', 'libxenmisc4.17']
+
+LIBVIRT = ['libvirt-daemon', 'libvirt-daemon-driver-xen', 'libvirt-clients']
+LIBVIRT_NOT = {'libvirt-daemon-driver-qemu', 'dmidecode'}  # they come with it and do nothing for Xen
 
 
 class ImageError(Exception):
@@ -92,6 +96,50 @@ def debian_xen():
                 shutil.copyfileobj(f, out)
 
     return _make('xen-4.17', build) + '/xen'
+
+
+def libvirt_archive():
+    have = glob.glob(CACHE + '/libvirt-*/libvirt.img')
+    if have:
+        return max(have, key=os.path.getmtime)
+
+    def build(work):
+        with tempfile.TemporaryDirectory() as t:
+            os.chmod(t, 0o777)
+            # what this machine lacks of it; the libraries that it has are taken from it
+            plan = _run(['apt-get', 'install', '-s', '--no-install-recommends', *LIBVIRT])
+            names = sorted({line.split()[1] for line in plan.splitlines() if line.startswith('Inst ')} - LIBVIRT_NOT)
+            if names:
+                _run(['apt-get', 'download', '-qq', *names], cwd=t)
+            for deb in glob.glob(t + '/*.deb'):
+                _run(['dpkg', '-x', deb, t + '/x'])
+            with open(work + '/libvirt.img', 'wb') as out:
+                out.write(cpio(_libvirt_files(t + '/x')))
+
+    return _make('libvirt-9', build) + '/libvirt.img'
+
+
+def _libvirt_files(root):
+    """{path: bytes} of the programs, the driver, its data, and all libraries that they need, from root or else from this machine."""
+    libs = 'usr/lib/x86_64-linux-gnu'
+    driver = libs + '/libvirt/connection-driver/libvirt_driver_libxl.so'
+
+    def find(path):
+        return next(p for p in (os.path.join(root, path), '/' + path) if os.path.exists(p))
+
+    need = {path: find(path) for path in ('usr/sbin/libvirtd', 'usr/bin/virsh', driver)}
+    for path in list(need.values()):
+        out = _run(['ldd', path], env=dict(os.environ, LD_LIBRARY_PATH=os.path.join(root, libs)))
+        for m in re.finditer(r'=> (/\S+)', out):
+            need[f'{libs}/{os.path.basename(m.group(1))}'] = m.group(1)
+    for base, _, names in os.walk(os.path.dirname(find('usr/share/libvirt/cpu_map/index.xml'))):
+        for name in names:
+            need['usr/share/libvirt/' + os.path.relpath(os.path.join(base, name), os.path.dirname(base))] = os.path.join(base, name)
+    files = {}
+    for path, source in need.items():
+        with open(source, 'rb') as f:
+            files[path] = f.read()
+    return files
 
 
 def cpio(files):
