@@ -104,5 +104,19 @@ $(H)/fuzz/%: tests/fuzz/%.c $(H)/libzendo-fuzz.a
 fuzz: $(FUZZ_BINS) ## each fuzz target for FUZZ_SECONDS
 	@$(PYTHON) tools/run-fuzz.py $(RUN_ARGS) --seconds $(FUZZ_SECONDS) $(FUZZ_BINS)
 
+# --- simulation: the core with trace points at every branch, where tests/sim takes the pCPU away ---------
+SIM_SRCS   := $(sort $(wildcard tests/sim/*.c))
+SEEDS      ?= --seconds 600
+$(H)/simobj/%.o: %.c
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(HOST_CFLAGS) -fsanitize-coverage=trace-pc -c $< -o $@
+$(H)/libzendo-sim.a: $(patsubst %,$(H)/simobj/%.o,$(basename $(HOST_SRCS)))
+	@rm -f $@; ar rcs $@ $^
+$(H)/sim: $(patsubst %.c,$(H)/obj/%.o,$(SIM_SRCS)) $(H)/libzendo-sim.a
+	@$(HOSTCC) $(HOST_CFLAGS) $^ $(HOST_LIBS) -o $@
+.PHONY: sim
+sim: $(H)/sim ## simulations of the whole core on several pCPUs: SEEDS='--seed 7 --seeds 1' repeats one, '--seconds 600' runs as long
+	@$(H)/sim $(SEEDS)
+
 -include $(shell find $(B) $(H) -name '*.d' -type f 2>/dev/null)
 -include Makefile.targets

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """test-all.py [--hv IMAGE|xen] STEP...: run the steps of `make test`, go on after a failure, add up what passed and failed.
 
-Steps: lint unit fuzz guests guests-debug guests-cpu builds guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
+Steps: lint unit sim fuzz guests guests-debug guests-cpu builds guests-xl system system-quick.  Each ends with a line; the last line of all is 'N passed, N failed' alone.
 """
 import argparse
 import os
@@ -91,7 +91,7 @@ class Tally:
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument('--hv', default='build/x86_64/zendo')
-    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'fuzz', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick'])
+    ap.add_argument('step', nargs='+', choices=['lint', 'unit', 'sim', 'fuzz', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick'])
     a = ap.parse_args()
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     os.environ.pop('MAKEFLAGS', None)
@@ -100,6 +100,8 @@ def main():
     if 'lint' in a.step:
         for name, cmd in LINT:
             t.check('lint ' + name, cmd)
+    if 'sim' in a.step:
+        t.check('sim', ['make', '-s', '-j2', 'sim', 'SEEDS=--seconds 20'])
     for step, seconds in (('unit', 1200), ('fuzz', 1800)):
         if step in a.step:
             extra = [f'FUZZ_SECONDS={os.environ.get("FUZZ_SECONDS", "3")}'] if step == 'fuzz' else []

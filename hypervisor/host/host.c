@@ -1,32 +1,24 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* pCPUs, time, TLB clock, console, panic: see host.h. Memory is in host_memory.c. */
+/* pCPUs, time, TLB clock: see host.h. Memory is in host_memory.c, console and panic in host_end.c; tests/sim has its own in place of this file. */
 #include <base/percpu.h>
 #include <base/softirq.h>
 #include <core/timer/timer.h>
 #include <host/host.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#define CONSOLE_SIZE 65536
 
 _Thread_local unsigned int host_pcpu;
 _Thread_local bool host_irqs_on = true;
 struct vcpu *host_current[HOST_MAX_PCPUS];
 cpuset_t cpus_online;
 uint64_t host_flush_count;
-void (*host_on_panic)(const char *message);
 void (*host_on_relax)(void);
-bool host_console_to_stderr;
 
 static uint64_t now_ns;
 static uint64_t deadlines[HOST_MAX_PCPUS]; /* 0: not armed */
 static uint64_t kicks;
 static uint32_t tlb_clock = 1;
 static uint32_t tlb_flushed_at[HOST_MAX_PCPUS];
-static char console[CONSOLE_SIZE + 1];
-static size_t console_len;
 static bool in_softirq[HOST_MAX_PCPUS];
 static uint64_t relax_count; /* since a pCPU last did something */
 
@@ -236,87 +228,4 @@ cpuset_t port_tlb_stale(cpuset_t cpus, uint32_t stamp)
         }
     }
     return out;
-}
-
-/* --- console ------------------------------------------------------------------------------------------------------------------------------- */
-
-void port_console_write(const char *text, size_t len)
-{
-    if (host_console_to_stderr) {
-        fwrite(text, 1, len, stderr);
-    }
-    if (len > CONSOLE_SIZE) {
-        text += len - CONSOLE_SIZE;
-        len = CONSOLE_SIZE;
-    }
-    if (console_len + len > CONSOLE_SIZE) {
-        size_t drop = console_len + len - CONSOLE_SIZE;
-
-        memmove(console, console + drop, console_len - drop);
-        console_len -= drop;
-    }
-    memcpy(console + console_len, text, len);
-    console_len += len;
-    console[console_len] = '\0';
-}
-
-const char *host_console(void)
-{
-    return console;
-}
-
-void host_console_clear(void)
-{
-    console_len = 0;
-    console[0] = '\0';
-}
-
-/* --- the end -------------------------------------------------------------------------------------------------------------------------------- */
-
-static _Noreturn void stop(const char *message)
-{
-    if (host_on_panic) {
-        host_on_panic(message);
-    }
-    fprintf(stderr, "%s\n", message);
-    abort();
-}
-
-_Noreturn void port_assert_failed(const char *expr, const char *file, int line)
-{
-    char text[256];
-
-    snprintf(text, sizeof(text), "assertion failed: %s at %s:%d", expr, file, line);
-    stop(text);
-}
-
-_Noreturn void port_panic(const char *fmt, ...)
-{
-    char text[256];
-    va_list args;
-
-    va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
-    va_end(args);
-    stop(text);
-}
-
-void port_clear_page(void *page)
-{
-    memset(page, 0, PAGE_SIZE);
-}
-
-_Noreturn void port_stop(void)
-{
-    stop("the machine stops");
-}
-
-_Noreturn void port_reboot(void)
-{
-    stop("reboot");
-}
-
-_Noreturn void port_power_off(void)
-{
-    stop("power off");
 }

@@ -199,6 +199,9 @@ static void destroy_work(void *arg)
     struct domain *d = arg;
 
     table_remove(d);
+    if (d == hwdom) {
+        hwdom = NULL;
+    }
     domain_free(d);
     domain_send_global_virq(VIRQ_DOM_EXC);
 }
