@@ -14,7 +14,7 @@ import time
 PYTHON = '/usr/bin/python3'
 COUNTS = 'build/test/counts'
 # What QEMU 7.2 emulates beyond the usual model, and the hypervisor switches or uses.
-RICH_CPU = 'qemu64,+svm,+npt,+rdrand,+xsave,+xsaveopt,+avx,+rdtscp,+fsgsbase,+smep'
+RICH_CPU = 'qemu64,+svm,+npt,+rdrand,+xsave,+xsaveopt,+avx,+rdtscp,+fsgsbase,+smep,+smap'
 LINT = [
     ('layers', [PYTHON, 'tools/check/layers.py', '.']),
     ('layers-self-test', [PYTHON, 'tools/check/layers_test.py']),
@@ -114,8 +114,9 @@ def main():
         t.guests('dom0', 'build/x86_64-debug/zendo', 1800)
         on_machines.remove('guests-debug')
     if 'guests-cpu' in a.step:
-        # One pCPU: two vCPUs then share its registers.
-        t.guests('dom0', a.hv, 600, ['--cpu', RICH_CPU, '--hv-args', 'maxcpus=1', '--only', 'xsave/', 'features/', 'privop/', 'user/'])
+        # One pCPU: two vCPUs then share its registers. Debian's Xen has no answer to what this emulator makes of IRETQ under SMAP.
+        cpu = RICH_CPU.replace(',+smap', '') if a.hv == 'xen' else RICH_CPU
+        t.guests('dom0', a.hv, 600, ['--cpu', cpu, '--hv-args', 'maxcpus=1', '--only', 'xsave/', 'features/', 'privop/', 'user/', 'traps/'])
         on_machines.remove('guests-cpu')
     if 'builds' in a.step:
         t.check('image CONFIG_PV=n', ['make', '-s', '-j2', 'image', 'CONFIG_PV=n'])

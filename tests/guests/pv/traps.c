@@ -201,6 +201,18 @@ TEST(iret_in_place)
     CHECK(events_enabled());      /* IF of the frame: events are on */
     events_off();
 }
+TEST(iretq_of_the_kernel)
+{ /* the instruction itself, level 3 to level 3; Linux serializes with it. The frame's selectors are those that are in use. */
+    u64 flags;
+    asm volatile("mov %%ss, %%eax; mov %%rsp, %%rcx; push %%rax; push %%rcx; push $0x246; mov %%cs, %%eax; "
+                 "push %%rax\n"
+                 "lea 3f(%%rip), %%rax; push %%rax; xor %%eax, %%eax; inc %%eax\n"
+                 "iretq\n 3: pushf; pop %[f]; cmp %%rcx, %%rsp; je 5f; xor %[f], %[f]; 5:\n"
+                 : [f] "=r"(flags)
+                 :
+                 : "rax", "rcx", "memory", "cc");
+    CHECK_EQ(flags & 0x44, 0x44);
+}
 TEST(callback_errors)
 {
     struct callback_register cb = {.type = 99, .address = 0};

@@ -13,6 +13,8 @@
 
 #define SYSCALL_LENGTH 2
 #define X86_VEC_NMI    2
+#define PF_PRESENT     1u
+#define PF_USER        4u
 
 mfn_t pv_active_table(const struct x86_vcpu *xv)
 {
@@ -106,10 +108,37 @@ static bool vector_has_error(unsigned int vector)
 
 /* --- exceptions ------------------------------------------------------------------------------------------------------------------------ */
 
+/*
+ * At level 3 an access of the supervisor's kind is the processor reading its own tables, which never faults. QEMU 7.2 also reads the frame of an IRETQ so (and
+ * SMAP then refuses it), by which Linux's sync_core() dies: carry that instruction out here. False: it is another one.
+ */
+static bool finish_iretq(struct x86_vcpu *xv)
+{
+    struct x86_regs *r = &xv->regs;
+    struct {
+        uint64_t rip, cs, rflags, rsp, ss;
+    } frame;
+    uint8_t insn[2];
+
+    if (guest_read(insn, r->rip, sizeof(insn)) != 0 || insn[0] != 0x48 || insn[1] != 0xcf ||
+        guest_read_obj(&frame, r->rsp) != 0) {
+        return false;
+    }
+    r->rip = frame.rip;
+    r->cs = pv_fix_selector((uint16_t)frame.cs);
+    r->rflags = (frame.rflags & ~(X86_FLAGS_IOPL | X86_FLAGS_VM)) | X86_FLAGS_IF | X86_FLAGS_FIXED;
+    r->rsp = frame.rsp;
+    r->ss = pv_fix_selector((uint16_t)frame.ss);
+    return true;
+}
+
 void pv_page_fault(struct x86_regs *regs, uint64_t cr2)
 {
     struct x86_vcpu *xv = current_x86();
 
+    if (unlikely((regs->error_code & (PF_PRESENT | PF_USER)) == PF_PRESENT) && finish_iretq(xv)) {
+        return;
+    }
     if (pv_mm_fault(xv, cr2, regs->error_code)) {
         return;
     }

@@ -69,6 +69,22 @@
     .popsection
 .endm
 
+/* Where smap_init_bsp() writes CLAC or STAC (0f 01, @last) over a NOP of three bytes. */
+.macro SMAP_SITE last
+    .pushsection .smap_sites, "a"
+    .balign 4
+    .long 9f - ., \last
+    .popsection
+9:  .byte 0x0f, 0x1f, 0x00
+.endm
+/* Guests' pages may be touched from here on; and no more. */
+.macro ALLOW_GUEST_PAGES
+    SMAP_SITE 0xcb
+.endm
+.macro DENY_GUEST_PAGES
+    SMAP_SITE 0xca
+.endm
+
 /* --- exceptions and interrupts ------------------------------------------------------------------------------------------------------ */
 
 /* One stub of 16 bytes a vector; those whose exception brings an error code push none. */
@@ -93,6 +109,7 @@ trap_stubs:
 
 trap_entry:
     cld
+    DENY_GUEST_PAGES
     PUSH_GPRS
     movq %rsp, %rdi
     xorl %ebp, %ebp
@@ -137,6 +154,7 @@ return_in_hypervisor:
  */
 ist_entry:
     cld
+    DENY_GUEST_PAGES
     PUSH_GPRS
     movq %rsp, %rdi
     xorl %ebp, %ebp
@@ -262,6 +280,7 @@ pv_iret_failed_entry:
 /* int hw_copy_fallible(void *dst, const void *src, size_t n): 0, or -XEN_EFAULT after a part. */
     .globl hw_copy_fallible
 hw_copy_fallible:
+    ALLOW_GUEST_PAGES
     movq %rdx, %rcx
     shrq $3, %rcx
 1:  rep movsq
@@ -271,31 +290,24 @@ hw_copy_fallible:
     movl %edx, %ecx
 2:  rep movsb
     EX_TABLE 2b, access_failed
-3:  xorl %eax, %eax
+3:  DENY_GUEST_PAGES
+    xorl %eax, %eax
     ret
 access_failed:
+    DENY_GUEST_PAGES
     movl $-XEN_EFAULT, %eax
     ret
 
 /* int hw_clear_fallible(void *dst, size_t n): the same. */
     .globl hw_clear_fallible
 hw_clear_fallible:
+    ALLOW_GUEST_PAGES
     xorl %eax, %eax
     movq %rsi, %rcx
 1:  rep stosb
     EX_TABLE 1b, access_failed
+    DENY_GUEST_PAGES
     ret
-
-/* bool hw_read64_fallible(uint64_t *dst, const uint64_t *src): false when it faulted. */
-    .globl hw_read64_fallible
-hw_read64_fallible:
-1:  movq (%rsi), %rax
-    movq %rax, (%rdi)
-    movl $1, %eax
-    ret
-2:  xorl %eax, %eax
-    ret
-    EX_TABLE 1b, 2b
 
 /* int rdmsr_fallible(uint32_t msr, uint64_t *value): 0, or -1 on #GP. */
     .globl hw_rdmsr_fallible

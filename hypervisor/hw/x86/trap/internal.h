@@ -26,7 +26,6 @@ void trap_from_hypervisor(struct x86_regs *regs);
 struct x86_regs *trap_ist(struct x86_regs *regs);
 struct x86_regs *trap_current_regs(void);
 
-bool hw_read64_fallible(uint64_t *dst, const uint64_t *src);
 void hw_load_ds(uint32_t sel);
 void hw_load_es(uint32_t sel);
 void hw_load_fs(uint32_t sel);

@@ -5,6 +5,7 @@
  */
 #include <hw/x86/trap/trap.h>
 #include <hw/x86/trap/internal.h>
+#include <hw/x86/trap/smap.h>
 #include <guest/x86/common/selectors.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>
@@ -158,12 +159,15 @@ void trap_init_bsp(void)
     init_this_cpu();
     fpu_init_bsp();
     fpu_init_cpu();
+    smap_init_bsp();
+    smap_init_cpu();
 }
 
 void trap_init_ap(void)
 {
     init_this_cpu();
     fpu_init_cpu();
+    smap_init_cpu();
 }
 
 void trap_set_entry_frame(void *regs_end)
