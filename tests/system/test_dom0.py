@@ -60,6 +60,38 @@ def test_disk_interrupts_by_msi(bare):
     assert re.search(r'-msi(-x)?\b.*virtio', bare.ok('cat /proc/interrupts')), bare.ok('cat /proc/interrupts')
 
 
+def last_cpu_of_interrupts(machine):
+    """{(kind, vector): (pCPU it is sent to, how many came, pCPU of the last)} by debug key i."""
+    start = len(machine.console.hv_lines)
+    machine.ok('xl debug-keys i')
+    machine.expect_hv(r"Debug key 'i'", 20)
+    lines = machine.console.hv_lines[start:]
+    return {(m.group(2), m.group(1)): tuple(map(int, m.groups()[2:]))
+            for m in (re.match(r'  vector (0x\w+): (MSI|GSI \d+).* to CPU (\d+); (\d+) came, the last to CPU (\d+)', line) for line in lines) if m}
+
+
+@pytest.mark.dev
+@pytest.mark.zendo
+@pytest.mark.parametrize('device,work', [
+    ('virtio.*req', 'dd if=/dev/vda of=/dev/null bs=64k count=8 iflag=direct 2>/dev/null'),  # MSI-X
+    ('eth0', 'ip link set eth0 up; ip addr replace 10.0.2.15/24 dev eth0; within 20 quietly ping -c1 -W1 10.0.2.2')])  # a level-triggered line
+def test_interrupts_follow_their_affinity(dom0, device, work):
+    """dom0 moves an interrupt between its vCPUs, each pinned to a pCPU of its own: the hardware then sends it to that pCPU, and none is lost."""
+    dom0.ok('xl vcpu-pin 0 0 0 && xl vcpu-pin 0 1 1')
+    dom0.ok(work, 40)
+    irq = dom0.ok(f"awk '/{device}/{{sub(\":\", \"\", $1); print $1; exit}}' /proc/interrupts")
+    try:
+        for cpu in (1, 0, 1):
+            dom0.ok(f'echo {cpu} > /proc/irq/{irq}/smp_affinity_list')
+            before = last_cpu_of_interrupts(dom0)
+            dom0.ok(f'for i in 1 2 3 4; do {work}; done', 60)
+            after = last_cpu_of_interrupts(dom0)
+            moved = [k for k in after if after[k][1] > before[k][1] and after[k][0] == after[k][2] == cpu]
+            assert any(('MSI' == k[0]) == ('virtio' in device) for k in moved), (cpu, before, after)
+    finally:
+        dom0.ok('xl vcpu-pin 0 0 all && xl vcpu-pin 0 1 all')
+
+
 @pytest.mark.dev
 def test_network_card_answers(bare):
     """e1000 by INTx: ping the gateway that QEMU makes."""

@@ -99,15 +99,18 @@ void evtchn_send_virq(struct evtchn_table *t, unsigned int vcpu, unsigned int vi
     spin_unlock_irqrestore(&t->lock, flags);
 }
 
-void evtchn_send_pirq(struct evtchn_table *t, uint32_t port)
+uint32_t evtchn_send_pirq(struct evtchn_table *t, uint32_t port)
 {
+    uint32_t vcpu = EVTCHN_NO_VCPU;
     unsigned long flags = spin_lock_irqsave(&t->lock);
     struct evtchn *e = evtchn_lookup(t, port);
 
     if (e && e->kind == EC_PIRQ) {
+        vcpu = e->notify_vcpu;
         deliver(t, e, port);
     }
     spin_unlock_irqrestore(&t->lock, flags);
+    return vcpu;
 }
 
 static void unmask(struct evtchn_table *t, struct evtchn *e, uint32_t port)

@@ -62,8 +62,10 @@ int evtchn_set_priority(struct evtchn_table *t, uint32_t port, uint32_t priority
 int evtchn_send(struct evtchn_table *t, uint32_t port);
 /* Raise @virq of @vcpu (0 for a global one); nothing happens when it is not bound. */
 void evtchn_send_virq(struct evtchn_table *t, unsigned int vcpu, unsigned int virq);
-/* The physical interrupt bound to @port came. Interrupt context; no lock of a level above evtchn's is held. */
-void evtchn_send_pirq(struct evtchn_table *t, uint32_t port);
+/* The physical interrupt bound to @port came. Interrupt context; no lock of a level above evtchn's is held. The vCPU that the port is bound to;
+ * EVTCHN_NO_VCPU when it is bound to no physical interrupt any more. */
+#define EVTCHN_NO_VCPU (~0u)
+uint32_t evtchn_send_pirq(struct evtchn_table *t, uint32_t port);
 
 /* --- the hypervisor's own ends ----------------------------------------------------------------------------------------------------- */
 /* An unbound port whose consumer is the hypervisor (t->xen_consumer is called with @vcpu); @remote may bind to it. */

@@ -17,6 +17,8 @@ void hw_unbind_irq(struct irq_desc *desc);
 void hw_mask_irq(struct irq_desc *desc);
 void hw_unmask_irq(struct irq_desc *desc);
 void hw_eoi_irq(struct irq_desc *desc);
+/* Deliver to @cpu from now on; a message must then be given to the device again. False: that CPU cannot be reached, nothing has changed. */
+bool hw_set_irq_cpu(struct irq_desc *desc, unsigned int cpu);
 /* Address and data of a bound message again. */
 void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data);
 

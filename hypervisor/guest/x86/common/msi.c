@@ -125,6 +125,21 @@ void msi_program(struct pirq *p, uint64_t address, uint32_t data)
     p->msix_entry[3] = p->port ? 0 : ENTRY_MASKED;
 }
 
+void msi_set_address(struct pirq *p, uint64_t address)
+{
+    uint32_t control;
+
+    if (!p->msix_entry) {
+        hw_pci_write(p->bdf, p->msi_capability + 4u, 4, (uint32_t)address);
+        return;
+    }
+    /* an entry may change only while it is masked; the device remembers what it wants to send */
+    control = p->msix_entry[3];
+    p->msix_entry[3] = control | ENTRY_MASKED;
+    p->msix_entry[0] = (uint32_t)address;
+    p->msix_entry[3] = control;
+}
+
 void msi_silence(struct pirq *p)
 {
     if (p->msix_entry) {

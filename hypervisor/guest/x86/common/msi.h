@@ -13,6 +13,8 @@ int msi_find_msix_entry(const struct rangeset *devices, uint16_t bdf, paddr_t ba
                         volatile uint32_t **mapped);
 /* Write the message; an MSI-X entry stays masked until an event channel has it. */
 void msi_program(struct pirq *p, uint64_t address, uint32_t data);
+/* Only its address has changed, in the low word: an interrupt that the device sends meanwhile goes to the old or the new one. */
+void msi_set_address(struct pirq *p, uint64_t address);
 void msi_mask_entry(struct pirq *p, bool masked);
 /* The device sends it no more. */
 void msi_silence(struct pirq *p);

@@ -24,13 +24,42 @@ static struct pirq *find(struct x86_domain *xd, uint32_t pirq)
     return &xd->pirqs->p[pirq];
 }
 
+static struct x86_domain *owner(struct evtchn_table *t)
+{
+    return x86_domain(container_of(t, struct domain, evtchn));
+}
+
+/* Send it to pCPU @cpu from now on. It has just come and is not served again before its APIC's EOI, so this is the quietest moment to do it. */
+static void move(struct x86_domain *xd, struct pirq *p, unsigned int cpu)
+{
+    unsigned long flags = spin_lock_irqsave(&xd->pirqs->lock);
+
+    if (p->desc && p->port != 0 && hw_set_irq_cpu(p->desc, cpu)) {
+        p->cpu = (uint16_t)cpu;
+        if (p->kind != PIRQ_GSI) {
+            uint64_t address;
+            uint32_t data;
+
+            hw_msi_message(p->desc, &address, &data);
+            msi_set_address(p, address);
+        }
+    }
+    spin_unlock_irqrestore(&xd->pirqs->lock, flags);
+}
+
 static void interrupt(void *arg)
 {
     struct pirq *p = arg;
-    uint32_t port = __atomic_load_n(&p->port, __ATOMIC_ACQUIRE);
+    uint32_t port = __atomic_load_n(&p->port, __ATOMIC_ACQUIRE), vcpu;
+    struct vcpu *v;
 
-    if (port != 0) {
-        evtchn_send_pirq(p->events, port);
+    if (port == 0) {
+        return;
+    }
+    vcpu = evtchn_send_pirq(p->events, port);
+    v = vcpu == EVTCHN_NO_VCPU ? NULL : owner(p->events)->d.vcpus[vcpu];
+    if (v && unlikely(v->sched.cpu != p->cpu)) {
+        move(owner(p->events), p, v->sched.cpu);
     }
 }
 
@@ -220,11 +249,6 @@ int pirq_get_free(struct x86_domain *xd, uint32_t *pirq)
 
 /* --- core/evtchn's upcalls: the table's lock is held, interrupts are off ------------------------------------------------------------------- */
 
-static struct x86_domain *owner(struct evtchn_table *t)
-{
-    return x86_domain(container_of(t, struct domain, evtchn));
-}
-
 int evtchn_pirq_bind(struct evtchn_table *t, uint32_t pirq, uint32_t flags, uint32_t port)
 {
     struct x86_domain *xd = owner(t);
@@ -242,7 +266,10 @@ int evtchn_pirq_bind(struct evtchn_table *t, uint32_t pirq, uint32_t flags, uint
     }
     p->events = t;
     if (!p->desc) {
-        int rc = hw_bind_gsi(pirq, p->level, p->low, interrupt, p, &p->desc);
+        int rc;
+
+        p->cpu = 0;
+        rc = hw_bind_gsi(pirq, p->level, p->low, interrupt, p, &p->desc);
 
         if (rc != 0) {
             return rc;

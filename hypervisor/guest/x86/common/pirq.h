@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Physical interrupts of the hardware domain: each is an IO-APIC line (then its number is the GSI) or a message (MSI, MSI-X entry), and is delivered to
- * the event channel that it is bound to. Lock class pirq.
+ * the event channel that it is bound to. It follows that channel's vCPU: one that comes to another pCPU than the vCPU's is sent there from then
+ * on. Lock class pirq.
  */
 #pragma once
 #include <guest/x86/common/x86_domain.h>
@@ -17,6 +18,7 @@ struct pirq {
     bool level, low;       /* GSI: trigger and polarity */
     uint32_t port;         /* event channel, 0 none */
     struct irq_desc *desc; /* NULL until bound to a vector */
+    uint16_t cpu;          /* pCPU that it is sent to */
     struct evtchn_table *events;
     uint16_t bdf;                  /* message: the device */
     uint16_t msi_capability;       /* offset in its configuration space */

@@ -109,6 +109,19 @@ void ioapic_write_route(unsigned int gsi, const struct ioapic_route *r)
     spin_unlock_irqrestore(&ioapic_lock, flags);
 }
 
+void ioapic_write_destination(unsigned int gsi, const struct ioapic_route *r)
+{
+    const struct ioapic *a = find(gsi);
+    unsigned long flags;
+
+    if (!a) {
+        return;
+    }
+    flags = spin_lock_irqsave(&ioapic_lock);
+    reg_write(a, REG_ROUTE(gsi - a->gsi_base) + 1, r->apic_id << 24);
+    spin_unlock_irqrestore(&ioapic_lock, flags);
+}
+
 void ioapic_write_mask(unsigned int gsi, const struct ioapic_route *r)
 {
     const struct ioapic *a = find(gsi);

@@ -16,6 +16,8 @@ struct ioapic_route {
     uint32_t apic_id;
 };
 void ioapic_write_route(unsigned int gsi, const struct ioapic_route *r);
+/* Only the destination: one access, so that neither an edge nor a pending level is lost. */
+void ioapic_write_destination(unsigned int gsi, const struct ioapic_route *r);
 /* Only the mask (and the rest of the low word) of a line programmed before. */
 void ioapic_write_mask(unsigned int gsi, const struct ioapic_route *r);
 /* Register @reg of the IO-APIC at physical address @pa, as the first domain may ask. False when there is none. */

@@ -9,12 +9,15 @@
 #include <hw/x86/smp/ipi.h>
 #include <base/lock.h>
 #include <base/log.h>
+#include <core/hypercall/debug_keys.h>
+#include <lib/printf.h>
 
 #define GSI_MAX       1024u
 #define MSI_ADDRESS   0xfee00000u
 #define ISA_COUNT     16u
 #define POLARITY_LOW  3u
 #define TRIGGER_LEVEL 3u
+#define APIC_ID_MAX   0xfeu /* of a route or a message */
 
 /* One for each vector: a vector in use is a descriptor in use. Fields under the lock, but for is_used (bind_lock). */
 struct irq_desc {
@@ -26,6 +29,9 @@ struct irq_desc {
     bool is_used;
     bool is_msi;
     bool is_masked;  /* by irq_mask() */
+    uint8_t cpu;     /* where it is sent */
+    uint8_t came_to; /* where the last one came, and how many have come */
+    uint64_t count;
     bool is_waiting; /* level: came, and irq_eoi() was not called yet */
     uint8_t running; /* handlers at work now, atomic */
 };
@@ -34,12 +40,34 @@ static struct irq_desc descs[256];
 static uint8_t gsi_vector[GSI_MAX]; /* 0: unbound */
 static struct spinlock bind_lock = SPINLOCK_INIT(irq_bind);
 
+static void show_irqs(void)
+{
+    for (unsigned int v = VECTOR_DEVICE_FIRST; v <= VECTOR_DEVICE_LAST; v++) {
+        const struct irq_desc *d = &descs[v];
+        char line[16] = "MSI";
+
+        if (!d->is_used) {
+            continue;
+        }
+        if (!d->is_msi) {
+            zscnprintf(line, sizeof(line), "GSI %u", d->gsi);
+        }
+        log_info("  vector %#x: %s%s to CPU %u; %lu came, the last to CPU %u\n", v, line,
+                 d->is_msi         ? ""
+                 : d->route.masked ? ", masked,"
+                 : d->route.level  ? ", level,"
+                                   : ", edge,",
+                 d->cpu, (unsigned long)d->count, d->came_to);
+    }
+}
+
 void irq_init(void)
 {
     for (unsigned int i = 0; i < ARRAY_SIZE(descs); i++) {
         spin_lock_init(&descs[i].lock, irq_desc);
     }
     ioapic_init();
+    debug_key_register('i', "device interrupts", show_irqs);
 }
 
 static const struct acpi_override *find_override(unsigned int isa)
@@ -103,6 +131,8 @@ static void set_up(struct irq_desc *d, irq_handler_t handler, void *arg, bool is
     d->is_msi = is_msi;
     d->is_waiting = false;
     d->is_masked = !is_msi;
+    d->cpu = d->came_to = 0;
+    d->count = 0;
     d->arg = arg;
     d->handler = handler;
     spin_unlock(&d->lock);
@@ -158,9 +188,9 @@ struct irq_desc *irq_of_gsi(unsigned int gsi)
     return vector ? &descs[vector] : NULL;
 }
 
-static struct msi_message message_to(const struct irq_desc *d, uint32_t apic_id)
+struct msi_message irq_message(const struct irq_desc *d)
 {
-    return (struct msi_message){MSI_ADDRESS | (apic_id & 0xff) << 12, irq_vector(d)};
+    return (struct msi_message){MSI_ADDRESS | apic_id_of_cpu[d->cpu] << 12, irq_vector(d)};
 }
 
 int irq_bind_msi(irq_handler_t handler, void *arg, struct irq_desc **desc, struct msi_message *msg)
@@ -171,7 +201,7 @@ int irq_bind_msi(irq_handler_t handler, void *arg, struct irq_desc **desc, struc
     if (d) {
         set_up(d, handler, arg, true);
         *desc = d;
-        *msg = message_to(d, apic_id_of_cpu[0]);
+        *msg = irq_message(d);
     }
     spin_unlock_irqrestore(&bind_lock, flags);
     return d ? 0 : -XEN_ENOSPC;
@@ -234,17 +264,22 @@ void irq_eoi(struct irq_desc *d)
     spin_unlock_irqrestore(&d->lock, flags);
 }
 
-void irq_set_cpu(struct irq_desc *d, unsigned int cpu, struct msi_message *msg)
+bool irq_set_cpu(struct irq_desc *d, unsigned int cpu)
 {
-    unsigned long flags = spin_lock_irqsave(&d->lock);
+    uint32_t id = apic_id_of_cpu[cpu];
+    unsigned long flags;
 
-    if (d->is_msi) {
-        *msg = message_to(d, apic_id_of_cpu[cpu]);
-    } else if (d->handler) {
-        d->route.apic_id = apic_id_of_cpu[cpu];
-        ioapic_write_route(d->gsi, &d->route);
+    if (id > APIC_ID_MAX) {
+        return false; /* that takes interrupt remapping */
+    }
+    flags = spin_lock_irqsave(&d->lock);
+    d->cpu = (uint8_t)cpu;
+    d->route.apic_id = id;
+    if (!d->is_msi && d->handler) {
+        ioapic_write_destination(d->gsi, &d->route);
     }
     spin_unlock_irqrestore(&d->lock, flags);
+    return true;
 }
 
 static void device_interrupt(unsigned int vector)
@@ -256,6 +291,8 @@ static void device_interrupt(unsigned int vector)
     spin_lock(&d->lock);
     handler = d->handler;
     arg = d->arg;
+    d->came_to = (uint8_t)pcpu_id();
+    d->count++;
     if (handler && !d->is_msi && d->route.level) {
         d->is_waiting = true;
         update_mask(d);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Device interrupts: one struct irq_desc for each line of an IO-APIC (GSI) and each MSI in use, with a vector of its own that is the same on
- * every CPU. Handlers run in interrupt context, with interrupts off and no lock held, after the local APIC's EOI.
+ * every CPU, so that one can be moved to another CPU at any time. Handlers run in interrupt context, with interrupts off and no lock held, after the local APIC's EOI.
  *
  * A level-triggered line is masked while its handler's owner works on it: hw_interrupt() masks it, irq_eoi() opens it again.
  * Lock class irq_desc guards binding and the IO-APIC's registers.
@@ -56,7 +56,12 @@ void irq_mask(struct irq_desc *desc);
 void irq_unmask(struct irq_desc *desc);
 /* The owner has handled a level-triggered interrupt: let the next one come. Nothing for edges. */
 void irq_eoi(struct irq_desc *desc);
-/* Deliver to @cpu from now on; for an MSI the device must then be given *@msg (may be NULL for a GSI). */
-void irq_set_cpu(struct irq_desc *desc, unsigned int cpu, struct msi_message *msg);
+/*
+ * Deliver to @cpu from now on; an interrupt that is under way still comes to the old one, and is not lost. For an MSI the caller then gives the device
+ * irq_message(). False: that CPU's number does not fit into a message or a line's route; nothing has changed. Any context.
+ */
+bool irq_set_cpu(struct irq_desc *desc, unsigned int cpu);
+/* What the device of a bound MSI must write. */
+struct msi_message irq_message(const struct irq_desc *desc);
 /* Vector, for messages. */
 unsigned int irq_vector(const struct irq_desc *desc);

@@ -56,6 +56,11 @@ void hw_unbind_irq(struct irq_desc *desc)
     irq_unbind(desc);
 }
 
+bool hw_set_irq_cpu(struct irq_desc *desc, unsigned int cpu)
+{
+    return irq_set_cpu(desc, cpu);
+}
+
 void hw_mask_irq(struct irq_desc *desc)
 {
     irq_mask(desc);
@@ -73,9 +78,8 @@ void hw_eoi_irq(struct irq_desc *desc)
 
 void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data)
 {
-    struct msi_message m;
+    struct msi_message m = irq_message(desc);
 
-    irq_set_cpu(desc, 0, &m);
     *address = m.address;
     *data = m.data;
 }
