@@ -25,6 +25,7 @@ struct option_row {
 
 struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
+enum bootscrub opt_bootscrub = BOOTSCRUB_DEFAULT;
 char opt_sched[OPTION_TEXT_MAX];
 char opt_iommu[OPTION_TEXT_MAX];
 bool opt_vga_keep;
@@ -127,6 +128,27 @@ static bool parse_timestamps(const char *value)
     return false;
 }
 
+static bool parse_bootscrub(const char *value)
+{
+    bool on = true;
+
+    if (!strcmp(value, "idle")) {
+        opt_bootscrub = BOOTSCRUB_IDLE;
+        return true;
+    }
+    if (*value != 0 && !cmdline_parse_bool(value, &on)) {
+        return false;
+    }
+    opt_bootscrub = on ? BOOTSCRUB_NOW : BOOTSCRUB_NO;
+    return true;
+}
+
+static bool parse_no_bootscrub(const char *value)
+{
+    opt_bootscrub = BOOTSCRUB_NO;
+    return *value == 0;
+}
+
 static bool parse_vga(const char *value)
 {
     opt_vga_keep = strstr(value, "keep") != NULL;
@@ -172,6 +194,8 @@ static bool parse_nmi(const char *value)
 #define CUSTOM(function) OPT_CUSTOM, NULL, 0, (function)
 
 static const struct option_row rows[] = {
+    {"bootscrub", CUSTOM(parse_bootscrub), "clear unused memory: idle, a boolean"},
+    {"no-bootscrub", CUSTOM(parse_no_bootscrub), "not before it is handed out"},
     {"com1", TEXT(console_com_option[0]), "serial port 1: <baud>[,<format>[,<io>[,<irq>]]]"},
     {"com2", TEXT(console_com_option[1]), "serial port 2"},
     {"console", TEXT(console_option), "devices for output: com1, com2, vga, none"},

@@ -19,6 +19,8 @@ struct dom0_vcpus_option {
     uint64_t min, max;
 };
 extern struct dom0_vcpus_option opt_dom0_max_vcpus;
+enum bootscrub { BOOTSCRUB_NO, BOOTSCRUB_IDLE, BOOTSCRUB_NOW, BOOTSCRUB_DEFAULT };
+extern enum bootscrub opt_bootscrub; /* bootscrub= */
 #define OPTION_TEXT_MAX 64
 extern char opt_sched[OPTION_TEXT_MAX]; /* sched= */
 extern char opt_iommu[OPTION_TEXT_MAX]; /* iommu= */

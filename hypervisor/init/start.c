@@ -34,6 +34,7 @@
 #include <guest/x86/common/x86_domain.h>
 #include <base/contract.h>
 #include <base/log.h>
+#include <base/softirq.h>
 #include <lib/string.h>
 
 enum phase { PHASE_ENTRY, PHASE_MEMORY, PHASE_CPUS, PHASE_DEVICES, PHASE_DOMAIN, PHASE_COUNT };
@@ -128,6 +129,24 @@ static void start_scheduler(void)
     make_idle_vcpu();
 }
 
+/* Memory that nobody has used since power-on is cleared when a guest gets it; this is about doing it before. */
+static void start_scrubbing(void)
+{
+    static const char *const what[] = {"as it is handed out", "by idle CPUs", "now"};
+    enum bootscrub when = opt_bootscrub;
+
+    if (when == BOOTSCRUB_DEFAULT) {
+        /* to touch all memory of a virtual machine would make its host find memory for all of it */
+        when = cpuid(1, 0).ecx & BIT(31) ? BOOTSCRUB_NO : BOOTSCRUB_IDLE;
+    }
+    log_info("Memory not used since power-on is cleared %s (%lu MiB)", what[when], heap_dirty_frames() >> 8);
+    heap_scrub_wanted = when != BOOTSCRUB_NO;
+    while (when == BOOTSCRUB_NOW && heap_scrub_wanted) {
+        softirq_run();
+        (void)heap_scrub_step();
+    }
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -147,6 +166,7 @@ static const struct {
     {"virtualization", start_virtualization, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
     {"CPU policies", cpuid_init, PHASE_CPUS},
+    {"memory scrubbing", start_scrubbing, PHASE_MEMORY},
     {"first domain", first_domain_start, PHASE_DOMAIN},
 };
 

@@ -23,6 +23,11 @@ def wait_elf():
     return os.path.join(guests.OUT, 'machine', 'wait.elf')
 
 
+@pytest.fixture(scope='session')
+def fresh_elf(wait_elf):
+    return os.path.join(guests.OUT, 'machine', 'fresh.elf')
+
+
 @pytest.fixture
 def machine(hv, wait_elf, request):
     """machine(...) boots one with the waiting guest; returns when it waits."""
@@ -133,3 +138,18 @@ def test_machine_check_corrected(machine):
     m.expect(r'Machine check on CPU 0: bank 3: corrected, memory controller read, .*address 0xabc000', 40)
     m.expect(rf'# machine check: entries 2 apic 0 bank 3 status {VALID | ENABLED | HAS_ADDRESS | MEMORY_READ:#x} address 0xabc000', 20)
     m.expect('# uptime', 20, after=len(m.text))
+
+
+# --- memory that nobody used since power-on ----------------------------------------------------------------------------------------
+@pytest.mark.parametrize('when', ['no', 'idle', 'yes'])
+def test_memory_from_before_is_not_seen(hv, fresh_elf, tmp_path, when):
+    """RAM is full of what an earlier system left there; what a domain is given holds none of it."""
+    (tmp_path / 'left').write_bytes(b'SECRET!!' * (17 << 20))
+    with BareMachine(hv, fresh_elf, f'memory-from-before-{when}', hv_args=f'bootscrub={when}', mem=160,
+                     qemu=['-device', f'loader,file={tmp_path}/left,addr=0x800000,force-raw=on']) as m:
+        m.expect('Memory not used since power-on is cleared', 30)
+        m.expect('# fresh: 2048 pages, 0 words not zero', 60)
+
+
+def test_idle_cpus_clean_memory(machine):
+    machine(smp=2, hv_args='bootscrub=idle').expect('Idle CPUs have cleared all memory not used since power-on', 60)

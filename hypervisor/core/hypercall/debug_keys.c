@@ -144,9 +144,11 @@ static void show_run_queues(void)
 
 static void show_memory(void)
 {
-    log_info("Memory: %lu KiB in all, %lu free, %lu claimed; small objects take %lu\n",
+    log_info("Memory: %lu KiB in all, %lu free (%lu not cleared since power-on), %lu claimed; small objects "
+             "take %lu\n",
              PAGES_TO_KIB(heap_total_frames()), PAGES_TO_KIB(heap_free_frames()),
-             PAGES_TO_KIB(heap_claimed_frames()), PAGES_TO_KIB(slab_pages()));
+             PAGES_TO_KIB(heap_dirty_frames()), PAGES_TO_KIB(heap_claimed_frames()),
+             PAGES_TO_KIB(slab_pages()));
 }
 
 static void reboot(void)

@@ -243,7 +243,7 @@ static int exchange_chunk(const struct exchange *e, uint64_t first, mfn_t *fresh
         return rc;
     }
     for (unsigned int k = 0; k < count; k++) {
-        fresh[k] = heap_alloc(order, heap_flags(e->x.out.mem_flags));
+        fresh[k] = heap_alloc(order, heap_flags(e->x.out.mem_flags) | HEAP_ZERO);
         if (mfn_is_invalid(fresh[k])) {
             while (k-- > 0) {
                 heap_free(fresh[k], order);

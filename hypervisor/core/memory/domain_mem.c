@@ -105,6 +105,7 @@ int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap
     m->claim -= from_claim;
     spin_unlock(&m->lock);
 
+    heap_flags |= heap_flags & DOMAIN_MEM_AS_IS ? 0 : HEAP_ZERO;
     mfn = heap_alloc_claimed(order, heap_flags, from_claim);
     if (mfn_is_invalid(mfn)) {
         return_claim(m, from_claim);
@@ -112,7 +113,11 @@ int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap
     }
     rc = domain_mem_assign(m, mfn, order);
     if (rc != 0) {
-        heap_free_clean(mfn, order);
+        if (heap_flags & HEAP_ZERO) {
+            heap_free_clean(mfn, order);
+        } else {
+            heap_free(mfn, order);
+        }
         if (from_claim > 0 && heap_claim(from_claim) == 0) {
             return_claim(m, from_claim);
         }

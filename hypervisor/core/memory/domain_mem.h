@@ -24,8 +24,10 @@ void domain_mem_destroy(struct domain_mem *m);
 
 /*
  * Allocate 2^order frames for the domain: each gets one reference, `allocated`, type none. Uses up the claim first. Errors: -XEN_ENOMEM (none
- * free, or memory for the bitmap), -XEN_E2BIG (over max_pages), -XEN_EINVAL (dying). M2P entries are left to the caller.
+ * free, or memory for the bitmap), -XEN_E2BIG (over max_pages), -XEN_EINVAL (dying). M2P entries are left to the caller. All zeroes, unless
+ * @heap_flags has DOMAIN_MEM_AS_IS: for the first domain, which may see what was in the machine before.
  */
+#define DOMAIN_MEM_AS_IS (1u << 31)
 int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap_flags, mfn_t *start);
 /* Make frames that the hypervisor allocated (owner none, refs 0) the domain's, the same way. Same errors. */
 int domain_mem_assign(struct domain_mem *m, mfn_t start, unsigned int order);

@@ -6,7 +6,9 @@
  */
 #include <base/lock.h>
 #include <base/percpu.h>
+#include <base/softirq.h>
 #include <core/memory/heap.h>
+#include <core/memory/heap_dirty.h>
 #include <core/memory/heap_map.h>
 #include <lib/string.h>
 
@@ -18,6 +20,7 @@
 #define MERGE_STEP   2u /* above it each free moves so many to the maps: the list shrinks while frames come */
 #define MERGE_BATCH  256u /* frames moved under one holding of the lock */
 #define PENDING_MAX  16u
+#define SCRUB_ORDER  4u /* frames cleaned at once: some microseconds */
 
 struct frame_list {
     uint32_t head, tail;
@@ -31,6 +34,10 @@ static struct frame_list stale = {LIST_END, LIST_END, 0};
 static struct frame_list flushed = {LIST_END, LIST_END, 0};
 static uint64_t free_count, total_count, claimed_count;
 static bool maps_ready;
+static uint64_t scrub_from; /* where the scrubber goes on */
+static uint32_t
+    scrub_holds; /* blocks that scrubbers have out of the maps, though they count as free; atomic to read */
+bool heap_scrub_wanted;
 static struct {
     mfn_t start;
     uint64_t count;
@@ -224,10 +231,14 @@ mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claime
     mfn = try_alloc(order, flags, claimed);
     if (mfn_is_invalid(mfn) && __atomic_load_n(&free_count, __ATOMIC_RELAXED) >= 1ull << order) {
         merge_all();
+        while (__atomic_load_n(&scrub_holds, __ATOMIC_ACQUIRE)) {
+            cpu_relax(); /* they come back within microseconds */
+        }
         mfn = try_alloc(order, flags, claimed);
     }
-    if (!mfn_is_invalid(mfn) && (flags & HEAP_ZERO)) {
-        memset(mfn_to_virt(mfn), 0, PAGE_SIZE << order);
+    if (!mfn_is_invalid(mfn)) {
+        heap_dirty_take(mfn, order, flags & HEAP_ZERO);
+        ASSERT(!(flags & HEAP_ZERO) || *(const uint64_t *)mfn_to_virt(mfn) == 0);
     }
     return mfn;
 }
@@ -288,6 +299,73 @@ void heap_free_page(void *page)
     }
 }
 
+/* --- scrubbing ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* Take the free frames around @frame, at most 2^SCRUB_ORDER, out of the maps: *@order says how many. False: it is not in a block. Under the lock. */
+static bool take_around(uint64_t frame, uint64_t *start, unsigned int *order)
+{
+    unsigned int from = 0;
+
+    while (from <= HEAP_MAX_ORDER && !heap_map_test(&maps[from], frame >> from)) {
+        from++;
+    }
+    if (from > HEAP_MAX_ORDER) {
+        return false;
+    }
+    take_block(frame >> from << from, from);
+    while (from > SCRUB_ORDER) {
+        from--;
+        put_block((frame >> from ^ 1) << from, from); /* the half that @frame is not in */
+    }
+    *start = frame >> from << from;
+    *order = from;
+    return true;
+}
+
+/* Clear the dirty ones of a block that nobody else has, until something more urgent comes. */
+static void clean_block(uint64_t start, unsigned int order)
+{
+    for (uint64_t frame = heap_dirty_next(start); frame < start + (1ull << order) && !softirq_pending();
+         frame = heap_dirty_next(frame)) {
+        heap_dirty_take(MFN(frame), 0, true);
+    }
+}
+
+bool heap_scrub_step(void)
+{
+    unsigned long flags =
+        spin_lock_irqsave(&lock); /* off until the block is back: who waits for it must not be in the way */
+    uint64_t frame = heap_dirty_next(scrub_from), start;
+    unsigned int order;
+    bool taken = false;
+
+    if (frame == HEAP_DIRTY_NONE) {
+        frame = heap_dirty_next(0);
+    }
+    if (frame == HEAP_DIRTY_NONE) {
+        heap_scrub_wanted = false;
+    } else {
+        taken = take_around(frame, &start, &order);
+        scrub_from = frame + 1;
+    }
+    scrub_holds += taken;
+    spin_unlock(&lock);
+    if (taken) {
+        clean_block(start, order);
+        spin_lock(&lock);
+        merge_block(start, order);
+        __atomic_store_n(&scrub_holds, scrub_holds - 1, __ATOMIC_RELEASE);
+        spin_unlock(&lock);
+    }
+    irq_restore(flags);
+    return frame != HEAP_DIRTY_NONE;
+}
+
+uint64_t heap_dirty_frames(void)
+{
+    return heap_dirty_count();
+}
+
 /* --- counts and claims ---------------------------------------------------------------------------------------------------------------------- */
 
 uint64_t heap_free_frames(void)
@@ -341,6 +419,7 @@ static uint64_t map_pages(void)
     for (unsigned int o = 0; o < ORDERS; o++) {
         words += heap_map_words(map_bits(o));
     }
+    words += heap_dirty_words(frame_limit);
     return DIV_ROUND_UP(words * sizeof(uint64_t), PAGE_SIZE);
 }
 
@@ -351,12 +430,14 @@ static void make_maps(uint64_t *words)
         heap_map_init(&maps[o], map_bits(o), words);
         words += heap_map_words(map_bits(o));
     }
+    heap_dirty_init(frame_limit, words);
     maps_ready = true;
 }
 
-/* Enter a range as the largest aligned blocks that it is made of. */
+/* Enter a range, whose contents nobody knows, as the largest aligned blocks that it is made of. */
 static void add_blocks(uint64_t mfn, uint64_t count)
 {
+    heap_dirty_mark(MFN(mfn), count);
     while (count > 0) {
         unsigned int order = MIN(HEAP_MAX_ORDER, fls64(count) - 1);
         unsigned long flags;
@@ -406,6 +487,9 @@ void heap_reset(void)
     free_count = total_count = claimed_count = 0;
     maps_ready = false;
     pending_count = 0;
+    heap_dirty_init(0, NULL);
+    scrub_from = 0;
+    heap_scrub_wanted = false;
 }
 
 /* --- self-check -------------------------------------------------------------------------------------------------------------------------------- */

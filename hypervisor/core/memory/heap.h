@@ -6,13 +6,17 @@
  *
  * Frames that a domain owned may still be in some pCPU's TLB. They wait, counted as free, until a flush (one for about a thousand) makes them safe:
  * heap_free_stale().
+ *
+ * What is free is all zeroes, but for memory that nobody has used since power-on: that is cleared when it is allocated with HEAP_ZERO, or before, by
+ * idle pCPUs (heap_scrub_step()).
  */
 #pragma once
 #include <base/frame.h>
 
 #define HEAP_MAX_ORDER 18u
 #define HEAP_BELOW_4G  (1u << 0) /* the whole block lies under 4 GiB */
-#define HEAP_ZERO      (1u << 1) /* clear it */
+#define HEAP_ZERO \
+    (1u << 1) /* all zeroes; without it the contents are anything, also from before the hypervisor ran */
 
 /* Give @count frames from @start to the allocator (start-up, or memory that a module no longer needs). By then frame_limit is set, the
  * frames are in the direct map, and their state words say refs 0, owner DOMID_NONE. */
@@ -26,9 +30,9 @@ mfn_t heap_alloc(unsigned int order, unsigned int flags);
 mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claimed);
 /* Give back the hypervisor's own: cleared, so that no later owner can read it. No guest can have it mapped. */
 void heap_free(mfn_t start, unsigned int order);
-/* The same without clearing, for what holds nothing of interest. */
+/* The same for what is all zeroes already. */
 void heap_free_clean(mfn_t start, unsigned int order);
-/* Give back a frame that was mapped by guests. Not cleared. */
+/* Give back a frame that was mapped by guests; the caller has cleared it. */
 void heap_free_stale(mfn_t mfn);
 /* One frame for the hypervisor's own use, zeroed, in the direct map; NULL when memory is out. */
 void *heap_alloc_page(void);
@@ -36,6 +40,13 @@ void heap_free_page(void *page);
 /* Frames free now, and all that were ever added (the bitmaps' own included). */
 uint64_t heap_free_frames(void);
 uint64_t heap_total_frames(void);
+
+/* Idle pCPUs shall clean memory. Turned off when none is left to clean. */
+extern bool heap_scrub_wanted;
+/* Clean a few frames, with interrupts off for some microseconds; less when a softirq is due. False: nothing is left to clean. Softirq or idle context. */
+bool heap_scrub_step(void);
+/* Free frames that may hold something from before the hypervisor ran. */
+uint64_t heap_dirty_frames(void);
 
 /* Claims: @frames are promised to a domain and not given to others; see domain_mem.h. -XEN_ENOMEM when not that many are free. */
 int heap_claim(uint64_t frames);

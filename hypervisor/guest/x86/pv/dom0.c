@@ -49,7 +49,7 @@ static int allocate(struct builder *b)
         while ((1ull << order) > b->in->pages - pfn) {
             order--;
         }
-        rc = domain_mem_alloc(&b->d->mem, order, 0, &start);
+        rc = domain_mem_alloc(&b->d->mem, order, DOMAIN_MEM_AS_IS, &start);
         if (rc != 0) {
             if (order == 0) {
                 log_error("First domain: no memory for page %lu of %lu; lower dom0_mem=\n",

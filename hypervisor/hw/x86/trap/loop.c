@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The pCPU's main loop: where every entry from a guest ends and where a pCPU without work waits. */
+/* The pCPU's main loop: where every entry from a guest ends and where a pCPU without work waits, or cleans memory. */
 #include <hw/x86/trap/internal.h>
 #include <hw/x86/trap/trap.h>
+#include <base/log.h>
 #include <base/softirq.h>
+#include <core/memory/heap.h>
 #include <guest/x86/pv/pv.h>
 #include <guest/x86/pvh/pvh.h>
 #include <hw/x86/cpu/insn.h>
@@ -20,7 +22,14 @@ _Noreturn void pcpu_loop(void)
         }
         v = current_vcpu();
         if (v->sched.is_idle) {
-            sti_hlt();
+            if (likely(!heap_scrub_wanted)) {
+                sti_hlt();
+            } else {
+                if (!heap_scrub_step()) {
+                    log_once(log_info, "Idle CPUs have cleared all memory not used since power-on");
+                }
+                irq_enable(); /* and look for something better to do */
+            }
         } else if (is_pv(v->domain)) {
             pv_run(x86_vcpu(v));
         } else {

@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
+#include <base/softirq.h>
 #include <core/memory/heap.h>
+#include <core/memory/heap_dirty.h>
 #include <core/memory/heap_map.h>
 #include <core/memory/slab.h>
 #include <hypervisor/panics.h>
@@ -145,6 +147,85 @@ static void test_random(void **state)
     heap_check();
     assert_int_equal(heap_free_frames(), all);
     assert_false(mfn_is_invalid(heap_alloc(12, 0))); /* also out of frames that waited for a flush */
+}
+
+/* What was in memory before the hypervisor is never seen by who asks for zeroes, and by nobody once it is cleaned. */
+static void test_dirty_memory(void **state)
+{
+    struct random r = random_seed(8);
+    uint64_t all = heap_free_frames();
+    static struct block blocks[400];
+    unsigned int n = 0;
+
+    for (uint64_t f = 1; f < FRAMES; f++) {
+        if (heap_dirty_next(f) == f) {
+            memset(mfn_to_virt(MFN(f)), 0xa5, PAGE_SIZE);
+        }
+    }
+    assert_int_equal(heap_dirty_frames(), all);
+    for (unsigned int i = 0; i < 6000; i++) {
+        uint64_t before = heap_dirty_frames();
+
+        if (n < ARRAY_SIZE(blocks) && random_below(&r, 100) < 52) {
+            unsigned int order = (unsigned int)random_below(&r, random_below(&r, 10) ? 3 : 9);
+            bool zero = random_below(&r, 4);
+            mfn_t mfn = heap_alloc(order, zero ? HEAP_ZERO : 0);
+
+            if (mfn_is_invalid(mfn)) {
+                continue;
+            }
+            for (uint64_t k = 0; zero && k < PAGE_SIZE << order; k += 8) {
+                assert_int_equal(*(uint64_t *)((uint8_t *)mfn_to_virt(mfn) + k), 0);
+            }
+            assert_true(heap_dirty_frames() <= before && heap_dirty_frames() + (1ull << order) >= before);
+            memset(mfn_to_virt(mfn), 0xff, PAGE_SIZE << order);
+            blocks[n++] = (struct block){mfn, order};
+        } else if (n > 0) {
+            unsigned int k = (unsigned int)random_below(&r, n);
+
+            heap_free(blocks[k].mfn, blocks[k].order);
+            blocks[k] = blocks[--n];
+            assert_int_equal(heap_dirty_frames(), before);
+        }
+        if (i > 3000 && i % 8 == 0) {
+            uint64_t free = heap_free_frames();
+
+            assert_true(heap_scrub_step());
+            assert_true(heap_dirty_frames() < before + 1 && heap_dirty_frames() + 16 >= before);
+            assert_int_equal(heap_free_frames(), free);
+        }
+        if (i % 500 == 0) {
+            heap_check();
+        }
+    }
+    heap_scrub_wanted = true;
+    while (heap_scrub_step()) {
+    }
+    assert_false(heap_scrub_wanted);
+    assert_int_equal(heap_dirty_frames(), 0);
+    heap_check();
+    while (n > 0) {
+        n--;
+        heap_free(blocks[n].mfn, blocks[n].order);
+    }
+    while (!mfn_is_invalid(blocks[0].mfn = heap_alloc(0, 0))) {
+        assert_int_equal(*(uint64_t *)mfn_to_virt(blocks[0].mfn), 0);
+        assert_int_equal(((uint64_t *)mfn_to_virt(blocks[0].mfn))[511], 0);
+    }
+}
+
+/* A softirq that is due stops the cleaning; what is left is still known as dirty. */
+static void test_scrubbing_yields(void **state)
+{
+    uint64_t before = heap_dirty_frames();
+
+    softirq_raise(SOFTIRQ_TASKLET);
+    assert_true(heap_scrub_step());
+    assert_int_equal(heap_dirty_frames(), before);
+    host_run_softirqs();
+    assert_true(heap_scrub_step());
+    assert_true(heap_dirty_frames() < before);
+    heap_check();
 }
 
 static void test_double_free_is_caught(void **state)
@@ -328,6 +409,8 @@ int main(void)
         cmocka_unit_test(test_map),
         cmocka_unit_test_setup(test_all_comes_back_together, setup),
         cmocka_unit_test_setup(test_random, setup),
+        cmocka_unit_test_setup(test_dirty_memory, setup),
+        cmocka_unit_test_setup(test_scrubbing_yields, setup),
         cmocka_unit_test_setup(test_double_free_is_caught, setup),
         cmocka_unit_test_setup(test_ranges_and_holes, setup),
         cmocka_unit_test_setup(test_below_4g, setup),
