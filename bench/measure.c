@@ -37,8 +37,25 @@ static u64 run(int n, void (*op)(void))
     sort(sample, n);
     return sample[n / 2];
 }
+/* For bench/profile.py: with the argument loop=NAME only that operation runs, for ever. */
+static bool left_out_or_loop(const char *name, void (*op)(void))
+{
+    if (!arg("loop")) {
+        return false;
+    }
+    if (arg_is("loop", name)) {
+        print("# loop %s\n", name);
+        for (;;) {
+            op();
+        }
+    }
+    return true;
+}
 void bench(const char *name, int n, void (*op)(void))
 {
+    if (left_out_or_loop(name, op)) {
+        return;
+    }
     if (!overhead) {
         overhead = run(1001, empty);
     }

@@ -18,6 +18,17 @@ static void op_unknown(void)
     hc0(63);
     T1();
 }
+static struct multicall_entry mc[8];
+static void op_multicall(void)
+{
+    for (int i = 0; i < 8; i++) {
+        mc[i].op = __HYPERVISOR_xen_version;
+        mc[i].args[0] = XENVER_version;
+    }
+    T0();
+    hc2(__HYPERVISOR_multicall, mc, 8);
+    T1();
+}
 static void op_cpuid(void)
 {
     u32 r[4];
@@ -95,6 +106,67 @@ static void op_grant_copy(void)
     T0();
     grant_op(GNTTABOP_copy, &copy, 1);
     T1();
+}
+static struct gnttab_map_grant_ref map_op;
+static void op_grant_map_unmap(void)
+{
+    T0();
+    grant_op(GNTTABOP_map_grant_ref, &map_op, 1);
+    struct gnttab_unmap_grant_ref u = {.host_addr = map_op.host_addr, .handle = map_op.handle};
+    grant_op(GNTTABOP_unmap_grant_ref, &u, 1);
+    T1();
+}
+/* A page of the guest's own, granted to itself, mapped where it has no memory: 2 MiB past the end of the benchmark's 64 MiB. */
+#define MAP_AT 0x4200000UL
+static u8 grant_page[PAGE_SIZE] __attribute__((aligned(4096)));
+static void bench_grant_map(void)
+{
+    struct xen_add_to_physmap x = {
+        .domid = DOMID_SELF, .space = XENMAPSPACE_grant_table, .idx = 0, .gpfn = va_pfn(grant_page)};
+    domid_t self = arg_num("domid", 0);
+    if (memory_op(XENMEM_add_to_physmap, &x)) {
+        bench_skip("grant_map_unmap", "no grant table");
+        return;
+    }
+    struct grant_entry_v1 *t = (void *)grant_page;
+    t[20].frame = va_mfn(page_a);
+    t[20].domid = self;
+    barrier();
+    t[20].flags = GTF_permit_access;
+    map_op =
+        (struct gnttab_map_grant_ref){.host_addr = MAP_AT, .flags = GNTMAP_host_map, .ref = 20, .dom = self};
+    bench("grant_map_unmap", 301, op_grant_map_unmap);
+    if (map_op.status) {
+        print("# grant status %d\n", map_op.status);
+    }
+}
+static volatile bool timer_rang;
+static void on_timer(u32 p)
+{
+    (void)p;
+    timer_rang = true;
+}
+static void op_timer_upcall(void)
+{
+    timer_rang = false;
+    T0();
+    hc1(__HYPERVISOR_set_timer_op, 1);
+    while (!timer_rang) {
+        pause();
+    }
+    bench_t1 = upcall_tsc;
+}
+static void bench_timer(void)
+{
+    port = bind_virq(VIRQ_TIMER, 0);
+    vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
+    port_clear(port);
+    port_mask(port, false);
+    evt_handler = on_timer;
+    events_on();
+    bench("timer_upcall", 301, op_timer_upcall);
+    events_off();
+    port_close(port);
 }
 #define IPI_VECTOR 0x50
 static bool x2;
@@ -206,6 +278,7 @@ void guest_main(void)
     page_b = page_alloc();
     bench("hypercall", 1001, op_hypercall);
     bench("hypercall_unknown", 1001, op_unknown);
+    bench("multicall_8", 501, op_multicall);
     bench("cpuid", 1001, op_cpuid);
     bench("rdmsr", 1001, op_rdmsr);
     bench("wrmsr", 1001, op_wrmsr);
@@ -217,6 +290,7 @@ void guest_main(void)
     events_on();
     bench("event_upcall", 501, op_event_upcall);
     events_off();
+    bench_timer();
     enable_apic();
     copy.source.u.gmfn = va_mfn(page_a);
     copy.source.domid = DOMID_SELF;
@@ -224,6 +298,7 @@ void guest_main(void)
     copy.dest.domid = DOMID_SELF;
     copy.len = PAGE_SIZE;
     bench("grant_copy_4k", 501, op_grant_copy);
+    bench_grant_map();
     bench("yield", 301, op_yield);
     bench("populate_4k", 201, op_populate);
     bench("decrease_4k", 201, op_decrease);

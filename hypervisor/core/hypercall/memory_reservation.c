@@ -91,12 +91,32 @@ static int release_page(struct domain *d, uint64_t gfn)
     return rc;
 }
 
+/* A whole extent whose pages are contiguous in the machine too; a large page is not split then. -XEN_EINVAL: it is not like that, nothing is done. */
+static int release_extent(struct domain *d, uint64_t gfn, unsigned int order)
+{
+    mfn_t mfn;
+    int rc = arch_get_gfn(d, GFN(gfn), false, &mfn);
+
+    if (rc != 0) {
+        return rc;
+    }
+    rc = arch_p2m_remove(d, GFN(gfn), mfn, order);
+    if (rc == 0) {
+        give_back_all(d, mfn, order);
+    }
+    arch_put_gfn(d, mfn, false);
+    return rc;
+}
+
 static int decrease_one(struct domain *d, const struct xen_memory_reservation *r, uint64_t i)
 {
     xen_pfn_t gfn;
 
     if (guest_read_elem(&gfn, guest_addr(r->extent_start), i) != 0) {
         return -XEN_EFAULT;
+    }
+    if (d->kind != GUEST_PV && r->extent_order > 0 && release_extent(d, gfn, r->extent_order) == 0) {
+        return 0;
     }
     for (uint64_t j = 0; j < 1ull << r->extent_order; j++) {
         int rc = release_page(d, gfn + j);

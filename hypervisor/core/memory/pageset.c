@@ -114,10 +114,14 @@ mfn_t pageset_next(const struct pageset *s, mfn_t from)
     uint64_t start = bit_of(from);
 
     for (uint64_t c = chunk_of(from); c < s->chunk_count; c++, start = 0) {
-        uint64_t bit;
+        uint64_t bit, word;
 
         if (!s->chunks[c] || s->counts[c] == 0) {
             continue;
+        }
+        word = s->chunks[c][start / 64] >> (start % 64); /* mostly the next frame is there too */
+        if (likely(word != 0)) {
+            return MFN((c << PAGESET_CHUNK_SHIFT) + start + ffs64(word) - 1);
         }
         bit = bitmap_find_next(s->chunks[c], CHUNK_FRAMES, start);
         if (bit < CHUNK_FRAMES) {

@@ -34,22 +34,29 @@ static bool is_x2apic(uint32_t msr)
     return msr - VLAPIC_MSR_FIRST <= VLAPIC_MSR_LAST - VLAPIC_MSR_FIRST;
 }
 
+static struct vlapic_clock clock_for(const struct x86_vcpu *xv, uint32_t msr)
+{
+    return vlapic_msr_needs_clock(msr) ? pvh_apic_clock(xv) : (struct vlapic_clock){0};
+}
+
 static bool apic_read(struct x86_vcpu *xv, uint32_t msr, uint64_t *value)
 {
-    struct vlapic_clock clock = pvh_apic_clock(xv);
+    struct vlapic_clock clock = clock_for(xv, msr);
 
     return vlapic_msr_read(&xv->pvh->vlapic, msr, &clock, value);
 }
 
 static bool apic_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
 {
-    struct vlapic_clock clock = pvh_apic_clock(xv);
+    struct vlapic_clock clock = clock_for(xv, msr);
     struct vlapic_effect fx = {0};
 
     if (!vlapic_msr_write(&xv->pvh->vlapic, msr, value, &clock, &fx)) {
         return false;
     }
-    pvh_apply_effect(xv, &fx);
+    if (msr != VLAPIC_MSR_BASE || fx.base_changed) { /* the base as it was changes nothing */
+        pvh_apply_effect(xv, &fx);
+    }
     return true;
 }
 

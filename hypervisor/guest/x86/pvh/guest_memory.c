@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Memory of a PVH guest by its virtual addresses: a walk of its page tables through the p2m for each page. Walk and copy are one section with interrupts
- * off, which is what keeps the frames from being given to others meanwhile (p2m.h). No guest
- * translation is kept: the guest changes its tables without an exit. What the p2m says is, for the last frames.
+ * off, which is what keeps the frames from being given to others meanwhile (p2m.h). The guest changes its tables without an exit, so a walk that was done
+ * before is used again only after each of its entries was read again and is what it was. What the p2m says is kept, for the last frames.
  */
 #include <guest/x86/common/cpuid.h>
 #include <guest/x86/pvh/pvh_internal.h>
@@ -29,6 +29,9 @@ static void begin(struct x86_vcpu *xv)
     if (unlikely(c->flushes != now)) {
         for (unsigned int i = 0; i < PVH_CACHED_FRAMES; i++) {
             c->e[i].page = NULL;
+        }
+        for (unsigned int i = 0; i < PVH_CACHED_WALKS; i++) {
+            c->w[i].levels = 0;
         }
         c->flushes = now;
     }
@@ -134,14 +137,15 @@ enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, s
  * pt_walk(), which knows all the rules. For code only presence counts: the processor has just executed it.
  */
 static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vaddr_t gva, unsigned int access,
-                              uint64_t *gpa)
+                              struct pvh_cached_walk *w, uint64_t *gpa)
 {
     uint64_t need = access & PT_ACCESS_EXEC    ? PTE_P
                     : access & PT_ACCESS_WRITE ? PTE_P | PTE_A | PTE_RW
                                                : PTE_P | PTE_A;
     uint64_t all = ~0ull, any = 0, table = s->cr3 & PTE_ADDR, e;
-    unsigned int shift = 39;
+    unsigned int shift = 39, levels = 0;
 
+    w->levels = 0;
     if (unlikely(!(s->msr.efer & EFER_LMA) || !(s->cr0 & CR0_PG) || !pt_canonical(gva))) {
         return false;
     }
@@ -152,6 +156,8 @@ static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vad
             return false;
         }
         e = __atomic_load_n(at, __ATOMIC_RELAXED);
+        w->at[levels] = at;
+        w->entry[levels++] = e;
         all &= e;
         any |= e;
         if (unlikely((e & need) != need)) {
@@ -174,24 +180,66 @@ static inline bool quick_walk(struct x86_vcpu *xv, const struct vm_state *s, vad
         return false;
     }
     *gpa = (e & PTE_ADDR & ~(BIT(shift) - 1)) | (gva & (BIT(shift) - 1));
+    w->levels = levels;
     return true;
+}
+
+/* The same walk gives the same: everything that it depends on is as it was. */
+static inline bool walk_holds(const struct pvh_cached_walk *w, const struct vm_state *s, vaddr_t gva,
+                              unsigned int access)
+{
+    if (w->page != gva >> PAGE_SHIFT || w->access != access || w->cr3 != s->cr3 || w->cr4 != s->cr4 ||
+        w->cr0 != s->cr0 || w->efer != s->msr.efer) {
+        return false;
+    }
+    for (unsigned int i = 0; i < w->levels; i++) {
+        if (__atomic_load_n(w->at[i], __ATOMIC_RELAXED) != w->entry[i]) {
+            return false;
+        }
+    }
+    return w->levels != 0;
+}
+
+static void *walk_to_virt(struct x86_vcpu *xv, const struct vm_state *s, struct pvh_cached_walk *w,
+                          vaddr_t gva, unsigned int access)
+{
+    struct pt_result r;
+    uint64_t gpa;
+    uint8_t *at;
+
+    if (unlikely(!quick_walk(xv, s, gva, access, w, &gpa))) {
+        if (walk(xv, gva, access, &r) != PT_OK) {
+            return NULL;
+        }
+        gpa = r.gpa;
+    }
+    at = gpa_to_virt(xv, gpa, (access & PT_ACCESS_WRITE) != 0);
+    if (unlikely(!at)) {
+        w->levels = 0;
+        return NULL;
+    }
+    w->page = gva >> PAGE_SHIFT;
+    w->access = access;
+    w->cr0 = s->cr0;
+    w->cr3 = s->cr3;
+    w->cr4 = s->cr4;
+    w->efer = s->msr.efer;
+    w->data = at - (gva & ~PAGE_MASK);
+    return at;
 }
 
 /* Where @gva is in the direct map; NULL: it cannot be accessed so. Interrupts off. */
 static void *gva_to_virt(struct x86_vcpu *xv, vaddr_t gva, unsigned int access)
 {
     const struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR);
-    struct pt_result r;
-    uint64_t gpa;
+    uint64_t page = gva >> PAGE_SHIFT;
+    struct pvh_cached_walk *w = &xv->pvh->frames.w[(page ^ page >> 4 ^ access) % PVH_CACHED_WALKS];
 
     begin(xv);
-    if (unlikely(!quick_walk(xv, s, gva, access, &gpa))) {
-        if (walk(xv, gva, access, &r) != PT_OK) {
-            return NULL;
-        }
-        gpa = r.gpa;
+    if (likely(walk_holds(w, s, gva, access))) {
+        return w->data + (gva & ~PAGE_MASK);
     }
-    return gpa_to_virt(xv, gpa, (access & PT_ACCESS_WRITE) != 0);
+    return walk_to_virt(xv, s, w, gva, access);
 }
 
 /* --- copies ------------------------------------------------------------------------------------------------------------------------------------------------------ */

@@ -214,7 +214,9 @@ static void take_posted(struct x86_vcpu *xv)
     if (posted & (POST_INIT | POST_SIPI)) {
         take_init_sipi(xv, posted);
     }
-    p->look = true;
+    if (posted != POST_UPCALL || p->upcall_vector != 0) { /* else it goes past the APIC */
+        p->look = true;
+    }
 }
 
 static inline bool callback_pending(const struct x86_vcpu *xv)
@@ -278,23 +280,17 @@ static bool nmi_deliverable(struct x86_vcpu *xv)
     return p->nmi_pending && !p->nmi_masked;
 }
 
-/* Something waits that the task priority keeps back: hear of writes to CR8. */
-static bool priority_blocks(const struct pvh_vcpu *p)
-{
-    uint8_t highest;
-
-    return vlapic_highest_irr(&p->vlapic, &highest) && (highest >> 4) <= vlapic_cr8(&p->vlapic);
-}
-
 static void choose(struct x86_vcpu *xv)
 {
     struct pvh_vcpu *p = xv->pvh;
     struct vm_vcpu *vm = &p->vm;
-    bool callback = callback_pending(xv), apic;
+    bool callback = callback_pending(xv), waits, apic;
     uint8_t vector = 0;
 
-    apic = vlapic_next_vector(&p->vlapic, &vector);
-    vm->want_cr8 = !apic && priority_blocks(p);
+    waits = p->look && vlapic_highest_irr(&p->vlapic, &vector);
+    apic = waits && (vector & 0xf0) > (vlapic_ppr(&p->vlapic) & 0xf0);
+    /* when the task priority keeps it back, hear of writes to CR8 */
+    vm->want_cr8 = waits && !apic && (vector >> 4) <= vlapic_cr8(&p->vlapic);
     vm->want_window = false;
     p->look = apic || vm->want_cr8;
     if (vm->inject.valid) {
@@ -321,8 +317,7 @@ static void choose(struct x86_vcpu *xv)
     }
     vlapic_ack(&p->vlapic, vector);
     deliver(vm, VM_EVENT_INTERRUPT, vector);
-    vm->want_window = vlapic_next_vector(&p->vlapic, &vector);
-    p->look = true;
+    p->look = false; /* it was the highest: until its end, an access of the APIC, nothing else goes in */
 }
 
 bool pvh_prepare_entry(struct x86_vcpu *xv)

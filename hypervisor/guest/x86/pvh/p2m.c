@@ -186,6 +186,23 @@ static unsigned int best_level(const struct p2m *p, uint64_t gfn, mfn_t mfn, uin
     return level;
 }
 
+/* A table below @slot that maps nothing goes, so that a large page can take its place. False: it maps something. */
+static bool drop_empty_table(struct x86_domain *xd, struct p2m *p, uint64_t *slot)
+{
+    uint64_t *t = mfn_to_virt(MFN((*slot & PTE_ADDR) >> PAGE_SHIFT));
+
+    for (unsigned int i = 0; i < 512; i++) {
+        if (t[i] != 0) {
+            return false;
+        }
+    }
+    __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
+    p2m_flush(xd, p); /* nobody is on the way through it any more */
+    heap_free_clean(virt_to_mfn(t), 0);
+    p->table_pages--;
+    return true;
+}
+
 /* Map one page of the largest size that fits; *@done becomes the number of frames. */
 static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count,
                     enum p2m_type type, uint64_t *done)
@@ -199,10 +216,10 @@ static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mf
         if (rc != 0) {
             return rc;
         }
-        if (!(*slot & PTE_P) || is_leaf(*slot, level)) {
+        if (!(*slot & PTE_P) || is_leaf(*slot, level) || drop_empty_table(xd, p, slot)) {
             break;
         }
-        /* a table of smaller pages is there: it stays */
+        /* a table in which smaller pages are mapped stays */
     }
     new = make_leaf(mfn, level, type);
     old = __atomic_exchange_n(slot, new, __ATOMIC_SEQ_CST);
@@ -223,6 +240,23 @@ static bool maps(const struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type typ
     struct p2m_leaf l = p2m_lookup(p, gfn);
 
     return l.type == type && mfn_eq(l.mfn, mfn);
+}
+
+/* The range is mapped, to @mfn and its successors; a large page is looked up once. */
+static bool maps_range(const struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t count, enum p2m_type type)
+{
+    uint64_t i = 0;
+
+    while (i < count) {
+        unsigned int level = 1;
+        uint64_t e = p2m_find(p, gfn + i, &level);
+
+        if (e == 0 || leaf_type(e) != type || p2m_frame(e, gfn + i, level).n != mfn.n + i) {
+            return false;
+        }
+        i += pages_at(level) - ((gfn + i) & (pages_at(level) - 1));
+    }
+    return true;
 }
 
 /* Clear the entries of [@gfn, @gfn + @count), which are mapped; large pages that are only partly in it are split. */
@@ -322,12 +356,8 @@ int p2m_remove(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mfn, un
     }
     spin_lock(&p->lock);
     if (order != 0 || !remove_small(p, gfn, mfn, type)) {
-        for (uint64_t i = 0; rc == 0 && i < 1ull << order; i++) {
-            rc = maps(p, gfn + i, mfn_add(mfn, i), type) ? 0 : -XEN_EINVAL;
-        }
-        if (rc == 0) {
-            rc = clear_range(xd, p, gfn, 1ull << order);
-        }
+        rc = maps_range(p, gfn, mfn, 1ull << order, type) ? clear_range(xd, p, gfn, 1ull << order)
+                                                          : -XEN_EINVAL;
     }
     if (rc == 0) {
         p2m_flush(xd, p);

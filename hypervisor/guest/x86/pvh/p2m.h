@@ -3,8 +3,8 @@
  * The physical-to-machine map of a PVH domain: its nested page tables, with pages of 4 KiB, 2 MiB and 1 GiB. An entry for the domain's own memory holds no
  * reference; the entry of a grant mapping holds one of its own.
  *
- * Changes are made under the lock. Tables are not freed before the domain's teardown, so a vCPU may look entries up without the lock as long as its
- * interrupts are off: whoever removes an entry waits for an interrupt on every pCPU that runs the domain before the frame can get another owner.
+ * Changes are made under the lock. A vCPU may look entries up without the lock as long as its interrupts are off: whoever removes an entry, or a table that
+ * maps nothing, waits for an interrupt on every pCPU that runs the domain before the frame can get another owner.
  */
 #pragma once
 #include <base/frame.h>

@@ -31,9 +31,24 @@ struct pvh_cached_frame {
     bool write;
 };
 
+/* Walks of the guest's page tables that were done lately: guest_memory.c. */
+#define PVH_CACHED_WALKS 16u
+#define PVH_WALK_LEVELS  4u
+
+struct pvh_cached_walk {
+    uint64_t page; /* of the linear address */
+    uint64_t cr0, cr3, cr4, efer;
+    unsigned int access;
+    unsigned int levels;                 /* entries that were read; 0: none */
+    const uint64_t *at[PVH_WALK_LEVELS]; /* where they are, and what they held */
+    uint64_t entry[PVH_WALK_LEVELS];
+    uint8_t *data; /* the page itself */
+};
+
 struct pvh_frame_cache {
     uint32_t flushes; /* value of p2m.flushes that they are newer than */
     struct pvh_cached_frame e[PVH_CACHED_FRAMES];
+    struct pvh_cached_walk w[PVH_CACHED_WALKS];
 };
 
 struct pvh_vcpu {

@@ -11,14 +11,14 @@ port_clear_page:
     subq $24, %rsp
     movups %xmm0, (%rsp)
     xorps %xmm0, %xmm0
-    movl $16, %ecx
+    movl $4, %ecx
 1:
     .set offset, 0
-    .rept 16
+    .rept 64
     movaps %xmm0, offset(%rdi)
     .set offset, offset + 16
     .endr
-    addq $256, %rdi
+    addq $1024, %rdi
     decl %ecx
     jnz 1b
     movups (%rsp), %xmm0

@@ -66,6 +66,7 @@ static uint32_t *vector_word(struct vlapic *vl, unsigned map, uint8_t vector)
 
 static bool highest(const struct vlapic *vl, unsigned map, uint8_t *vector)
 {
+#pragma GCC unroll 8
     for (unsigned word = 8; word-- > 0;) {
         uint32_t bits = vlapic_get(vl, map + word * 0x10);
 

@@ -134,6 +134,9 @@ bool vlapic_msr_read(const struct vlapic *vl, uint32_t msr, const struct vlapic_
 bool vlapic_msr_write(struct vlapic *vl, uint32_t msr, uint64_t val, const struct vlapic_clock *clock,
                       struct vlapic_effect *fx);
 
+/* Does an access of @msr look at the clock? The others may be given any. */
+bool vlapic_msr_needs_clock(uint32_t msr);
+
 bool vlapic_hw_enabled(const struct vlapic *vl);
 bool vlapic_x2apic(const struct vlapic *vl);
 /* Accepts fixed interrupts: enabled in APIC_BASE and in SVR. */

@@ -207,6 +207,20 @@ static bool write_base(struct vlapic *vl, uint64_t val, struct vlapic_effect *fx
     return true;
 }
 
+bool vlapic_msr_needs_clock(uint32_t msr)
+{
+    switch (msr) {
+    case VLAPIC_MSR_TSC_DEADLINE:
+    case VLAPIC_MSR_FIRST + VLAPIC_LVT_TIMER / 16:
+    case VLAPIC_MSR_FIRST + VLAPIC_TIMER_INITIAL / 16:
+    case VLAPIC_MSR_FIRST + VLAPIC_TIMER_CURRENT / 16:
+    case VLAPIC_MSR_FIRST + VLAPIC_TIMER_DIVIDE / 16:
+        return true;
+    default:
+        return false;
+    }
+}
+
 /* What a 64-bit write must not have set; all ones for registers that cannot be written. */
 static uint64_t x2apic_reserved(const struct vlapic *vl, unsigned offset)
 {

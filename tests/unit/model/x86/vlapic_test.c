@@ -230,6 +230,34 @@ static void test_mode_transitions(void **state)
     assert_int_equal(rd(VLAPIC_SVR), 0xff);
 }
 
+/* One write and one read of an MSR at two different moments: what is said not to need the clock gives the same. */
+static void test_clock_is_asked_for_where_it_matters(void **state)
+{
+    static const uint32_t others[] = {VLAPIC_MSR_BASE, VLAPIC_MSR_TSC_DEADLINE};
+    unsigned with = 0;
+
+    for (unsigned i = 0; i < 0x40 + 2; i++) {
+        uint32_t msr = i < 0x40 ? VLAPIC_MSR_FIRST + i : others[i - 0x40];
+        struct vlapic result[2];
+        uint64_t val[2] = {0, 0};
+
+        for (unsigned k = 0; k < 2; k++) {
+            fresh(0);
+            go_x2apic();
+            assert_true(wrmsr(0x832, 0x200ec));
+            assert_true(wrmsr(0x838, 1000));
+            clk = vlapic_msr_needs_clock(msr) ? clk : (struct vlapic_clock){.now_ns = 1000000 + k * 3000};
+            (void)wrmsr(msr, msr == VLAPIC_MSR_BASE ? 0xfee00d00 : 0x31);
+            (void)vlapic_msr_read(&vl, msr, &clk, &val[k]);
+            result[k] = vl;
+        }
+        assert_memory_equal(&result[0], &result[1], sizeof(vl));
+        assert_int_equal(val[0], val[1]);
+        with += vlapic_msr_needs_clock(msr);
+    }
+    assert_int_equal(with, 5);
+}
+
 static void test_timer_one_shot(void **state)
 {
     fresh(0);
@@ -351,11 +379,17 @@ static void test_save_and_load(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reset_state),      cmocka_unit_test(test_vectors_against_naive_model),
-        cmocka_unit_test(test_destinations),     cmocka_unit_test(test_icr),
-        cmocka_unit_test(test_mode_transitions), cmocka_unit_test(test_timer_one_shot),
-        cmocka_unit_test(test_timer_periodic),   cmocka_unit_test(test_timer_deadline),
-        cmocka_unit_test(test_local_sources),    cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_reset_state),
+        cmocka_unit_test(test_vectors_against_naive_model),
+        cmocka_unit_test(test_destinations),
+        cmocka_unit_test(test_icr),
+        cmocka_unit_test(test_mode_transitions),
+        cmocka_unit_test(test_timer_one_shot),
+        cmocka_unit_test(test_timer_periodic),
+        cmocka_unit_test(test_timer_deadline),
+        cmocka_unit_test(test_local_sources),
+        cmocka_unit_test(test_save_and_load),
+        cmocka_unit_test(test_clock_is_asked_for_where_it_matters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -266,6 +266,29 @@ static void nothing_after_teardown(void **state)
     assert_int_equal(p2m_add(&xd, &p, 6, mfn, 0, P2M_RAM), -XEN_EINVAL);
 }
 
+/* Memory that was given up page by page comes back as a large page: the empty table between goes. */
+static void an_empty_table_makes_room(void **state)
+{
+    mfn_t large = fresh(&xd.d.mem, 9), again;
+    uint64_t tables;
+    unsigned int level = 0;
+
+    assert_int_equal(p2m_add(&xd, &p, 512, large, 9, P2M_RAM), 0);
+    tables = p.table_pages;
+    for (unsigned int i = 0; i < 512; i++) {
+        mfn_t mfn = mfn_add(large, i);
+
+        assert_int_equal(p2m_remove(&xd, &p, 512 + i, mfn, 0, P2M_RAM), 0);
+        assert_int_equal(domain_mem_give_back(&xd.d.mem, mfn), 0);
+        assert_int_equal(p.table_pages, tables + 1); /* it was split */
+    }
+    again = fresh(&xd.d.mem, 9);
+    assert_int_equal(p2m_add(&xd, &p, 512, again, 9, P2M_RAM), 0);
+    assert_int_equal(p.table_pages, tables);
+    assert_int_not_equal(p2m_find(&p, 700, &level), 0);
+    assert_int_equal(level, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(unaligned_ranges_take_small_pages, start, end),
         cmocka_unit_test_setup_teardown(a_used_up_pool_leaves_nothing_behind, start, end),
         cmocka_unit_test_setup_teardown(bounds, start, end),
+        cmocka_unit_test_setup_teardown(an_empty_table_makes_room, start, end),
         cmocka_unit_test_setup_teardown(a_shared_page_moves, start, end),
         cmocka_unit_test_setup_teardown(nothing_after_teardown, start, end),
     };
