@@ -6,7 +6,8 @@
  *   level 1, writable    general + type FT_WRITABLE on the frame it maps
  *   level 1, read-only   general on the frame it maps
  *   level 2, 3, 4        general + type of the level below
- * Frames that are no memory (devices) are not counted. The hypervisor's slots of a level 4 table hold no references.
+ * Frames that are no memory (devices) are not counted. The hypervisor's slots of a level 4 table hold no references, and neither does its entry for
+ * itself, which must be read-only (a recursive, or linear, map; between different tables of one level there is none).
  *
  * States of a frame used as table or descriptor page (bits of base/frame.h; T = type_refs):
  *   idle       T = 0, type none or writable; free to become anything
@@ -15,8 +16,8 @@
  *              frame_aux. The one reference is the state's own. Whoever needs the frame next goes on with it.
  *   validated  T >= 1, may be walked by CPUs and changed entry by entry
  * Invariants: T > 0 means one type; entries change by compare-and-exchange only, and whoever replaced an entry drops the references that
- * the old one held; a table of level n waits only for tables of lower levels, so waits form no circle (an entry never points to a table of its
- * own level: Xen's CONFIG_PV_LINEAR_PT, which Linux does not use).
+ * the old one held; a table of level n waits only for tables of lower levels, so waits form no circle (no reference is on a table of the
+ * entry's own level).
  *
  * No locks. TLBs: a frame that was writable is checked only after the CPUs that may still have writable translations flushed; references of
  * a table that was linked are taken back, and the frame becomes usable as something else, only after those that may still walk it

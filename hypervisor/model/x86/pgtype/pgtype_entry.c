@@ -165,6 +165,7 @@ int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type typ
     uint64_t keep = flags & PGT_PRESERVE_AD ? PTE_A : 0;
     uint64_t *pte = &table_of(table)[index];
     uint64_t old = pte_read(pte);
+    bool self = false;
     int rc;
 
     if (pgtype_is_hypervisor_slot(type, index)) {
@@ -175,12 +176,16 @@ int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type typ
             return -XEN_EINVAL;
         }
         new |= PTE_US;
+        self = is_self_map(type, table, new);
+        if (self && (new &PTE_RW)) {
+            return -XEN_EINVAL;
+        }
         while (!((old ^ new) & (PTE_ADDR | PTE_P))) {
             if (pte_cas(pte, &old, new | (old & keep))) {
                 return 0;
             }
         }
-        rc = pgtype_get(ctx, pte_mfn(new), ctx->domain, (enum frame_type)(type - 1), true);
+        rc = self ? 0 : pgtype_get(ctx, pte_mfn(new), ctx->domain, (enum frame_type)(type - 1), true);
         if (rc != 0) {
             return rc;
         }
@@ -188,7 +193,9 @@ int pgtype_update_table(struct pgtype_ctx *ctx, mfn_t table, enum frame_type typ
         keep = 0;
     }
     old = exchange(pte, old, new, keep);
-    if ((old & PTE_P) && pgtype_put(ctx, pte_mfn(old), PGT_LINKED | PGT_PREEMPT) != 0) {
+    if (is_self_map(type, table, old)) {
+        pgtype_flush_stale(ctx, port_tlb_clock()); /* no last put of a table does it */
+    } else if ((old & PTE_P) && pgtype_put(ctx, pte_mfn(old), PGT_LINKED | PGT_PREEMPT) != 0) {
         pgtype_leave(ctx, pte_mfn(old));
     }
     return 0;

@@ -23,6 +23,15 @@ static inline uint64_t pte_read(const uint64_t *pte)
     return __atomic_load_n(pte, __ATOMIC_RELAXED);
 }
 
+/*
+ * A level 4 table's entry for itself: all tables then appear, read-only, in the range of that slot. It holds no reference, since a table would never go
+ * otherwise; it must not be writable, since it would make tables writable.
+ */
+static inline bool is_self_map(enum frame_type type, mfn_t table, uint64_t e)
+{
+    return type == FT_L4 && (e & PTE_P) && mfn_eq(pte_mfn(e), table);
+}
+
 /* Flush the CPUs that may have translations of the domain from when the clock was @stamp. */
 void pgtype_flush_stale(struct pgtype_ctx *ctx, uint32_t stamp);
 

@@ -34,6 +34,15 @@ static int descriptors_up(uint64_t *t, unsigned int *n)
     return 0;
 }
 
+static int table_entry_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uint64_t e,
+                          bool preemptible)
+{
+    if (is_self_map(type, mfn, e)) {
+        return e & PTE_RW ? -XEN_EINVAL : 0;
+    }
+    return pgtype_get(ctx, pte_mfn(e), ctx->domain, (enum frame_type)(type - 1), preemptible);
+}
+
 int pgtype_table_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, unsigned int *n,
                     bool preemptible)
 {
@@ -53,7 +62,7 @@ int pgtype_table_up(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, uns
             if (e & PTE_TABLE_REFUSED) {
                 return -XEN_EINVAL;
             }
-            rc = pgtype_get(ctx, pte_mfn(e), ctx->domain, (enum frame_type)(type - 1), preemptible);
+            rc = table_entry_up(ctx, mfn, type, e, preemptible);
             if (rc != 0) {
                 return rc;
             }
@@ -115,7 +124,7 @@ int pgtype_table_down(struct pgtype_ctx *ctx, mfn_t mfn, enum frame_type type, u
     while (rc == 0 && *n > 0) {
         uint64_t e = pte_read(&t[--*n]);
 
-        if ((e & PTE_P) && !pgtype_is_hypervisor_slot(type, *n)) {
+        if ((e & PTE_P) && !pgtype_is_hypervisor_slot(type, *n) && !is_self_map(type, mfn, e)) {
             rc = pgtype_put(ctx, pte_mfn(e), preemptible ? PGT_PREEMPT : 0);
         }
         if (rc == 0 && preemptible && *n > 0 && hypercall_preempt_check()) {

@@ -295,6 +295,10 @@ static void tally_table(struct tally *t, unsigned int i, unsigned int n)
         if (!(e & PTE_P) || j >= FRAMES || pgtype_is_hypervisor_slot(type, k)) {
             continue;
         }
+        if (type == FT_L4 && j == i) { /* its map of itself */
+            rig_assert((e & PTE_US) && !(e & PTE_RW));
+            continue;
+        }
         rig_assert((e & PTE_US) && !(e & PTE_HIGH));
         t[j].refs++;
         if (type != FT_L1) {

@@ -101,9 +101,9 @@ static void refuses_bad_tables(void **state)
     /* a table of its own level, itself, another domain's, a device, nothing */
     words(1)[7] = entry(1, 0);
     assert_int_equal(pin(1, FT_L3), -XEN_EBUSY);
-    words(0)[7] = entry(0, 0);
+    words(0)[7] = entry(0, PTE_RW);
     words(1)[7] = 0;
-    assert_int_equal(pin(0, FT_L4), -XEN_EBUSY);
+    assert_int_equal(pin(0, FT_L4), -XEN_EINVAL);
     words(0)[7] = entry(15, 0);
     assert_int_equal(pin(0, FT_L4), -XEN_EINVAL);
     words(0)[7] = HOLE << PAGE_SHIFT | PTE_P;
@@ -186,6 +186,41 @@ static void hypervisor_slots_are_not_the_guests(void **state)
     }
     assert_int_equal(update(0, L4_SLOT_FIRST + L4_SLOT_COUNT, 0), 0);
     assert_int_equal(update(0, L4_SLOT_FIRST - 1, 0), 0);
+    rig_teardown();
+}
+
+/* A level 4 table may map itself, read-only and without a reference; no other table of its level, and no lower level itself. */
+static void self_map(void **state)
+{
+    struct pgtype_ctx ctx = rig_ctx();
+    uint64_t self = mfn_to_paddr(frame(0)) | PTE_P, flushes;
+    mfn_t left;
+
+    words(0)[5] = self | PTE_RW;
+    assert_int_equal(pin(0, FT_L4), -XEN_EINVAL);
+    words(0)[5] = self;
+    assert_int_equal(pin(0, FT_L4), 0); /* in the table already */
+    assert_int_equal(frame_type_refs(frame_read(frame(0))), 1);
+    assert_int_equal(words(0)[5], self | PTE_US);
+    rig_check();
+    assert_int_equal(rig_update(0, 5, self | PTE_RW, 0, DOM, &left), -XEN_EINVAL);
+    assert_int_equal(rig_update(0, 5, self | PTE_NX, PGT_PRESERVE_AD, DOM, &left), 0);
+    assert_int_equal(rig_update(0, 6, self, 0, DOM, &left), 0); /* by an update */
+    rig_check();
+    assert_int_equal(rig_update(0, 6, self | PTE_RW, 0, DOM, &left), -XEN_EINVAL);
+    assert_int_equal(rig_update(0, 6, mfn_to_paddr(frame(1)) | PTE_P | PTE_RW, 0, DOM, &left), 0);
+    rig_check();
+    assert_int_equal(rig_update(0, 6, self, 0, DOM, &left), 0);
+    flushes = host_flush_count;
+    assert_int_equal(rig_update(0, 5, 0, 0, DOM, &left), 0);
+    assert_true(host_flush_count > flushes);
+    assert_int_not_equal(rig_update(1, 5, mfn_to_paddr(frame(1)) | PTE_P, 0, DOM, &left), 0);
+    assert_int_not_equal(rig_update(1, 5, self, 0, DOM, &left), 0);
+    assert_int_equal(pgtype_pin(&ctx, frame(8), DOM, FT_L4), 0); /* empty */
+    assert_int_not_equal(rig_update(8, 5, self, 0, DOM, &left), 0);
+    rig_check();
+    assert_int_equal(pgtype_unpin(&ctx, frame(0), DOM), 0); /* it holds nothing of itself */
+    assert_int_equal(frame_type_refs(frame_read(frame(0))), 0);
     rig_teardown();
 }
 
@@ -564,6 +599,7 @@ int main(void)
         cmocka_unit_test_setup(maps_devices_and_others, setup),
         cmocka_unit_test_setup(keeps_accessed_and_dirty, setup),
         cmocka_unit_test_setup(hypervisor_slots_are_not_the_guests, setup),
+        cmocka_unit_test_setup(self_map, setup),
         cmocka_unit_test_setup(descriptors, setup),
         cmocka_unit_test_setup(counters_do_not_overflow, setup),
         cmocka_unit_test_setup(preempted_pin, setup),

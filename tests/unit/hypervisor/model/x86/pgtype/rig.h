@@ -145,7 +145,7 @@ static void tally_table(struct tally *t, unsigned int i)
     for (unsigned int k = 0; k < PTE_ENTRIES; k++) {
         if (pgtype_is_hypervisor_slot(type, k)) {
             assert_int_equal(words(i)[k], SLOT_MAGIC);
-        } else if (is_table_type(type) && k < n) {
+        } else if (is_table_type(type) && k < n && !is_self_map(type, frame(i), words(i)[k])) {
             tally_entry(t, type, words(i)[k]);
         }
     }
@@ -194,6 +194,7 @@ __attribute__((unused)) static void tlb_access(unsigned int cpu, const unsigned 
                                                struct random *r)
 {
     mfn_t mfn = rig_cr3[cpu];
+    unsigned int selves = 0; /* level 4 tables' maps of themselves on the way, which are read-only */
 
     if (mfn_is_invalid(mfn)) {
         return;
@@ -201,18 +202,20 @@ __attribute__((unused)) static void tlb_access(unsigned int cpu, const unsigned 
     for (unsigned int level = 4; level >= 1; level--) {
         uint64_t *pte = (uint64_t *)mfn_to_virt(mfn) + index[level - 1];
         uint64_t e = __atomic_load_n(pte, __ATOMIC_RELAXED);
+        unsigned int type = level + selves; /* of the table that is walked */
 
-        tlb_add(cpu, mfn, level, r);
-        if (!(e & PTE_P) || (level == 4 && pgtype_is_hypervisor_slot(FT_L4, index[3])) ||
-            (level == 1 && write && !(e & PTE_RW))) {
+        tlb_add(cpu, mfn, type, r);
+        if (!(e & PTE_P) || pgtype_is_hypervisor_slot((enum frame_type)type, index[level - 1]) ||
+            (level == 1 && write && (selves > 0 || !(e & PTE_RW)))) {
             return;
         }
         if (pte_mfn(e).n - FIRST >= rig_frames) {
             return; /* a device */
         }
         __atomic_fetch_or(pte, PTE_A | (level == 1 && write ? PTE_D : 0), __ATOMIC_SEQ_CST);
+        selves += is_self_map((enum frame_type)type, mfn, e);
         mfn = pte_mfn(e);
-        if (level == 1 && (e & PTE_RW)) {
+        if (level == 1 && selves == 0 && (e & PTE_RW)) {
             tlb_add(cpu, mfn, 0, r);
         }
     }
