@@ -177,11 +177,15 @@ static struct domain *create(void)
         .max_grant_frames = GNTTAB_MAX_FRAMES_DEFAULT,
         .max_maptrack_frames = GNTTAB_MAPTRACK_DEFAULT,
     };
+    unsigned int online = hweight64(cpus_online.bits);
     struct domain *d;
     int rc = domain_create(&c, &d);
 
     for (unsigned int i = 0; rc == 0 && i < c.max_vcpus; i++) {
         rc = vcpu_create(d, i, NULL);
+        if (rc == 0 && opt_dom0_vcpus_pin) {
+            rc = sched_set_affinity(&d->vcpus[i]->sched, cpuset_of(i % online), CPUSET_ALL);
+        }
     }
     if (rc == 0) {
         d->mem.max_pages = opt_dom0_mem.max_bytes ? opt_dom0_mem.max_bytes >> PAGE_SHIFT : UINT32_MAX;

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <init/options.h>
+#include <init/memory_options.h>
 #include <hw/drivers/console.h>
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/boot/panic.h>
 #include <hw/x86/boot/platform.h>
+#include <hw/x86/boot/power.h>
 #include <hw/x86/cpu/nmi.h>
 #include <hw/x86/cpu/watchdog.h>
 #include <base/log.h>
@@ -27,7 +29,7 @@ struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
 enum bootscrub opt_bootscrub = BOOTSCRUB_DEFAULT;
 char opt_sched[OPTION_TEXT_MAX];
-char opt_iommu[OPTION_TEXT_MAX];
+bool opt_dom0_vcpus_pin;
 bool opt_vga_keep;
 
 static char bad[BAD_MAX][OPTION_TEXT_MAX];
@@ -80,7 +82,9 @@ static bool parse_dom0_max_vcpus(const char *value)
     return true;
 }
 
-/* "<level>[/<level of rate-limited lines>]"; the second is accepted and not used. */
+static bool has_rate_limit;
+
+/* "<level>[/<level of rate-limited lines>]"; the second changes nothing. */
 static bool parse_level(const char *value, int *threshold)
 {
     static const struct {
@@ -90,6 +94,8 @@ static bool parse_level(const char *value, int *threshold)
                   {"info", LOG_INFO},      {"debug", LOG_DEBUG}, {"all", LOG_DEBUG}};
     const char *slash = strchr(value, '/');
     size_t length = slash ? (size_t)(slash - value) : strlen(value);
+
+    has_rate_limit |= slash != NULL;
 
     for (unsigned int i = 0; i < ARRAY_SIZE(levels); i++) {
         if (str_is(value, length, levels[i].name)) {
@@ -149,6 +155,31 @@ static bool parse_no_bootscrub(const char *value)
     return *value == 0;
 }
 
+/* One letter says it, as with Xen's option; a second part (warm, cold) is for methods that we do not have. */
+static bool parse_reboot(const char *value)
+{
+    switch (*value) {
+    case 'a':
+        opt_reboot = REBOOT_ACPI;
+        return true;
+    case 'k':
+        opt_reboot = REBOOT_KEYBOARD;
+        return true;
+    case 'p':
+    case 'P':
+        opt_reboot = REBOOT_PCI;
+        return true;
+    case 't':
+        opt_reboot = REBOOT_TRIPLE_FAULT;
+        return true;
+    case 'n':
+        opt_reboot = REBOOT_NEVER;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool parse_vga(const char *value)
 {
     opt_vga_keep = strstr(value, "keep") != NULL;
@@ -196,18 +227,21 @@ static bool parse_nmi(const char *value)
 static const struct option_row rows[] = {
     {"bootscrub", CUSTOM(parse_bootscrub), "clear unused memory: idle, a boolean"},
     {"no-bootscrub", CUSTOM(parse_no_bootscrub), "not before it is handed out"},
+    {"badpage", CUSTOM(parse_badpage), "frames not to use: <frame>[-<frame>],..."},
     {"com1", TEXT(console_com_option[0]), "serial port 1: <baud>[,<format>[,<io>[,<irq>]]]"},
     {"com2", TEXT(console_com_option[1]), "serial port 2"},
     {"console", TEXT(console_option), "devices for output: com1, com2, vga, none"},
     {"console_timestamps", CUSTOM(parse_timestamps), "none, date, datems, boot or raw before each line"},
     {"dom0_max_vcpus", CUSTOM(parse_dom0_max_vcpus), "virtual CPUs of the first domain: <n> or <min>-<max>"},
     {"dom0_mem", CUSTOM(parse_dom0_mem), "memory of the first domain: <size>[,min:<size>][,max:<size>]"},
+    {"dom0_vcpus_pin", BOOL(opt_dom0_vcpus_pin), "each virtual CPU of the first domain stays on one CPU"},
     {"guest_loglvl", CUSTOM(parse_guest_loglvl), "what guests cause is put on the console up to this level"},
-    {"iommu", TEXT(opt_iommu), "no IOMMU is driven yet; kept for the message that says so"},
     {"loglvl", CUSTOM(parse_loglvl), "none, error, warning, info, debug (all)"},
     {"maxcpus", NUMBER(opt_maxcpus), "use so many CPUs"},
+    {"mem", CUSTOM(parse_mem), "use memory below this address only"},
     {"nmi", CUSTOM(parse_nmi), "NMIs of the platform: ignore, dom0 or fatal"},
     {"noreboot", BOOL(opt_noreboot), "halt after a panic"},
+    {"reboot", CUSTOM(parse_reboot), "how: acpi, kbd, pci, triple, no"},
     {"sched", TEXT(opt_sched), "scheduler"},
     {"vga", CUSTOM(parse_vga), "keep: the first domain does not get the screen"},
     {"watchdog", CUSTOM(parse_watchdog), "panic when a CPU is stuck: a boolean, or force"},
@@ -215,6 +249,42 @@ static const struct option_row rows[] = {
     {"watchdog_timeout", CUSTOM(parse_watchdog_timeout), "after so many seconds"},
     {"x2apic", BOOL(opt_x2apic), "use x2APIC mode where the CPUs have it"},
 };
+
+/* Options of Xen's that are no mistake, and change nothing here. */
+static const struct {
+    const char *name, *why; /* NULL: what GRUB's scripts add, and nobody needs to hear of */
+} without_effect[] = {
+    {"conring_size", "the log's ring has 64 KiB"},
+    {"crashinfo_maxaddr", "there is no kexec in this build"},
+    {"crashkernel", "there is no kexec in this build"},
+    {"cpufreq", "frequencies are left to the firmware"},
+    {"cpuidle", "idle CPUs halt, nothing deeper"},
+    {"edd", NULL},
+    {"iommu", "there is no IOMMU driver in this build"},
+    {"intremap", "there is no IOMMU driver in this build"},
+    {"placeholder", NULL},
+    {"real-mode", NULL},
+    {"smt", "all threads are used"},
+    {"spec-ctrl", "there are no speculation controls in this build"},
+    {"sync_console", "the console is always synchronous"},
+    {"ucode", "microcode is left to the firmware"},
+    {"xpti", "PV guests' user mode never sees the hypervisor's tables"},
+};
+static uint32_t ineffective_given; /* bit n: row n was on the command line */
+
+static bool note_ineffective(const char *name)
+{
+    if (str_starts_with(name, "no-")) {
+        name += 3;
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(without_effect); i++) {
+        if (!strcmp(name, without_effect[i].name)) {
+            ineffective_given |= 1u << i;
+            return true;
+        }
+    }
+    return false;
+}
 
 /* Does this row take the option, and was its value good? */
 static bool apply(const struct option_row *row, const struct cmdline_option *o, bool *is_good)
@@ -255,6 +325,9 @@ void options_parse(const char *cmdline)
         for (unsigned int i = 0; i < ARRAY_SIZE(rows) && !is_known; i++) {
             is_known = apply(&rows[i], &o, &is_good);
         }
+        if (!is_known && note_ineffective(o.name)) {
+            continue;
+        }
         if ((!is_known || !is_good || o.is_cut) && bad_count < BAD_MAX) {
             strlcpy(bad[bad_count], o.name, sizeof(bad[0]));
             if (is_known && o.value) {
@@ -270,6 +343,15 @@ void options_report(void)
 {
     for (unsigned int i = 0; i < bad_count; i++) {
         log_warning("Boot option not understood: %s", bad[i]);
+    }
+    for (unsigned int i = 0; i < ARRAY_SIZE(without_effect); i++) {
+        if ((ineffective_given >> i & 1) && without_effect[i].why) {
+            log_info("Boot option %s has no effect: %s", without_effect[i].name, without_effect[i].why);
+        }
+    }
+    if (has_rate_limit) {
+        log_info("Boot options loglvl, guest_loglvl: the level behind the slash has no effect: all messages "
+                 "that guests cause are limited, no others");
     }
     if (console_unknown_device()) {
         log_warning("Console option not understood: %s", console_unknown_device());

@@ -4,6 +4,7 @@
  * loop; the other CPUs come in at ap_main().
  */
 #include <init/first_domain.h>
+#include <init/memory_options.h>
 #include <init/options.h>
 #include <hw/drivers/console.h>
 #include <hw/x86/apic/apic.h>
@@ -69,6 +70,7 @@ static void start_memory(void)
 {
     uint64_t frames = 0;
 
+    memory_options_apply();
     mmu_init();
     mmu_give_heap();
     for (unsigned int i = 0; i < ram_range_count; i++) {
@@ -193,7 +195,9 @@ _Noreturn void init_start(void)
     }
     report_phases(ticks);
     console_set_input(console_input_push);
-    console_release_screen();
+    if (!opt_vga_keep) {
+        console_release_screen();
+    }
     watchdog_start();
     pcpu_loop();
 }

@@ -32,7 +32,7 @@ class BareMachine:
         log = os.path.join(ROOT, 'build/test/system', re.sub(r'[^\w.-]', '_', name) + '.log')
         os.makedirs(os.path.dirname(log), exist_ok=True)
         args = ['qemu-system-x86_64', '-cpu', cpu, '-accel', accel, '-smp', str(smp), '-m', str(mem), '-display', 'none', '-nic', 'none',
-                '-monitor', 'none', '-no-reboot', '-kernel', hv, '-append', f'console=com1 dom0_mem=64M noreboot loglvl=all {hv_args}',
+                '-monitor', 'none', '-no-reboot', '-kernel', hv, '-append', f'{"console=com1 " if serial else ""}dom0_mem=64M noreboot loglvl=all {hv_args}',
                 '-qmp', f'unix:{self.work}/qmp,server=on,wait=off', '-chardev', f'socket,path={self.work}/gdb,server=on,wait=off,id=gdb',
                 '-gdb', 'chardev:gdb', '-serial', 'stdio']
         self.text, self.changed, self.ended = '', threading.Condition(), False

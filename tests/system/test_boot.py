@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways a machine can start: loaders, firmware, machine types, sizes. The first domain is a micro guest, so each takes seconds."""
 import os
+import re
 import subprocess
 import sys
 
@@ -8,8 +9,9 @@ import pytest
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
-sys.path.insert(0, os.path.join(HERE, '../guests'))
+sys.path[:0] = [HERE, os.path.join(HERE, '../guests')]
 import run as guests  # noqa: E402
+from bare_machine import BareMachine  # noqa: E402
 
 OVMF = '/usr/share/ovmf/OVMF.fd'
 ARGS = 'console=com1 dom0_mem=64M noreboot loglvl=all'
@@ -94,6 +96,77 @@ def test_without_hpet(hv, elf):
 def test_unknown_option_is_named(hv, elf):
     text = passes(machine('-smp', '1', '-m', '512', *direct(hv, elf, ARGS + ' frobnicate=7')), 'unknown-option.log')
     assert 'frobnicate' in text
+
+
+def memory_found(text):
+    """MiB, ranges."""
+    m = re.search(r'Memory: (\d+) MiB in (\d+) ranges', text)
+    return int(m.group(1)), int(m.group(2))
+
+
+@pytest.mark.zendo
+def test_memory_with_holes(hv, elf):
+    """Bad pages make holes in RAM; mem= ends it. The first domain's own tests pass on what is left."""
+    text = passes(machine('-smp', '1', '-m', '512', *direct(hv, elf, ARGS + ' badpage=0x8000-0x8fff,0xa000,0xb000-0xb0ff badpage=0xc001')), 'holes.log')
+    assert memory_found(text) == (493, 5), memory_found(text)
+    text = passes(machine('-smp', '1', '-m', '512', *direct(hv, elf, ARGS + ' mem=200M')), 'mem.log')
+    assert memory_found(text) == (199, 1), memory_found(text)
+
+
+@pytest.mark.zendo
+def test_options_without_effect_are_named(hv, elf):
+    args = ' placeholder no-real-mode edd=off iommu=on sync_console conring_size=1M loglvl=all/all x2apic'
+    text = passes(machine('-smp', '1', '-m', '512', *direct(hv, elf, ARGS + args)), 'no-effect.log')
+    for name, why in (('iommu', 'no IOMMU driver'), ('sync_console', 'always synchronous'), ('conring_size', '64 KiB'), ('loglvl', 'no effect')):
+        assert re.search(rf'Boot options? {name}.*{why}', text), name
+    assert 'x2apic: this CPU has only the xAPIC' in text  # QEMU 7.2's emulation
+    assert 'not understood' not in text and 'placeholder has' not in text and 'edd has' not in text
+
+
+@pytest.mark.zendo
+@pytest.mark.parametrize('way', ['acpi', 'kbd', 'pci', 'triple'])
+def test_reboot_ways(hv, elf, way):
+    """The machine is reset when its first domain reboots, in each way."""
+    lines, why = guests.boot(machine('-smp', '1', '-m', '256', *direct(hv, elf, ARGS + f' reboot={way}')),
+                             os.path.join(ROOT, 'build/test/system', f'reboot-{way}.log'), 60, until='never')
+    assert any('# end ' in line for line in lines) and why == 'the machine stopped', why
+
+
+@pytest.mark.zendo
+def test_reboot_no(hv, elf):
+    lines, _ = guests.boot(machine('-smp', '1', '-m', '256', *direct(hv, elf, ARGS + ' reboot=no')),
+                           os.path.join(ROOT, 'build/test/system', 'reboot-no.log'), 60, until='halted')
+    assert any('Not rebooting' in line for line in lines), lines[-5:]
+
+
+@pytest.mark.zendo
+def test_screen_shows_boot_and_panic(hv):
+    """VGA text: what is printed while starting, and a panic."""
+    with BareMachine(hv, None, 'screen', hv_args='console=vga,com1') as m:
+        m.expect('Halted')
+        text = '\n'.join(m.screen())
+    assert 'Panic on CPU 0:' in text and 'There is no first domain' in text and 'first_domain_start' in text, text
+
+
+@pytest.mark.zendo
+@pytest.mark.parametrize('keep', [False, True])
+def test_screen_is_given_up(hv, elf, keep):
+    """The first domain gets the screen, unless vga=keep: then its console output is there too."""
+    waits = os.path.join(guests.OUT, 'machine', 'wait.elf')
+    with BareMachine(hv, waits, f'screen-{keep}', hv_args='console=vga,com1' + (' vga=keep' if keep else '')) as m:
+        m.expect('# uptime 2 s')
+        text = '\n'.join(m.screen())
+    assert re.search(r'Boot phase first domain: [\d.]+ ms', text), text
+    assert ('# uptime' in text) == keep, text
+
+
+@pytest.mark.zendo
+def test_dom0_vcpus_pin(hv, elf):
+    waits = os.path.join(guests.OUT, 'machine', 'wait.elf')
+    with BareMachine(hv, waits, 'pin', smp=2, hv_args='dom0_vcpus_pin dom0_max_vcpus=3') as m:
+        m.expect('# waiting')
+        for v, cpus in enumerate(('0x1', '0x2', '0x1')):
+            assert f'# affinity of v{v}: 0, {cpus}\n' in m.text, m.text[-500:]
 
 
 @pytest.mark.zendo

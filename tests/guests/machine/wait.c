@@ -3,7 +3,9 @@
  * A first domain that waits for what happens to the machine and says it: NMIs with the reasons in its shared info, machine-check errors that it fetches.
  * It wakes by a timer, so that the CPU it runs on takes timer interrupts. It never ends by itself.
  */
+#define __XEN_TOOLS__
 #include "guest.h"
+#include <xen/domctl.h>
 #include <xen/arch-x86/xen-mca.h>
 #include <xen/nmi.h>
 
@@ -39,6 +41,24 @@ static void show_machine_check(void)
     }
 }
 
+/* The pCPUs that each of our vCPUs may run on. */
+static void show_affinity(void)
+{
+    for (int v = 0; v < g.vcpus; v++) {
+        u64 cpus = 0;
+        long rc;
+        struct xen_domctl op = {
+            .cmd = XEN_DOMCTL_getvcpuaffinity,
+            .interface_version = XEN_DOMCTL_INTERFACE_VERSION,
+            .u.vcpuaffinity = {.vcpu = v, .flags = XEN_VCPUAFFINITY_HARD, .cpumap_hard.nr_bits = 64},
+        };
+
+        set_xen_guest_handle(op.u.vcpuaffinity.cpumap_hard.bitmap, (u8 *)&cpus);
+        rc = hc1(__HYPERVISOR_domctl, &op);
+        print("# affinity of v%d: %ld, 0x%lx\n", v, rc, cpus);
+    }
+}
+
 void guest_main(void)
 {
     u64 uptime_said = 0;
@@ -53,6 +73,7 @@ void guest_main(void)
     port_mask(timer_port, false);
     vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     events_on();
+    show_affinity();
     print("# waiting\n");
     for (;;) {
         hc1(__HYPERVISOR_set_timer_op, now_ns() + 50000000);

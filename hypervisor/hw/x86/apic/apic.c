@@ -89,6 +89,8 @@ static bool wants_x2(void)
     if (!(cpuid(1, 0).ecx & BIT(21))) {
         if (needed) {
             log_warning("CPUs with APIC ids from 255 up need x2APIC, which this machine does not have");
+        } else if (opt_x2apic) {
+            log_info("x2apic: this CPU has only the xAPIC");
         }
         return false;
     }

@@ -77,6 +77,24 @@ void boot_info_read(uint32_t magic, paddr_t info_pa)
     boot_info.map_count = memory_map_build(l->memory, l->memory_count, boot_info.map, BOOT_MAP_MAX);
 }
 
+void boot_info_remove_ram(paddr_t start, paddr_t end)
+{
+    static struct loader_memory parts[2 * BOOT_MAP_MAX];
+    unsigned int count = boot_info.map_count;
+
+    memcpy(parts, boot_info.map, count * sizeof(parts[0]));
+    for (unsigned int i = 0; i < boot_info.map_count; i++) {
+        const struct loader_memory *m = &boot_info.map[i];
+
+        if (m->type == LOADER_MEMORY_RAM && m->start < end && m->end > start) {
+            /* where two overlap the map keeps the worse */
+            parts[count++] =
+                (struct loader_memory){MAX(m->start, start), MIN(m->end, end), LOADER_MEMORY_UNUSABLE};
+        }
+    }
+    boot_info.map_count = memory_map_build(parts, count, boot_info.map, BOOT_MAP_MAX);
+}
+
 const void *boot_module(unsigned int index, uint64_t *size_bytes, const char **cmdline)
 {
     const struct loader_module *m = &boot_info.loader.modules[index];
@@ -96,9 +114,6 @@ void boot_module_release(unsigned int index)
 
     /* pages that hold something else too stay */
     if (start < end) {
-        for (paddr_t at = start; at < end; at += PAGE_SIZE) {
-            port_clear_page((void *)(VA_DIRECT + at));
-        }
         heap_add_range(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
     }
 }

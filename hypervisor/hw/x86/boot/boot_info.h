@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the loader told us, copied out of its memory, whatever the loader. Filled once by boot_info_read(); constant afterwards. The memory
+ * What the loader told us, copied out of its memory, whatever the loader. Filled once by boot_info_read(); constant afterwards (options may take RAM away). The memory
  * map here is sorted, without overlaps, neighbours of one type joined (loader.memory is raw).
  */
 #pragma once
@@ -23,6 +23,9 @@ extern struct boot_info boot_info;
 
 /* @magic and @info_pa as the loader left them in eax and ebx, with the boot page tables. Panics when neither multiboot protocol was used. */
 void boot_info_read(uint32_t magic, paddr_t info_pa);
+
+/* RAM in [@start, @end) becomes unusable in the map. Before the map is used. */
+void boot_info_remove_ram(paddr_t start, paddr_t end);
 
 /* Module @index (kernel, initial RAM disk, ...), in the direct map, and its arguments; NULL when there are fewer. Its frames are not in the heap. */
 const void *boot_module(unsigned int index, uint64_t *size_bytes, const char **cmdline);

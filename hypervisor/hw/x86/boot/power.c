@@ -19,6 +19,7 @@
 #define KEYBOARD_RESET      0xfe
 #define RESET_CONTROL       0xcf9
 
+enum reboot_way opt_reboot;
 static volatile uint8_t *reset_memory; /* a reset register that is in memory */
 
 void power_init(void)
@@ -42,25 +43,52 @@ static void reset_by_acpi(void)
     time_spin_ns(MILLISECS(20));
 }
 
-_Noreturn void port_reboot(void)
+static void reset_by_keyboard(void)
+{
+    for (unsigned int i = 0; i < 1000 && (in8(KEYBOARD_COMMAND) & 2); i++) {
+        time_spin_ns(MICROSECS(10));
+    }
+    out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
+    time_spin_ns(MILLISECS(20));
+}
+
+static void reset_by_pci(void)
+{
+    out8(RESET_CONTROL, 0x02);
+    out8(RESET_CONTROL, 0x06);
+    time_spin_ns(MILLISECS(20));
+}
+
+static void reset_by_triple_fault(void)
 {
     struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) no_idt = {0, 0};
 
+    asm volatile("lidt %0; int3" ::"m"(no_idt));
+}
+
+_Noreturn void port_reboot(void)
+{
+    static void (*const ways[])(void) = {
+        [REBOOT_ACPI] = reset_by_acpi,
+        [REBOOT_KEYBOARD] = reset_by_keyboard,
+        [REBOOT_PCI] = reset_by_pci,
+        [REBOOT_TRIPLE_FAULT] = reset_by_triple_fault,
+    };
+
     irq_disable();
     watchdog_stop();
-    reset_by_acpi();
-    for (unsigned int i = 0; i < 1000 && (in8(KEYBOARD_COMMAND) & 2); i++) {
-        time_spin_ns(MICROSECS(10));
+    if (opt_reboot == REBOOT_NEVER) {
+        log_error("Not rebooting (reboot=no): halted");
+        apic_stop_others();
+        halt_cpu();
     }
-    out8(KEYBOARD_COMMAND, KEYBOARD_RESET);
-    time_spin_ns(MILLISECS(20));
-    out8(RESET_CONTROL, 0x02);
-    out8(RESET_CONTROL, 0x06);
-    time_spin_ns(MILLISECS(20));
-    asm volatile("lidt %0; int3" ::"m"(no_idt));
+    ways[opt_reboot]();
+    for (unsigned int i = 0; i < ARRAY_SIZE(ways); i++) {
+        ways[i]();
+    }
     halt_cpu();
 }
 
