@@ -174,6 +174,42 @@ TEST(tsc)
         CHECK((lo | (u64)hi << 32) > t);
     }
 }
+/* Writing the counter moves it and nothing else: the shared time, which is computed from it, goes on. */
+TEST(tsc_written)
+{
+    u64 before = now_ns(), to = rdtsc() + 0x123456789abUL;
+    CHECK_EQ(probe_wrmsr(0x10, to), -1);
+    u64 t = rdtsc();
+    CHECK(t >= to && t - to < 10000000000UL);
+    u64 after = now_ns();
+    CHECK(after >= before && after - before < 1000000000UL);
+    struct sched_poll poll = {.nr_ports = 0, .timeout = now_ns() + 3000000};
+    sched_op(SCHEDOP_poll, &poll);
+    after = now_ns();
+    CHECK(after - before >= 3000000 && after - before < 3000000000UL);
+    CHECK(rdtsc() >= t);
+    CHECK_EQ(probe_wrmsr(0x10, 0x1000), -1);
+    CHECK(rdtsc() < 10000000000UL);
+    CHECK(now_ns() >= after && now_ns() - after < 1000000000UL);
+}
+TEST(tsc_adjusted)
+{
+    u32 r[4];
+    u64 v;
+    cpuid(7, 0, r);
+    if (!(r[1] & 2)) {
+        CHECK_EQ(probe_rdmsr(0x3b, &v), 13);
+        SKIP("no TSC_ADJUST on this machine");
+    }
+    u64 before = now_ns(), was;
+    CHECK_EQ(probe_rdmsr(0x3b, &was), -1);
+    u64 t = rdtsc();
+    CHECK_EQ(probe_wrmsr(0x3b, was + 0x1000000000UL), -1);
+    CHECK(rdtsc() - t >= 0x1000000000UL);
+    CHECK_EQ(probe_rdmsr(0x3b, &v), -1);
+    CHECK_EQ(v - was, 0x1000000000UL);
+    CHECK(now_ns() >= before && now_ns() - before < 1000000000UL);
+}
 TEST(start_info)
 {
     CHECK_EQ(g.hsi->magic, XEN_HVM_START_MAGIC_VALUE);

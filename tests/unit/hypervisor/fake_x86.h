@@ -334,6 +334,11 @@ FAKE_WEAK int pvh_gnttab_remove_mapping(uint64_t addr, mfn_t mfn, uint32_t flags
     return -XEN_EINVAL;
 }
 
+FAKE_WEAK uint64_t pvh_tsc_offset(const struct x86_vcpu *xv)
+{
+    return 0;
+}
+
 FAKE_WEAK void pvh_upcall_pending(struct x86_vcpu *xv)
 {
 }

@@ -144,7 +144,8 @@ void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time)
     uint64_t tsc, now_ns;
 
     hw_time_now(&tsc, &now_ns);
-    time->tsc_timestamp = tsc + x86_domain(v->domain)->tsc_offset;
+    time->tsc_timestamp =
+        tsc + (is_pv(v->domain) ? x86_domain(v->domain)->tsc_offset : pvh_tsc_offset(x86_vcpu(v)));
     time->system_time = now_ns;
     hw_tsc_scale(&time->tsc_to_system_mul, &time->tsc_shift);
     time->flags = XEN_PVCLOCK_TSC_STABLE_BIT;

@@ -55,6 +55,8 @@ long x86_memory_op(struct hypercall *c, uint64_t op);
 /* --- for CPUID, domctl and hvm_op ------------------------------------------------------------------------------------------------------- */
 struct cpuid_vcpu;
 struct vcpu_guest_context;
+/* What is added to the processor's time stamp counter for this vCPU: the domain's offset and what the guest's own writes made of it. */
+uint64_t pvh_tsc_offset(const struct x86_vcpu *xv);
 /* Write the hypercall page of the kind at @page. */
 void pv_fill_hypercall_page(struct domain *d, void *page);
 void pvh_fill_hypercall_page(struct domain *d, void *page);

@@ -51,6 +51,11 @@ int pvh_p2m_remove(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int ord
     return -XEN_EOPNOTSUPP;
 }
 
+uint64_t pvh_tsc_offset(const struct x86_vcpu *xv)
+{
+    return 0;
+}
+
 uint64_t pvh_max_gfn(struct x86_domain *xd)
 {
     return 0;

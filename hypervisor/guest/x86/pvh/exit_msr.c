@@ -92,12 +92,13 @@ static bool set_hypercall_page(struct x86_vcpu *xv, uint64_t gfn)
     return true;
 }
 
-/* The guest wrote its time stamp counter; the deadline that was set by the old one moves. */
+/* The guest wrote its time stamp counter: its shared time is said anew, and the deadline that was set by the old one moves. */
 static void tsc_changed(struct x86_vcpu *xv, uint64_t add)
 {
     struct vlapic_clock clock;
 
     pvh_set_tsc_delta(xv, xv->pvh->tsc_delta + add);
+    vcpu_update_time(&xv->v); /* the shared time goes by this counter */
     clock = pvh_apic_clock(xv);
     vlapic_tsc_changed(&xv->pvh->vlapic, &clock);
     pvh_arm_timer(xv);

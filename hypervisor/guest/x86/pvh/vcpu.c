@@ -146,6 +146,11 @@ uint64_t pvh_guest_tsc(const struct x86_vcpu *xv)
     return hw_read_tsc() + xv->pvh->vm.tsc_offset;
 }
 
+uint64_t pvh_tsc_offset(const struct x86_vcpu *xv)
+{
+    return xv->pvh->vm.tsc_offset;
+}
+
 void pvh_set_tsc_delta(struct x86_vcpu *xv, uint64_t delta)
 {
     xv->pvh->tsc_delta = delta;
