@@ -121,12 +121,13 @@ class Machine:
     """One machine; see the module's text.  Sizes are in MiB."""
 
     def __init__(self, hv, name='machine', *, smp=2, mem=4096, dom0_mem=1536, dom0_vcpus=None, hv_args='', dom0_args='', machine='pc',
-                 disk=True, qemu=(), files=None, archives=(), kernel=None, hostfwd=None):
+                 disk=True, qemu=(), files=None, archives=(), kernel=None, hostfwd=None, cpu=None):
         self.hv_name, self.name = hv, name
         self.smp, self.mem, self.machine, self.disk, self.qemu = smp, mem, machine, disk, list(qemu)
         self.hv_args = f'console=com1 dom0_mem={dom0_mem}M noreboot ' + (f'dom0_max_vcpus={dom0_vcpus} ' if dom0_vcpus else '') + hv_args
         self.dom0_args = 'console=hvc0 quiet loglevel=3 ' + dom0_args
         self.files, self.archives, self.kernel, self.hostfwd = files or {}, archives, kernel, hostfwd
+        self.cpu = cpu or os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand')
         self.proc = self.console = self.work = None
         self.mark, self.ids, self.dead = 0, itertools.count(1), None
         self.tools_up, self.slow = False, math.ceil(SLOW)
@@ -156,7 +157,7 @@ class Machine:
             for path in self.archives:
                 with open(path, 'rb') as f:
                     shutil.copyfileobj(f, out)
-        args = ['qemu-system-x86_64', '-machine', self.machine, '-cpu', os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand'),
+        args = ['qemu-system-x86_64', '-machine', self.machine, '-cpu', self.cpu,
                 '-accel', os.environ.get('ZENDO_ACCEL', 'tcg' if self.smp <= 2 else 'tcg,thread=single'),
                 '-smp', str(self.smp), '-m', str(self.mem), '-kernel', hv, '-append', self.hv_args,
                 '-initrd', f'{self.kernel or kernel} {self.dom0_args.replace(",", ",,")},{self.work}/initrd',

@@ -87,3 +87,33 @@ TEST(fsgsbase)
     asm volatile("rdgsbase %0" : "=r"(out));
     CHECK_EQ(out, in + 0x1000);
 }
+
+/* The counter runs as fast as the hypervisor says, and the shared time agrees with it. */
+TEST(tsc_agrees)
+{
+    u32 r[4];
+    u64 tsc0, tsc1, ns0, ns1, ticks, ns;
+    asked_cpuid(0x40000003, 0, r);
+    print("tsc emulated=%u mode=%u khz=%u\n", r[0] & 1, r[1], r[2]);
+    CHECK(r[2] > 1000);
+    ns0 = now_ns();
+    tsc0 = rdtsc();
+    do {
+        ns1 = now_ns();
+        tsc1 = rdtsc();
+    } while (ns1 - ns0 < 20000000);
+    CHECK(tsc1 > tsc0);
+    ticks = tsc1 - tsc0;
+    ns = ticks * 1000000 / r[2];
+    CHECK(ns > (ns1 - ns0) * 8 / 10 && ns < (ns1 - ns0) * 12 / 10);
+    for (int i = 0; i < 1000; i++) { /* never backwards */
+        tsc0 = rdtsc();
+        CHECK(tsc0 >= tsc1);
+        tsc1 = tsc0;
+    }
+    if (has_rdtscp()) {
+        u32 lo, hi, aux;
+        asm volatile("rdtscp" : "=a"(lo), "=d"(hi), "=c"(aux));
+        CHECK((lo | (u64)hi << 32) >= tsc1);
+    }
+}

@@ -7,6 +7,7 @@
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/platform.h>
+#include <guest/x86/common/tsc.h>
 #include <lib/string.h>
 #include <model/x86/insn/insn.h>
 #include <model/x86/xstate/xstate.h>
@@ -97,10 +98,12 @@ uint32_t cpuid_tsc_khz(void)
 static void add_clock(const struct x86_domain *xd, struct cpuid_vcpu *v)
 {
     v->tsc.mode = xd->tsc_mode;
-    v->tsc.khz = v->tsc.host_khz = cpuid_tsc_khz();
+    v->tsc.emulated = xd->tsc_khz != 0;
+    v->tsc.khz = tsc_khz_of_domain(xd);
+    v->tsc.host_khz = cpuid_tsc_khz();
     v->tsc.offset = xd->tsc_offset;
     v->tsc.host_reliable = cpu_policy_has(&host_policy, XEN_X86_FEATURE_ITSC);
-    hw_tsc_scale(&v->tsc.mul, &v->tsc.shift);
+    tsc_scale_of_domain(xd, &v->tsc.mul, &v->tsc.shift);
 }
 
 /*

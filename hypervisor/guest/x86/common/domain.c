@@ -7,6 +7,7 @@
 #include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
+#include <guest/x86/common/tsc.h>
 #include <lib/string.h>
 
 #define IOPORT_RANGES_MAX 1024
@@ -141,12 +142,15 @@ uint64_t arch_max_gfn(struct domain *d)
 
 void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time)
 {
+    const struct x86_domain *xd = x86_domain(v->domain);
     uint64_t tsc, now_ns;
 
     hw_time_now(&tsc, &now_ns);
-    time->tsc_timestamp =
-        tsc + (is_pv(v->domain) ? x86_domain(v->domain)->tsc_offset : pvh_tsc_offset(x86_vcpu(v)));
+    if (xd->tsc_khz) {
+        tsc = tsc_ticks(xd, now_ns);
+    }
+    time->tsc_timestamp = tsc + (is_pv(v->domain) ? xd->tsc_offset : pvh_tsc_offset(x86_vcpu(v)));
     time->system_time = now_ns;
-    hw_tsc_scale(&time->tsc_to_system_mul, &time->tsc_shift);
+    tsc_scale_of_domain(xd, &time->tsc_to_system_mul, &time->tsc_shift);
     time->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
 }

@@ -6,9 +6,7 @@
 #include <guest/x86/common/cpuid.h>
 #include <guest/x86/common/domctl.h>
 
-#define TSC_MODE_DEFAULT 0u
-#define TSC_MODE_NATIVE  2u
-#define WORD_BITS        64u
+#define WORD_BITS 64u
 
 int arch_check_config(const struct xen_domctl_createdomain *c)
 {
@@ -33,40 +31,6 @@ void arch_domain_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
     info->gpaddr_bits = (uint8_t)cpu_policy_paddr_bits(cpuid_host_policy());
     info->arch_config.emulation_flags = x86_domain(d)->emulation_flags;
-}
-
-/* --- time ------------------------------------------------------------------------------------------------------------------------------------ */
-
-static long set_tsc_info(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
-{
-    const struct xen_domctl_tsc_info *t = &op->u.tsc_info;
-
-    if (&xd->d == current_domain()) {
-        return -XEN_EINVAL;
-    }
-    if (t->tsc_mode != TSC_MODE_DEFAULT && t->tsc_mode != TSC_MODE_NATIVE) {
-        return -XEN_EOPNOTSUPP; /* the time stamp counter is never emulated */
-    }
-    if (t->gtsc_khz != 0 && t->gtsc_khz != cpuid_tsc_khz()) {
-        log_info("d%u was started on a machine with a clock of %u kHz; it is %u kHz here\n", xd->d.id,
-                 t->gtsc_khz, cpuid_tsc_khz());
-    }
-    xd->tsc_mode = t->tsc_mode;
-    return 0;
-}
-
-static long get_tsc_info(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
-{
-    if (&xd->d == current_domain()) {
-        return -XEN_EINVAL;
-    }
-    op->u.tsc_info = (struct xen_domctl_tsc_info){
-        .tsc_mode = xd->tsc_mode,
-        .gtsc_khz = cpuid_tsc_khz(),
-        .elapsed_nsec = port_now_ns(),
-    };
-    *copyback = true;
-    return 0;
 }
 
 /* --- the rest -------------------------------------------------------------------------------------------------------------------------------- */
@@ -121,8 +85,8 @@ static x86_domctl_fn *const operations[] = {
     [XEN_DOMCTL_memory_mapping] = x86_memory_mapping,
     [XEN_DOMCTL_set_ext_vcpucontext] = x86_set_ext_context,
     [XEN_DOMCTL_get_ext_vcpucontext] = x86_get_ext_context,
-    [XEN_DOMCTL_gettscinfo] = get_tsc_info,
-    [XEN_DOMCTL_settscinfo] = set_tsc_info,
+    [XEN_DOMCTL_gettscinfo] = x86_get_tsc_info,
+    [XEN_DOMCTL_settscinfo] = x86_set_tsc_info,
     [XEN_DOMCTL_getpageframeinfo3] = x86_get_page_info,
     [XEN_DOMCTL_setvcpuextstate] = x86_set_xstate,
     [XEN_DOMCTL_getvcpuextstate] = x86_get_xstate,

@@ -14,6 +14,8 @@ x86_domctl_fn x86_set_xstate, x86_get_xstate, x86_set_msrs, x86_get_msrs, x86_ge
 x86_domctl_fn x86_hypercall_init, x86_get_page_info, x86_shadow_op, x86_get_pool, x86_set_pool,
     x86_ioport_permission;
 x86_domctl_fn x86_memory_mapping;
+/* domctl_tsc.c */
+x86_domctl_fn x86_set_tsc_info, x86_get_tsc_info;
 /* domctl_policy.c */
 x86_domctl_fn x86_get_policy, x86_set_policy;
 

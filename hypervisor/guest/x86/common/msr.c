@@ -8,6 +8,7 @@
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/platform.h>
+#include <guest/x86/common/tsc.h>
 #include <lib/string.h>
 #include <model/x86/msr/msr.h>
 
@@ -70,7 +71,7 @@ static struct msr_ctx context(const struct x86_vcpu *xv, struct msr_state *s)
         .state = s,
         .first_vcpu = xv->v.id == 0,
         .paging = true,
-        .tsc = hw_read_tsc() + xd->tsc_offset,
+        .tsc = tsc_of_domain(xd),
     };
 }
 

@@ -10,6 +10,7 @@
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/common/selectors.h>
+#include <guest/x86/common/tsc.h>
 #include <guest/x86/pv/mm.h>
 #include <guest/x86/pv/pv.h>
 #include <model/x86/insn/insn.h>
@@ -179,6 +180,18 @@ static enum insn_status op_cpuid(struct insn_ctx *ctx, uint32_t leaf, uint32_t s
     return INSN_DONE;
 }
 
+/* They come here when the domain's counter is not the processor's. */
+static enum insn_status op_rdtsc(struct insn_ctx *ctx, uint64_t *tsc, uint32_t *aux)
+{
+    const struct x86_vcpu *xv = vcpu_of(ctx);
+
+    *tsc = tsc_of_domain(x86_domain(xv->v.domain));
+    if (aux) {
+        *aux = (uint32_t)xv->tsc_aux;
+    }
+    return INSN_DONE;
+}
+
 static enum insn_status op_xsetbv(struct insn_ctx *ctx, uint32_t xcr, uint64_t val)
 {
     struct x86_vcpu *xv = vcpu_of(ctx);
@@ -219,6 +232,7 @@ static const struct insn_ops pv_insn_ops = {
     .read_msr = op_read_msr,
     .write_msr = op_write_msr,
     .cpuid = op_cpuid,
+    .rdtsc = op_rdtsc,
     .xsetbv = op_xsetbv,
     .set_if = op_set_if,
     .invlpg = op_invlpg,

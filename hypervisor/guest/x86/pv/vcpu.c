@@ -89,6 +89,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);
     hw_set_tsc_aux(xv->tsc_aux);
+    hw_set_tsd(x86_domain(xv->v.domain)->tsc_khz != 0);
     if (p->cr0 & CR0_TS) {
         hw_set_ts(true);
     }

@@ -14,6 +14,7 @@
 
 #define CR0_PE      BIT(0)
 #define DR6_BS      (1ull << 14)
+#define CR4_TSD     BIT(2)
 #define CR4_OSXSAVE BIT(18)
 
 /* --- past the instruction ------------------------------------------------------------------------------------------------------------------------------ */
@@ -211,6 +212,28 @@ static void xsetbv(struct x86_vcpu *xv, const struct vmexit *e)
     }
 }
 
+/* RDTSC and RDTSCP, when the domain's counter is not the processor's. */
+static void read_tsc(struct x86_vcpu *xv, const struct vmexit *e, bool with_aux)
+{
+    unsigned int length = with_aux ? length_of(xv, e, 0xf9010f, 3) : length_of(xv, e, 0x310f, 2);
+    uint64_t tsc;
+
+    if (length == 0) {
+        return;
+    }
+    if (xv->pvh->vm.cpl != 0 && (vm_fetch(&xv->pvh->vm, VM_CR)->cr4 & CR4_TSD)) {
+        pvh_inject_gp(xv);
+        return;
+    }
+    tsc = pvh_guest_tsc(xv);
+    xv->regs.rax = (uint32_t)tsc;
+    xv->regs.rdx = tsc >> 32;
+    if (with_aux) {
+        xv->regs.rcx = xv->pvh->vm.state.msr.tsc_aux;
+    }
+    pvh_skip(xv, length);
+}
+
 static void halt(struct x86_vcpu *xv, const struct vmexit *e)
 {
     unsigned int length = length_of(xv, e, 0xf4, 1);
@@ -370,6 +393,12 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
         break;
     case VMEXIT_CACHE:
         skip_cache_operation(xv, e);
+        break;
+    case VMEXIT_RDTSC:
+        read_tsc(xv, e, false);
+        break;
+    case VMEXIT_RDTSCP:
+        read_tsc(xv, e, true);
         break;
     case VMEXIT_XSETBV:
         xsetbv(xv, e);

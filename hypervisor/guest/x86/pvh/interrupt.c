@@ -4,7 +4,7 @@
  * last exit interrupted, NMI, the domain's event callback vector, the APIC. AMD APM volume 2, 15.20 and 15.21; <xen/hvm/params.h>, HVM_PARAM_CALLBACK_IRQ.
  */
 #include <base/log.h>
-#include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/tsc.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
 #define X86_VEC_NMI 2
@@ -127,7 +127,7 @@ struct vlapic_clock pvh_apic_clock(const struct x86_vcpu *xv)
     return (struct vlapic_clock){
         .now_ns = port_now_ns(),
         .tsc = xv->pvh->vlapic.tsc_deadline ? pvh_guest_tsc(xv) : 0,
-        .tsc_khz = xv->pvh->vlapic.tsc_deadline ? cpuid_tsc_khz() : 0,
+        .tsc_khz = xv->pvh->vlapic.tsc_deadline ? tsc_khz_of_domain(x86_domain(xv->v.domain)) : 0,
     };
 }
 

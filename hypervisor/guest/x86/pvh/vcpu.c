@@ -6,6 +6,7 @@
 #include <abi/hvm_vcpu.h>
 #include <base/guest_access.h>
 #include <guest/x86/common/hw_contract.h>
+#include <guest/x86/common/tsc.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <lib/string.h>
 #include <model/x86/cpuid/cpu_policy.h>
@@ -135,6 +136,7 @@ void pvh_switch_to(struct x86_vcpu *xv)
     hw_hide_guest_descriptors();
     hw_set_entry_vcpu(xv);
     pvh_set_tsc_delta(xv, xv->pvh->tsc_delta); /* the domain's offset may be another */
+    xv->pvh->vm.want_rdtsc = x86_domain(xv->v.domain)->tsc_khz != 0;
     vm_switch_to(&xv->pvh->vm);
     if (timer_is_armed(&xv->pvh->timer)) {
         timer_migrate(&xv->pvh->timer, pcpu_id());
@@ -143,7 +145,7 @@ void pvh_switch_to(struct x86_vcpu *xv)
 
 uint64_t pvh_guest_tsc(const struct x86_vcpu *xv)
 {
-    return hw_read_tsc() + xv->pvh->vm.tsc_offset;
+    return tsc_of_domain(x86_domain(xv->v.domain)) + xv->pvh->tsc_delta;
 }
 
 uint64_t pvh_tsc_offset(const struct x86_vcpu *xv)

@@ -25,6 +25,8 @@ enum vmexit_reason {
     VMEXIT_IRET,           /* asked for while an NMI is handled */
     VMEXIT_CACHE,          /* INVD, WBINVD */
     VMEXIT_XSETBV,
+    VMEXIT_RDTSC, /* when asked for */
+    VMEXIT_RDTSCP,
     VMEXIT_ABSENT, /* an instruction that the guest's processor does not have */
     VMEXIT_TRIPLE_FAULT,
     VMEXIT_FAILED, /* the processor refused the state */
@@ -87,7 +89,8 @@ struct vm_vcpu {
     bool want_window; /* exit as soon as the guest can take an interrupt */
     bool want_cr8;    /* exit on writes of CR8 */
     bool want_iret;
-    bool flush; /* forget the vCPU's translations */
+    bool want_rdtsc; /* exit on RDTSC and RDTSCP; looked at by vm_switch_to() */
+    bool flush;      /* forget the vCPU's translations */
     uint64_t tsc_offset;
     mfn_t npt_root;
     void *hw;

@@ -155,6 +155,7 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
 #define EBX7_SMEP     BIT(7)
 #define EBX7_SMAP     BIT(20)
 
+#define CR4_TSD        BIT(2)
 #define CR4_PAE        BIT(5)
 #define CR4_MCE        BIT(6)
 #define CR4_PGE        BIT(7)

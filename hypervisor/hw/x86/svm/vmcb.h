@@ -10,6 +10,7 @@
 #define INTERCEPT_INIT          BIT(3)
 #define INTERCEPT_VINTR         BIT(4)
 #define INTERCEPT_CR0_SELECTIVE BIT(5)
+#define INTERCEPT_RDTSC         BIT(14)
 #define INTERCEPT_RDPMC         BIT(15)
 #define INTERCEPT_CPUID         BIT(18)
 #define INTERCEPT_IRET          BIT(20)
@@ -21,7 +22,8 @@
 #define INTERCEPT_SHUTDOWN      BIT(31)
 
 /* VMRUN, VMMCALL, VMLOAD, VMSAVE, STGI, CLGI, SKINIT; WBINVD, MONITOR, MWAIT (2), XSETBV, RDPRU */
-#define INTERCEPT2_ALL 0x7e7fu
+#define INTERCEPT2_ALL    0x7e7fu
+#define INTERCEPT2_RDTSCP BIT(7)
 
 #define VINTR_IRQ         BIT(8)
 #define VINTR_PRIORITY(n) ((uint64_t)(n) << 16)
@@ -43,6 +45,7 @@
 #define EXIT_INIT          0x63
 #define EXIT_VINTR         0x64
 #define EXIT_CR0_SELECTIVE 0x65
+#define EXIT_RDTSC         0x6e
 #define EXIT_RDPMC         0x6f
 #define EXIT_CPUID         0x72
 #define EXIT_IRET          0x74
@@ -55,6 +58,7 @@
 #define EXIT_VMRUN         0x80
 #define EXIT_VMMCALL       0x81
 #define EXIT_VMLOAD        0x82
+#define EXIT_RDTSCP        0x87
 #define EXIT_WBINVD        0x89
 #define EXIT_XSETBV        0x8d
 #define EXIT_RDPRU         0x8e

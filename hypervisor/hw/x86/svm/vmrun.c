@@ -146,6 +146,12 @@ void vm_switch_from(struct vm_vcpu *vm)
     vm_save_debug(vm);
 }
 
+static void intercept_tsc(struct vmcb *b, bool on)
+{
+    b->intercept1 = on ? b->intercept1 | INTERCEPT_RDTSC : b->intercept1 & ~(uint32_t)INTERCEPT_RDTSC;
+    b->intercept2 = on ? b->intercept2 | INTERCEPT2_RDTSCP : b->intercept2 & ~(uint32_t)INTERCEPT2_RDTSCP;
+}
+
 void vm_switch_to(struct vm_vcpu *vm)
 {
     struct svm_vcpu *h = vm->hw;
@@ -155,6 +161,7 @@ void vm_switch_to(struct vm_vcpu *vm)
         vm_load_debug(vm); /* breakpoints are set */
     }
     hw_set_tsc_aux(vm->state.msr.tsc_aux);
+    intercept_tsc(h->vmcb, vm->want_rdtsc);
 }
 
 /* --- address space identifiers ---------------------------------------------------------------------------------------------------------------------------------- */
@@ -346,6 +353,12 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     case EXIT_WBINVD:
         e->reason = VMEXIT_CACHE;
         break;
+    case EXIT_RDTSC:
+        e->reason = VMEXIT_RDTSC;
+        break;
+    case EXIT_RDTSCP:
+        e->reason = VMEXIT_RDTSCP;
+        break;
     case EXIT_XSETBV:
         e->reason = VMEXIT_XSETBV;
         break;
@@ -356,7 +369,8 @@ static void decode(const struct vmcb *b, struct vmexit *e)
         break;
     case EXIT_INVLPGA:
     case EXIT_VMRUN:
-    case EXIT_VMLOAD ... EXIT_WBINVD - 1:
+    case EXIT_VMLOAD ... EXIT_RDTSCP - 1:
+    case EXIT_RDTSCP + 1 ... EXIT_WBINVD - 1:
     case EXIT_WBINVD + 1 ... EXIT_XSETBV - 1:
     case EXIT_RDPRU:
         e->reason = VMEXIT_ABSENT;

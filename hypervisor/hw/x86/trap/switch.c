@@ -178,6 +178,16 @@ void hw_set_hidden_gs_base(uint64_t base)
     wrmsr(MSR_KERNEL_GS_BASE, base);
 }
 
+static DEFINE_PER_CPU(bool, is_tsd_on);
+
+void hw_set_tsd(bool on)
+{
+    if (unlikely(this_cpu(is_tsd_on) != on)) {
+        this_cpu(is_tsd_on) = on;
+        write_cr4(on ? read_cr4() | CR4_TSD : read_cr4() & ~CR4_TSD);
+    }
+}
+
 /* It stays as the last vCPU that has it left it. */
 static DEFINE_PER_CPU(uint64_t, loaded_tsc_aux);
 

@@ -202,6 +202,57 @@ static void msrs(void **state)
     assert_int_equal(rdmsr(MSR_TSC), 5000);
     rig_tsc += 7;
     assert_int_equal(rdmsr(MSR_TSC), 5007);
+    assert_int_equal(rig_time_updates, 1); /* the shared time is said anew */
+}
+
+/* The domain's counter is not the processor's: 3 GHz of the hypervisor's time. */
+static void emulated_counter(void **state)
+{
+    rig_domain.tsc_khz = 3000000;
+    rig_domain.tsc_offset = 100;
+    host_advance(1000);
+    CODE(0x0f, 0x31);
+    v0->regs.rax = v0->regs.rdx = ~0ull;
+    run(VMEXIT_RDTSC);
+    assert_int_equal(v0->regs.rip, RIG_CODE + 2);
+    assert_int_equal(v0->regs.rax, port_now_ns() * 3 + 100);
+    assert_int_equal(v0->regs.rdx, 0);
+    wrmsr(MSR_TSC_AUX, 77);
+    CODE(0x0f, 0x01, 0xf9);
+    run(VMEXIT_RDTSCP);
+    assert_int_equal(v0->regs.rip, RIG_CODE + 3);
+    assert_int_equal(v0->regs.rcx, 77);
+    vm_fetch(&v0->pvh->vm, VM_CR)->cr4 |= 4; /* TSD */
+    CODE(0x0f, 0x31);
+    v0->pvh->vm.cpl = 3;
+    run(VMEXIT_RDTSC);
+    assert_true(injected()->valid && injected()->vector == 13);
+    assert_int_equal(v0->regs.rip, RIG_CODE);
+}
+
+static void xsetbv_by_policy(void **state)
+{
+    CODE(0x0f, 0x01, 0xd1);
+    v0->regs.rax = 1, v0->regs.rcx = v0->regs.rdx = 0;
+    run(VMEXIT_XSETBV); /* CR4.OSXSAVE is off */
+    assert_true(injected()->valid && injected()->vector == 6);
+    vm_fetch(&v0->pvh->vm, VM_CR)->cr4 |= 1 << 18;
+    v0->pvh->vm.inject.valid = false;
+    run(VMEXIT_XSETBV); /* the policy has no XSAVE */
+    assert_true(injected()->valid && injected()->vector == 13);
+    assert_int_equal(v0->regs.rip, RIG_CODE);
+    rig_policy.basic[1].c |= 1 << 26;
+    rig_policy.xstate[0].a = 3;
+    v0->pvh->vm.inject.valid = false;
+    v0->pvh->vm.cpl = 3;
+    run(VMEXIT_XSETBV);
+    assert_true(injected()->valid && injected()->vector == 13);
+    v0->pvh->vm.cpl = 0;
+    v0->pvh->vm.inject.valid = false;
+    run(VMEXIT_XSETBV);
+    assert_false(injected()->valid);
+    assert_int_equal(v0->regs.rip, RIG_CODE + 3);
+    assert_int_equal(v0->xcr0, 1);
 }
 
 static void x2apic_by_msr(void **state)
@@ -508,6 +559,8 @@ int main(void)
         TEST(control_registers),
         TEST(walk_through_the_guests_tables),
         TEST(the_quick_walk_agrees),
+        TEST(emulated_counter),
+        TEST(xsetbv_by_policy),
         TEST(states_survive_saving),
         TEST(impossible_states_are_refused),
         TEST(ends),

@@ -35,7 +35,7 @@ static struct cpu_policy rig_policy;
 /* What happened, for tests to look at. */
 static struct vmexit rig_script;
 static struct vm_vcpu rig_entered; /* the vCPU's processor side as it was at the last entry */
-static unsigned int rig_entries, rig_blocks, rig_downs, rig_crashes, rig_shutdowns;
+static unsigned int rig_entries, rig_blocks, rig_downs, rig_crashes, rig_shutdowns, rig_time_updates;
 static struct hypercall rig_call;
 static long rig_call_result;
 static uint64_t rig_tsc;
@@ -106,6 +106,18 @@ void vm_load_debug(struct vm_vcpu *vm)
 
 void vm_save_debug(struct vm_vcpu *vm)
 {
+}
+
+void hw_time_now(uint64_t *tsc, uint64_t *now_ns)
+{
+    *tsc = rig_tsc;
+    *now_ns = port_now_ns();
+}
+
+void hw_tsc_scale(uint32_t *mul, int8_t *shift)
+{
+    *mul = 1u << 31;
+    *shift = 1;
 }
 
 uint64_t hw_xstate_components(void)
@@ -209,6 +221,11 @@ void domain_mem_first(domid_t owner)
 
 void domain_mem_empty(domid_t owner)
 {
+}
+
+void vcpu_update_time(struct vcpu *v)
+{
+    rig_time_updates++;
 }
 
 void vcpu_unblock(struct vcpu *v)
@@ -316,7 +333,7 @@ static inline void rig_start(void)
     memset(&rig_domain, 0, sizeof(rig_domain));
     memset(&rig_shared, 0, sizeof(rig_shared));
     memset(rig_vcpu, 0, sizeof(rig_vcpu));
-    rig_entries = rig_blocks = rig_downs = rig_crashes = rig_shutdowns = 0;
+    rig_entries = rig_blocks = rig_downs = rig_crashes = rig_shutdowns = rig_time_updates = 0;
     rig_call_result = 0;
     rig_guest_cr8 = -1;
     rig_domain.d.id = 1;
