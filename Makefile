@@ -100,7 +100,8 @@ $(H)/libzendo-fuzz.a: $(patsubst %,$(H)/fobj/%.o,$(basename $(HOST_SRCS)))
 $(H)/fuzz/%: tests/fuzz/%.c $(H)/libzendo-fuzz.a
 	@mkdir -p $(@D)
 	@$(HOSTCC) $(HOST_CFLAGS) -fsanitize=fuzzer $< $(H)/libzendo-fuzz.a $(HOST_LIBS) -o $@
-.PHONY: fuzz
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(FUZZ_BINS)
 fuzz: $(FUZZ_BINS) ## each fuzz target for FUZZ_SECONDS
 	@$(PYTHON) tools/run-fuzz.py $(RUN_ARGS) --seconds $(FUZZ_SECONDS) $(FUZZ_BINS)
 

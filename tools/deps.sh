@@ -1,21 +1,21 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# deps.sh [build|test|all]: install, from Debian 12 by package name, what building, testing and running need.
-# Quiet when all is there. Debian's Xen (the oracle of the tests) is not installed: tests/system/image.py unpacks its files under build/.
+# deps.sh [run|all|long]: install, from Debian 12 by package name, what building and running, testing, and the longest tests need.
+# Quiet when all is there. Kernels and Debian's Xen (the oracle of the tests) are not installed: tests/system/image.py unpacks them under build/.
 set -euo pipefail
 
-build="gcc make binutils libc6-dev clang lld llvm libclang-rt-14-dev clang-format libxen-dev libcmocka-dev
-  liblzma-dev zlib1g-dev libzstd-dev liblz4-dev python3"
-tests="$build python3-pytest bash qemu-system-x86 busybox-static cpio gzip xz-utils zstd lz4 xen-utils-4.17 xenstore-utils
-  linux-image-amd64 iproute2 e2fsprogs kmod"
-all="$tests grub-pc-bin grub-efi-amd64-bin grub-common xorriso mtools ovmf"
+run="gcc make binutils libc6-dev libxen-dev liblzma-dev zlib1g-dev libzstd-dev liblz4-dev python3
+  bash qemu-system-x86 busybox-static cpio gzip xz-utils xen-utils-4.17 xenstore-utils iproute2 e2fsprogs kmod"
+all="$run clang lld llvm libclang-rt-14-dev clang-format libcmocka-dev python3-pytest python3-pytest-xdist zstd lz4
+  grub-pc-bin grub-efi-amd64-bin grub-common xorriso mtools ovmf"
+long="$all mmdebstrap"
 
 case ${1:-all} in
-build) need=$build ;;
-test) need=$tests ;;
+run) need=$run ;;
 all) need=$all ;;
+long) need=$long ;;
 -h | --help) sed -n '3,4s/^# //p' "$0"; exit 0 ;;
-*) echo "deps.sh: unknown group '$1' (build, test or all)" >&2; exit 2 ;;
+*) echo "deps.sh: unknown group '$1' (run, all or long)" >&2; exit 2 ;;
 esac
 
 missing() {

@@ -20,7 +20,9 @@ END = r'^# end '
 
 @pytest.fixture(scope='session')
 def elf():
-    subprocess.run(['make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
+    # with -n 2 both workers may come here at once
+    subprocess.run(['flock', 'tests/guests/guests.mk', 'make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True,
+                   stdin=subprocess.DEVNULL)
     return os.path.join(guests.OUT, 'common', 'hypercall.elf')
 
 
