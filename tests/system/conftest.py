@@ -6,17 +6,19 @@ import sys
 import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import image  # noqa: E402
 from machine import Machine, MachineError  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
 NOT_YET = os.path.join(HERE, 'not-yet.txt')
 MARKS = {'quick': 'in make test-quick', 'xl': 'the stock tools', 'pv': 'a PV guest', 'pvh': 'a PVH guest', 'dev': 'disks and networks',
-         'long': 'takes more than half a minute', 'zendo': "beyond what Debian's Xen does: not run on the oracle"}
+         'long': 'takes more than half a minute', 'extra': 'in make test-long only: some minutes each, or large packages', 'zendo': "beyond what Debian's Xen does: not run on the oracle"}
 
 
 def pytest_addoption(parser):
     parser.addoption('--hv', default='build/x86_64/zendo', help="hypervisor image, or 'xen' for Debian's own")
+    parser.addoption('--extra', action='store_true', help='with the tests that are marked so')
     parser.addoption('--counts', help="add 'system PASSED FAILED NOT-YET' to this file")
 
 
@@ -24,6 +26,8 @@ def pytest_configure(config):
     for mark, text in MARKS.items():
         config.addinivalue_line('markers', f'{mark}: {text}')
     config.tally = {'passed': 0, 'failed': 0, 'pending': 0}
+    # with -n 2 (pytest-xdist) each of two workers has its machines; the reports meet in the process that started them
+    config.worker = getattr(config, 'workerinput', {}).get('workerid', '')
 
 
 def test_name(item):
@@ -49,14 +53,16 @@ def read_not_yet():
 
 
 def pytest_collection_modifyitems(config, items):
-    on_xen = config.getoption('--hv') == 'xen'
-    for item in [i for i in items if on_xen and i.get_closest_marker('zendo')]:
-        items.remove(item)
+    on_xen, all_names = config.getoption('--hv') == 'xen', {test_name(i) for i in items}
+    # the long ones first: two workers then end together
+    items.sort(key=lambda item: item.get_closest_marker('long') is None)
+    extra = config.getoption('--extra')
+    items[:] = [i for i in items if not (on_xen and i.get_closest_marker('zendo')) and (extra or not i.get_closest_marker('extra'))]
     if on_xen:
         return
     not_yet = read_not_yet()
     whole_run = len(config.args) == 1 and os.path.isdir(config.args[0]) and not config.getoption('-k')
-    unknown = set(not_yet) - {test_name(i) for i in items}
+    unknown = set(not_yet) - all_names
     if whole_run and unknown:
         raise pytest.UsageError('not-yet.txt names tests that are not there: ' + ' '.join(sorted(unknown)))
     for item in items:
@@ -64,6 +70,19 @@ def pytest_collection_modifyitems(config, items):
             reason = not_yet[test_name(item)]
             # one that passes on some runs only is named so, and may
             item.add_marker(pytest.mark.xfail(reason=reason, strict=not reason.startswith('unsteady')))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With -n 2 a worker gets its next test when it ends one: tests take from one second to some minutes."""
+    from xdist.scheduler import LoadScheduling
+
+    class OneByOne(LoadScheduling):
+        def _send_tests(self, node, num):
+            # two wait at most: the one that runs, and the one that must be known before it ends
+            super()._send_tests(node, min(num, 2 - len(self.node2pending[node])))
+
+    return OneByOne(config, log)
 
 
 def pytest_runtest_logreport(report):
@@ -78,6 +97,20 @@ def pytest_runtest_logreport(report):
         tally['failed'] += 1  # a system test is never skipped
 
 
+@pytest.fixture
+def figure(record_property):
+    """figure(name, value): a figure that the run's end shows; nothing passes or fails by it."""
+    return record_property
+
+
+def pytest_terminal_summary(terminalreporter):
+    lines = sorted(f'{name}: {value}' for reports in terminalreporter.stats.values() for r in reports
+                   if getattr(r, 'when', '') == 'call' for name, value in r.user_properties)
+    if lines:
+        terminalreporter.section('figures')
+        terminalreporter.write('\n'.join(lines) + '\n')
+
+
 def pytest_sessionstart(session):
     global report_config
     report_config = session.config
@@ -85,7 +118,7 @@ def pytest_sessionstart(session):
 
 def pytest_sessionfinish(session, exitstatus):
     path = session.config.getoption('--counts')
-    if path:
+    if path and not session.config.worker:
         t = session.config.tally
         os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
         with open(path, 'a') as f:
@@ -102,8 +135,9 @@ def pytest_runtest_makereport(item, call):
 class Pool:
     """The machine that tests share, made again when a test lost it; what failed once for good fails at once for the rest of the run."""
 
-    def __init__(self, hv):
+    def __init__(self, hv, worker=''):
         self.hv = hv if hv == 'xen' else os.path.join(ROOT, hv)
+        self.name = f'shared-{worker}-' if worker else 'shared-'
         self.machine, self.broken, self.number = None, None, 0
         self.no_guest, self.no_tools = {}, None
 
@@ -115,10 +149,9 @@ class Pool:
         if self.machine:
             self.machine.stop()
         self.number += 1
-        self.machine = Machine(self.hv, f'shared-{self.number}', smp=2)
+        self.machine = Machine(self.hv, f'{self.name}{self.number}', smp=2, files=image.guest_kernels())
         try:
             self.machine.boot()
-            self.machine.ok('vmlinux', 120)
         except AssertionError as e:
             self.broken = str(e).split('\n')[0]
             self.machine.stop()
@@ -172,7 +205,7 @@ class Pool:
 
 @pytest.fixture(scope='session')
 def pool(request):
-    p = Pool(request.config.getoption('--hv'))
+    p = Pool(request.config.getoption('--hv'), request.config.worker)
     yield p
     p.stop()
 

@@ -2,22 +2,30 @@
 """What a test machine boots, made from Debian's packages and kept in build/system-cache under a hash of what it was made from.
 
 dom0_image() -> (kernel, initrd)    Debian's kernel and the initrd that image/mkroot.sh packs
-debian_xen() -> path                Debian's own hypervisor, the oracle: its package is downloaded and unpacked, not installed
+vmlinux() -> path                   the same kernel, unpacked here: an emulated machine takes some seconds for it
+other_kernel('cloud')               another of Debian's kernels; its package is downloaded and unpacked, not installed
+debian_xen() -> path                Debian's own hypervisor, the oracle: likewise
+debian_root() -> path               an ext4 file system with a small Debian and systemd, made by mmdebstrap
 libvirt_archive() -> path           libvirtd with its libxl driver and virsh, to append to the initrd; likewise only unpacked
 """
 import fcntl
+import functools
 import glob
 import gzip
 import hashlib
+import lzma
 import os
 import re
 import shutil
+import struct
 import subprocess
 import tempfile
 
 ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), '../..'))
 HERE = os.path.join(ROOT, 'tests/system/image')
+OVMF = '/usr/share/ovmf/OVMF.fd'
 CACHE = os.path.join(ROOT, 'build/system-cache')
+APT_SOURCES = [p for p in ('/etc/apt/sources.list', '/etc/apt/sources.list.d/debian.sources') if os.path.exists(p)]
 PACKAGES = ['xen-utils-4.17', 'xenstore-utils', 'busybox-static', 'bash', 'iproute2', 'e2fsprogs', 'libc6', 'libxenmisc4.17']
 
 LIBVIRT = ['libvirt-daemon', 'libvirt-daemon-driver-xen', 'libvirt-clients']
@@ -29,12 +37,13 @@ class ImageError(Exception):
 
 
 def debian_kernel():
-    """(path, version) of the newest Debian amd64 kernel installed."""
-    found = glob.glob('/boot/vmlinuz-*-amd64')
-    if not found:
-        raise ImageError('no /boot/vmlinuz-*-amd64: run tools/deps.sh test')
-    best = max(found, key=lambda p: [int(n) for n in re.findall(r'\d+', p)])
-    return best, os.path.basename(best)[len('vmlinuz-'):]
+    """(path, version, the directory that holds lib/modules) of Debian's usual amd64 kernel: the newest installed, else unpacked from its
+    package, which is not installed: a machine's boot menu is left alone."""
+    found = [p for p in glob.glob('/boot/vmlinuz-*-amd64') if re.search(r'-\d+-amd64$', p)]
+    if found:
+        best = max(found, key=lambda p: [int(n) for n in re.findall(r'\d+', p)])
+        return best, os.path.basename(best)[len('vmlinuz-'):], '/'
+    return _unpacked_kernel(_newest('linux-image-amd64'))
 
 
 def _make(name, build):
@@ -61,8 +70,38 @@ def _run(cmd, **kw):
     return p.stdout
 
 
-def dom0_image():
-    kernel, version = debian_kernel()
+def guest_kernels():
+    """{path in dom0: content} for machines that start many guests: the kernel unpacked, and the cloud kernel, smaller and packed with lz4."""
+    files = {'vmlinux': vmlinux(), 'vmlinuz-cloud': other_kernel('cloud')[0]}
+    return {name: open(path, 'rb').read() for name, path in files.items()}
+
+
+def unpack_bzimage(path):
+    """The ELF file inside an x86 kernel whose payload is xz (the boot protocol's header, offsets 0x1f1 and 0x248)."""
+    with open(path, 'rb') as f:
+        data = f.read()
+    offset, length = struct.unpack_from('<II', data, 0x248)
+    begin = ((data[0x1f1] or 4) + 1) * 512 + offset
+    elf = lzma.LZMADecompressor().decompress(data[begin:begin + length])
+    if not elf.startswith(b'\x7fELF'):
+        raise ImageError(f'{path} holds no xz-compressed ELF file')
+    return elf
+
+
+def vmlinux():
+    kernel, version, _ = debian_kernel()
+    with open(kernel, 'rb') as f:
+        digest = hashlib.sha256(f.read()).hexdigest()[:16]
+
+    def build(work):
+        with open(work + '/vmlinux', 'wb') as f:
+            f.write(unpack_bzimage(kernel))
+
+    return _make(f'vmlinux-{version}-{digest}', build) + '/vmlinux'
+
+
+def dom0_image(flavour=''):
+    kernel, version, modules = other_kernel(flavour) if flavour else debian_kernel()
     digest = hashlib.sha256(version.encode())
     digest.update(_run(['dpkg-query', '-W', '-f', '${Package} ${Version}\n', *PACKAGES]).encode())
     for path in sorted(glob.glob(HERE + '/*')):
@@ -70,11 +109,62 @@ def dom0_image():
             digest.update(os.path.basename(path).encode() + f.read())
 
     def build(work):
-        _run([HERE + '/mkroot.sh', kernel, version, work])
+        _run([HERE + '/mkroot.sh', kernel, version, work, modules])
         shutil.copy(kernel, work + '/vmlinuz')
 
     made = _make('dom0-' + digest.hexdigest()[:16], build)
     return made + '/vmlinuz', made + '/dom0.img'
+
+
+def _package(name, into):
+    """Unpack the files of one of Debian's packages, not installed, into a directory."""
+    # apt's downloader runs as a user of its own that may not write here
+    with tempfile.TemporaryDirectory() as t:
+        os.chmod(t, 0o777)
+        try:
+            _run(['apt-get', 'download', '-qq', name], cwd=t)
+        except ImageError:
+            _run(['apt-get', 'update', '-qq'])
+            _run(['apt-get', 'download', '-qq', name], cwd=t)
+        _run(['dpkg', '-x', glob.glob(t + '/*.deb')[0], into])
+
+
+@functools.lru_cache
+def _newest(package):
+    """The version that one of the packages linux-image-amd64, linux-image-cloud-amd64, ... stands for, as 6.1.0-13-cloud-amd64."""
+    for attempt in range(2):
+        m = re.search(r'Depends: linux-image-(\S+)', _run(['apt-cache', 'depends', package]))
+        if m:
+            return m.group(1)
+        if not attempt:
+            _run(['apt-get', 'update', '-qq'])
+    raise ImageError(f'apt knows no {package}')
+
+
+def _unpacked_kernel(version):
+    def build(work):
+        _package('linux-image-' + version, work)
+        _run(['depmod', '-b', work, version])
+
+    made = _make('linux-image-' + version, build)
+    return f'{made}/boot/vmlinuz-{version}', version, made
+
+
+def other_kernel(flavour):
+    """As debian_kernel(), of the 'cloud' or 'rt' kernel."""
+    return _unpacked_kernel(_newest(f'linux-image-{flavour}-amd64'))
+
+
+def grub_disc(work, files, lines):
+    """A disc for BIOS and EFI machines on which GRUB finds these files (name -> path) under /boot and runs these lines."""
+    tree = work + '/disc'
+    os.makedirs(tree + '/boot/grub')
+    for name, path in files.items():
+        shutil.copy(path, f'{tree}/boot/{name}')
+    with open(tree + '/boot/grub/grub.cfg', 'w') as f:
+        f.write('set timeout=0\nmenuentry zendo {\n' + '\n'.join(lines) + '\nset gfxpayload=text\nboot\n}\n')
+    _run(['grub-mkrescue', '-o', tree + '.iso', tree])
+    return tree + '.iso'
 
 
 def debian_xen():
@@ -83,16 +173,9 @@ def debian_xen():
         return max(have, key=os.path.getmtime)
 
     def build(work):
-        # apt's downloader runs as a user of its own that may not write here
         with tempfile.TemporaryDirectory() as t:
-            os.chmod(t, 0o777)
-            try:
-                _run(['apt-get', 'download', '-qq', 'xen-hypervisor-4.17-amd64'], cwd=t)
-            except ImageError:
-                _run(['apt-get', 'update', '-qq'])
-                _run(['apt-get', 'download', '-qq', 'xen-hypervisor-4.17-amd64'], cwd=t)
-            _run(['dpkg', '-x', glob.glob(t + '/xen-hyp*.deb')[0], t + '/x'])
-            with gzip.open(glob.glob(t + '/x/boot/xen-4.17-amd64.gz')[0]) as f, open(work + '/xen', 'wb') as out:
+            _package('xen-hypervisor-4.17-amd64', t)
+            with gzip.open(glob.glob(t + '/boot/xen-4.17-amd64.gz')[0]) as f, open(work + '/xen', 'wb') as out:
                 shutil.copyfileobj(f, out)
 
     return _make('xen-4.17', build) + '/xen'
@@ -142,8 +225,24 @@ def _libvirt_files(root):
     return files
 
 
+def debian_root():
+    """root has no password; nothing but what systemd and a login need is installed."""
+    def build(work):
+        tree = work + '/tree'
+        _run(['mmdebstrap', '--quiet', '--variant=minbase', '--include=systemd-sysv,udev,iproute2,login', 'bookworm', tree, *APT_SOURCES])
+        _run(['chroot', tree, 'passwd', '-d', 'root'])
+        with open(tree + '/etc/fstab', 'w') as f:
+            f.write('/dev/xvda / ext4 defaults 0 0\n')
+        with open(work + '/root.img', 'wb') as f:
+            f.truncate(768 << 20)
+        _run(['mkfs.ext4', '-q', '-d', tree, work + '/root.img'])
+        shutil.rmtree(tree)
+
+    return _make('debian-root', build) + '/root.img'
+
+
 def cpio(files):
-    """A gzipped newc archive of {path: bytes or str}, to append to an initrd."""
+    """A newc archive of {path: bytes or str}, to append to an initrd: not compressed, the emulated machine would take longer."""
     out = bytearray()
 
     def entry(name, mode, data=b''):
@@ -161,4 +260,9 @@ def cpio(files):
                 entry('/'.join(parts[:i]), 0o40755)
         entry('/'.join(parts), 0o100755, data.encode() if isinstance(data, str) else data)
     entry('TRAILER!!!', 0)
-    return gzip.compress(bytes(out), 1)
+    return bytes(out)
+
+
+if __name__ == '__main__':  # make what the machines of `make test` boot, before they do
+    dom0_image()
+    guest_kernels()

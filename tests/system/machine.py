@@ -13,6 +13,7 @@ A machine's whole console is in build/test/system/NAME.log.
 """
 import base64
 import ctypes
+import hashlib
 import itertools
 import json
 import math
@@ -36,6 +37,7 @@ HV_PANIC = re.compile(r'panic on cpu|^panic\b|fatal trap|fatal page fault|reboot
 DOM0_PANIC = re.compile(r'Kernel panic - not syncing[^\n]*')
 CHUNK = 96  # bytes sent at once: the hypervisor's receive buffer holds 128
 BOOT_S, SILENT_S = 180, 45
+DISK_HALF = 64 << 20  # tests of the disk use the first half, Machine.put() the second
 # Deadlines are for a machine that boots dom0 in 25 s; a slower or busier one gets them in proportion, at least times this.
 SLOW, USUAL_BOOT_S = float(os.environ.get('ZENDO_SLOW', '1')), 30
 
@@ -118,15 +120,21 @@ class Console:
 
 
 class Machine:
-    """One machine; see the module's text.  Sizes are in MiB."""
+    """One machine; see the module's text.  Sizes are in MiB.
+
+    unpacked: Debian's kernel for dom0 is handed over unpacked, which boots some seconds sooner; else as the package has it.
+    flavour: dom0 is another of Debian's kernels, 'rt'; files: {path: content} added to dom0's root.
+    grub: 'bios' or 'efi': not QEMU loads the hypervisor but GRUB, from a disc, by multiboot 2.
+    """
 
     def __init__(self, hv, name='machine', *, smp=2, mem=4096, dom0_mem=1536, dom0_vcpus=None, hv_args='', dom0_args='', machine='pc',
-                 disk=True, qemu=(), files=None, archives=(), kernel=None, hostfwd=None, cpu=None):
+                 disk=True, qemu=(), files=None, archives=(), unpacked=True, flavour='', grub=None, cpu=None):
         self.hv_name, self.name = hv, name
         self.smp, self.mem, self.machine, self.disk, self.qemu = smp, mem, machine, disk, list(qemu)
         self.hv_args = f'console=com1 dom0_mem={dom0_mem}M noreboot ' + (f'dom0_max_vcpus={dom0_vcpus} ' if dom0_vcpus else '') + hv_args
         self.dom0_args = 'console=hvc0 quiet loglevel=3 ' + dom0_args
-        self.files, self.archives, self.kernel, self.hostfwd = files or {}, archives, kernel, hostfwd
+        self.files, self.archives, self.flavour, self.grub = files or {}, archives, flavour, grub
+        self.unpacked = unpacked and not flavour and not grub
         self.cpu = cpu or os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand')
         self.proc = self.console = self.work = None
         self.mark, self.ids, self.dead = 0, itertools.count(1), None
@@ -144,7 +152,9 @@ class Machine:
         hv = image.debian_xen() if self.hv_name == 'xen' else self.hv_name
         if not os.path.exists(hv):
             self.fail(f'there is no {hv}: build it first (make)')
-        kernel, initrd = image.dom0_image()
+        kernel, initrd = image.dom0_image(self.flavour)
+        if self.unpacked:
+            kernel = image.vmlinux()
         self.work = tempfile.mkdtemp(prefix='zendo-')
         files = dict(self.files)
         for s in sorted(os.listdir(SCENARIOS)):
@@ -153,20 +163,17 @@ class Machine:
         with open(self.work + '/initrd', 'wb') as out:
             with open(initrd, 'rb') as f:
                 shutil.copyfileobj(f, out)
-            out.write(image.cpio(files))
-            for path in self.archives:
-                with open(path, 'rb') as f:
-                    shutil.copyfileobj(f, out)
+            for data in (image.cpio(files), *(open(path, 'rb').read() for path in self.archives)):
+                out.write(b'\0' * (-out.tell() % 4) + data)
         args = ['qemu-system-x86_64', '-machine', self.machine, '-cpu', self.cpu,
                 '-accel', os.environ.get('ZENDO_ACCEL', 'tcg' if self.smp <= 2 else 'tcg,thread=single'),
-                '-smp', str(self.smp), '-m', str(self.mem), '-kernel', hv, '-append', self.hv_args,
-                '-initrd', f'{self.kernel or kernel} {self.dom0_args.replace(",", ",,")},{self.work}/initrd',
+                '-smp', str(self.smp), '-m', str(self.mem), *self.loader(hv, kernel, self.work + '/initrd'),
                 '-display', 'none', '-serial', 'stdio', '-no-reboot', '-qmp', f'unix:{self.work}/qmp,server=on,wait=off', '-monitor', 'none']
         if self.disk:
             with open(self.work + '/disk.img', 'wb') as f:
-                f.truncate(64 << 20)
+                f.truncate(2 * DISK_HALF)
             args += ['-drive', f'file={self.work}/disk.img,format=raw,if=virtio']
-        args += ['-nic', 'user,model=e1000' + (f',hostfwd=tcp:127.0.0.1:{self.hostfwd}-:7000' if self.hostfwd else ',restrict=on')]
+        args += ['-nic', 'user,model=e1000,restrict=on']
         os.makedirs(LOGS, exist_ok=True)
         self.log_path = os.path.join(LOGS, re.sub(r'[^\w.-]', '_', self.name) + '.log')
         self.begun = time.monotonic()
@@ -174,6 +181,17 @@ class Machine:
                                      preexec_fn=die_with_parent)
         self.console = Console(self.proc.stdout, open(self.log_path, 'wb'))
         self.mark = 0
+
+    def loader(self, hv, kernel, initrd):
+        """QEMU's arguments that bring hypervisor, kernel and initrd into memory."""
+        if not self.grub:
+            return ['-kernel', hv, '-append', self.hv_args, '-initrd', f'{kernel} {self.dom0_args.replace(",", ",,")},{initrd}']
+        if os.path.exists(hv + '.gz'):
+            hv += '.gz'  # GRUB unpacks it
+        disc = image.grub_disc(self.work, {'hv': hv, 'vmlinuz': kernel, 'initrd': initrd},
+                               [f'multiboot2 /boot/hv {self.hv_args}', f'module2 /boot/vmlinuz {self.dom0_args}',
+                                'module2 --nounzip /boot/initrd'])
+        return ['-cdrom', disc] + (['-bios', image.OVMF] if self.grub == 'efi' else [])
 
     def boot(self):
         """Start, and wait for dom0's agent."""
@@ -212,10 +230,36 @@ class Machine:
     def tail(self, lines=30):
         return '\n'.join('    | ' + line for line in (self.console.raw_tail if self.console else '').splitlines()[-lines:])
 
+    def where(self, samples=3):
+        """Where each processor is, sampled: 'CPU#0 hypervisor spin_lock+0x12' lines; for a machine that hangs."""
+        out = []
+        for _ in range(samples if self.proc and self.proc.poll() is None else 0):
+            try:
+                text = self.qmp('human-monitor-command', **{'command-line': 'info registers -a'})
+            except (OSError, ValueError, MachineError) as e:
+                return out + [f'no registers: {e}']
+            for part in re.split(r'^CPU#', text, flags=re.M)[1:]:
+                rip, halted = re.search(r'RIP=([0-9a-f]+)', part), re.search(r'HLT=(\d)', part)
+                stack = re.search(r'RSP=([0-9a-f]+)', part)
+                if rip:
+                    out.append(f'CPU#{part.split()[0]} {self.symbol(int(rip.group(1), 16))} rsp={stack.group(1)} '
+                               f'{"halted" if halted and halted.group(1) == "1" else "running"}')
+        return out
+
+    def symbol(self, address):
+        """The hypervisor's function at an address (of the image's .elf, where it is there), or the bare address."""
+        elf = self.hv_name + '.elf'
+        if not 0xffff828000000000 <= address < 0xffff830000000000 or not os.path.exists(elf):
+            return f'{address:#x}'
+        p = subprocess.run(['nm', '-n', elf], stdout=subprocess.PIPE, text=True)
+        at = [(int(w[0], 16), w[2]) for w in map(str.split, p.stdout.splitlines()) if len(w) == 3 and int(w[0], 16) <= address]
+        return f'hypervisor {at[-1][1]}+{address - at[-1][0]:#x}' if at else f'{address:#x}'
+
     def fail(self, why):
         self.dead = self.dead or why
+        where = ''.join(f'\n    | {line}' for line in self.where())
         raise MachineError(f'{why}\n  console ({os.path.relpath(self.log_path, image.ROOT)}) ends with:\n{self.tail()}'
-                           if self.console else why)
+                           + (f'\n  processors:{where}' if where else '') if self.console else why)
 
     # --- the console --------------------------------------------------------------------------------------------------------
     def wait_for(self, find, what, deadline_s, silent_s=None, ignore_panic=False):
@@ -322,6 +366,16 @@ class Machine:
         self.send_command('sync; poweroff -f')
         self.wait_exit(deadline_s)
 
+    def put(self, path, data):
+        """Bring a file into dom0 of a running machine, by way of the second half of its disk."""
+        with open(self.work + '/disk.img', 'r+b') as f:
+            f.seek(DISK_HALF)
+            f.write(data)
+        self.ok(f'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda bs=1M skip={DISK_HALF >> 20} count={-(-len(data) >> 20)} 2>/dev/null '
+                f'| head -c {len(data)} > {path}; sync; echo 3 > /proc/sys/vm/drop_caches')
+        want, got = hashlib.md5(data).hexdigest(), self.ok(f'md5sum < {path}').split()[0]
+        assert got == want, f'{path}: {got} came for {want}'
+
     def disk_bytes(self, offset, size):
         with open(self.work + '/disk.img', 'rb') as f:
             f.seek(offset)
@@ -345,11 +399,15 @@ class Machine:
         return answer.get('return')
 
     def interact(self, stdin, stdout):
-        """Give the user dom0's shell on this terminal until the shell exits or the machine ends (Ctrl-] also leaves)."""
+        """Give the user dom0's shell on this terminal until the shell exits or the machine ends; Ctrl-] leaves it running.
+
+        Returns which it was: 'exit', 'end' or 'key'.
+        """
         import termios
         import tty
-        saved = termios.tcgetattr(stdin)
+        saved, why = termios.tcgetattr(stdin), 'end'
         done = threading.Event()
+        size = os.get_terminal_size(stdout)
         seen = bytearray()
 
         def show(data):
@@ -360,7 +418,7 @@ class Machine:
             del seen[:-16]
             os.write(stdout, data)
 
-        self.send('*shell\n')
+        self.send(f'*shell rows {size.lines or 24} columns {size.columns or 80}\n')
         self.console.listener = show
         try:
             tty.setraw(stdin)
@@ -368,8 +426,12 @@ class Machine:
                 if select.select([stdin], [], [], 0.1)[0]:
                     data = os.read(stdin, CHUNK // 2)
                     if not data or b'\x1d' in data:
+                        why = 'key'
                         break
                     self.send(data)
+            if done.is_set():
+                why = 'exit'
         finally:
             self.console.listener = None
             termios.tcsetattr(stdin, termios.TCSADRAIN, saved)
+        return why

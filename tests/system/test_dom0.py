@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """dom0 itself: the hypervisor starts, Debian's kernel comes up, its devices work, the machine goes down."""
+import hashlib
 import os
 import re
 
@@ -50,7 +51,6 @@ def test_disk_keeps_data(bare):
     """virtio disk: written by dom0, seen by QEMU on the host; read back from the device."""
     out = bare.ok('dd if=/dev/urandom of=/tmp/r bs=64k count=32 2>/dev/null; dd if=/tmp/r of=/dev/vda bs=64k conv=fsync 2>/dev/null; '
                   'echo 3 > /proc/sys/vm/drop_caches; dd if=/dev/vda bs=64k count=32 2>/dev/null | cmp - /tmp/r && md5sum < /tmp/r')
-    import hashlib
     assert hashlib.md5(bare.disk_bytes(0, 32 * 65536)).hexdigest() == out.split()[0]
 
 
@@ -102,7 +102,8 @@ def test_network_card_answers(bare):
 
 @pytest.mark.quick
 def test_power_off(new_machine):
-    m = new_machine(smp=1, mem=2048, dom0_mem=768)
+    """Of a machine whose dom0 is the kernel as Debian's package has it, a bzImage with an xz payload."""
+    m = new_machine(smp=1, mem=2048, dom0_mem=768, unpacked=False)
     assert m.ok('nproc') == '1'
     m.power_off()
 
@@ -134,13 +135,51 @@ def test_disk_without_msi(new_machine):
 
 @pytest.mark.long
 @pytest.mark.dev
-def test_q35_with_ahci(new_machine, tmp_path):
-    img = tmp_path / 'ahci.img'
-    with open(img, 'wb') as f:
-        f.truncate(32 << 20)
-    m = new_machine(machine='q35', mem=2048, dom0_mem=768, qemu=['-drive', f'file={img},format=raw,if=none,id=a',
-                                                                 '-device', 'ide-hd,drive=a,bus=ide.2'])
-    m.ok('within 20 test -b /dev/sda; dd if=/dev/urandom of=/tmp/r bs=64k count=16 2>/dev/null; '
-         'dd if=/tmp/r of=/dev/sda bs=64k conv=fsync 2>/dev/null; echo 3 > /proc/sys/vm/drop_caches; '
-         'dd if=/dev/sda bs=64k count=16 2>/dev/null | cmp - /tmp/r')
-    assert os.path.getsize(img) == 32 << 20
+def test_q35_with_many_devices(new_machine, tmp_path):
+    """Each disk and network card that a QEMU machine has for dom0's drivers: data written and read back, a gateway that answers."""
+    disks = {'sda': 'ide-hd,drive=sda,bus=ide.2', 'sdb': 'virtio-scsi-pci', 'nvme0n1': 'nvme,drive=nvme0n1,serial=1'}
+    qemu = []
+    for name, device in disks.items():
+        with open(tmp_path / name, 'wb') as f:
+            f.truncate(32 << 20)
+        qemu += ['-drive', f'file={tmp_path / name},format=raw,if=none,id={name}', '-device', device]
+    qemu += ['-device', 'scsi-hd,drive=sdb']
+    for i, card in enumerate(('e1000e', 'virtio-net-pci')):
+        qemu += ['-netdev', f'user,id=n{i},net=10.{i + 5}.0.0/24,restrict=on', '-device', f'{card},netdev=n{i},mac=52:54:00:00:00:0{i + 5}']
+    m = new_machine(machine='q35', mem=2048, dom0_mem=768, qemu=qemu)
+    written = set()
+    for name in disks:
+        m.ok(f'within 20 test -b /dev/{name}; dd if=/dev/urandom of=/tmp/r bs=64k count=16 2>/dev/null; '
+             f'dd if=/tmp/r of=/dev/{name} bs=64k conv=fsync 2>/dev/null; echo 3 > /proc/sys/vm/drop_caches; '
+             f'dd if=/dev/{name} bs=64k count=16 2>/dev/null | cmp - /tmp/r')
+        written.add(m.ok('md5sum < /tmp/r').split()[0])
+    # dom0 may name sda what is sdb here
+    assert {hashlib.md5((tmp_path / name).read_bytes()[:16 * 65536]).hexdigest() for name in disks} == written, 'on the host'
+    for i in range(2):
+        m.ok(f'card=$(basename $(dirname $(grep -il 52:54:00:00:00:0{i + 5} /sys/class/net/*/address))); ip link set $card up; '
+             f'ip addr add 10.{i + 5}.0.15/24 dev $card; within 30 quietly ping -c1 -W1 10.{i + 5}.0.2; '
+             f'ping -c 5 -i 0.2 10.{i + 5}.0.2 | grep " 0% packet loss"', 60)
+    interrupts = m.ok('cat /proc/interrupts')
+    assert re.search(r'-msi(-x)?\b.*nvme0q', interrupts) and re.search(r'-msi(-x)?\b.*ahci', interrupts), interrupts
+
+
+@pytest.mark.long
+def test_eight_cpus(new_machine):
+    """dom0 with 8 vCPUs on 8 processors; all but one taken from it and given back."""
+    m = new_machine(smp=8, mem=3072, dom0_mem=1024)
+    assert m.ok('nproc') == '8'
+    m.ok('for c in 1 2 3 4 5 6 7; do echo 0 > /sys/devices/system/cpu/cpu$c/online || exit 1; done', 120)
+    assert m.ok('nproc') == '1'
+    m.ok('for c in 1 2 3 4 5 6 7; do echo 1 > /sys/devices/system/cpu/cpu$c/online || exit 1; done', 120)
+    assert m.ok('nproc') == '8'
+    m.ok('for c in 0 1 2 3 4 5 6 7; do taskset -c $c sh -c "i=0; while [ \\$i -lt 500 ]; do i=\\$((i+1)); done" & done; wait', 60)
+    assert len(set(re.findall(r'^cpu(\d)', m.ok('cat /proc/stat'), re.M))) == 8
+
+
+@pytest.mark.long
+@pytest.mark.parametrize('firmware', ['bios', 'efi'])
+def test_grub_starts_debian(new_machine, firmware):
+    """From a disc by GRUB and multiboot 2, the gzipped image and Debian's kernel as its package has it, to dom0's userspace."""
+    m = new_machine(grub=firmware, mem=2048, dom0_mem=768)
+    assert m.ok('cat /sys/hypervisor/guest_type; nproc').split() == ['PV', '2']
+    m.power_off()

@@ -1,10 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
-# mkroot.sh KERNEL VERSION DIR: make DIR/dom0.img, the initrd of dom0: busybox, the stock Xen tools with their libraries, the kernel's
-# Xen modules, and a guest's kernel and initrd.  All of it comes from Debian's packages; image.py calls it and keeps the result.
+# mkroot.sh KERNEL VERSION DIR MODULES: make DIR/dom0.img, the initrd of dom0: busybox, the stock Xen tools with their libraries, the kernel's
+# Xen modules (from MODULES/lib/modules), and a guest's kernel and initrd.  All of it comes from Debian's packages; image.py calls it and keeps the result.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
-kernel=$1 version=$2 dir=$3
+kernel=$1 version=$2 dir=$3 modules=$4
 root=$dir/root guest=$dir/guest
 xen=/usr/lib/xen-4.17/bin
 rm -rf "$root" "$guest"
@@ -29,17 +29,17 @@ put() { # copy files into dom0 with the libraries they need
         done
     done
 }
-mods() { # mods DIR NAME...: the modules and all they need, uncompressed, with their order
-    local out=$1 m f b
-    shift
+mods() { # mods DIR ORDER NAME...: the modules and all they need, uncompressed; the file ORDER lists them
+    local out=$1 order=$2 m f b
+    shift 2
     for m in "$@"; do
-        { modprobe -S "$version" --show-depends "$m" 2>/dev/null || true; } | awk '/^insmod/{print $2}'
+        { modprobe -S "$version" -d "$modules" --show-depends "$m" 2>/dev/null || true; } | awk '/^insmod/{print $2}'
     done | awk '!s[$0]++' | while read -r f; do
         b=$(basename "$f")
         b=${b%.xz}
         case $f in *.xz) xz -dc "$f" > "$out/$b" ;; *) cp "$f" "$out/$b" ;; esac
         echo "$b"
-    done > "$out/order"
+    done > "$out/$order"
 }
 pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible | gzip -1 -n); }
 
@@ -59,22 +59,15 @@ ln -sf /bin/bash "$root/usr/bin/bash"
 ln -sf /sbin/ip "$root/usr/sbin/ip"
 cp -r /etc/xen/scripts/. "$root/etc/xen/scripts/"
 : > "$root/etc/xen/xl.conf"
-mods "$root/mods" xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop ext4 e1000 virtio_pci \
-    virtio_blk virtio_net ahci sd_mod nvme
+mods "$root/mods" order xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop ext4 e1000 virtio_pci \
+    virtio_blk virtio_net virtio_scsi ahci sd_mod nvme e1000e
 install -m 755 "$here/dom0-init" "$root/init"
 install -m 755 "$here/agent" "$root/bin/agent"
-cp "$here/zendo.sh" "$root/lib/zendo.sh"
+cp "$here/zendo.sh" "$root/lib/"
 
 gcc -O1 -Wall -o "$root/bin/freepages" "$here/freepages.c" -lxenctrl
+gcc -O2 -Wall -static -s -o "$root/bin/stream" "$here/stream.c"
 ldd "$root/bin/freepages" | grep -o '/[^ )]*' | while read -r l; do [ -e "$root$l" ] || put "$l"; done
-# where the kernel's compressed payload is, so that dom0 can unpack it once for tests that start many guests
-/usr/bin/python3 - "$kernel" > "$root/vmlinuz.payload" <<'PY'
-import struct, sys
-with open(sys.argv[1], 'rb') as f:
-    head = f.read(0x250)
-offset, length = struct.unpack_from('<II', head, 0x248)
-print((head[0x1f1] or 4) * 512 + 512 + offset, length)
-PY
 
 busybox "$guest"
 # what the kernel runs when xl asks the guest to shut down or to reboot
@@ -83,8 +76,10 @@ for a in poweroff reboot; do
     printf '#!/bin/sh\necho "GUEST OBEYS %s" > /dev/hvc0\nexec /bin/%s -f\n' $a $a > "$guest/sbin/$a"
     chmod 755 "$guest/sbin/$a"
 done
-mods "$guest/mods" xen-blkfront xen-netfront ext4
+mods "$guest/mods" order xen-blkfront xen-netfront
+mods "$guest/mods" ext4 ext4
 install -m 755 "$here/guest-init" "$guest/init"
+cp "$root/bin/stream" "$guest/bin/"
 pack "$guest" > "$root/guest.img"
 cp "$kernel" "$root/vmlinuz"
 pack "$root" > "$dir/dom0.img"

@@ -1,6 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What scenarios and tests call in dom0.  A scenario reports with check/ok/notok; machine.py reads those lines.
-uptime_s() { cut -d' ' -f1 /proc/uptime; }
+# What is called again and again starts no program: each costs the emulator tens of milliseconds that the guests then lack.
+uptime_s() {
+    local up
+    read -r up _ < /proc/uptime
+    echo "$up"
+}
 ok() { echo "ok $1 $(uptime_s)"; }
 notok() { echo "not ok $1 $(uptime_s)"; }
 # check NAME COMMAND...: report NAME by the command's status
@@ -11,10 +16,13 @@ check() {
 }
 # within SECONDS COMMAND...: try the command until it succeeds; SLOW, from machine.py, multiplies the seconds on a slow machine
 within() {
-    local end=$(($(cut -d. -f1 /proc/uptime) + $1 * ${SLOW:-1}))
+    local up end
+    read -r up _ < /proc/uptime
+    end=$((${up%.*} + $1 * ${SLOW:-1}))
     shift
     until "$@"; do
-        [ "$(cut -d. -f1 /proc/uptime)" -lt "$end" ] || return 1
+        read -r up _ < /proc/uptime
+        [ "${up%.*}" -lt "$end" ] || return 1
         usleep 200000
     done
 }
@@ -33,21 +41,16 @@ cfg() {
     {
         printf 'name="%s"\ntype="%s"\nmemory=%s\nvcpus=%s\n' "$n" "$ty" "$m" "$v"
         printf 'kernel="%s"\nramdisk="/guest.img"\n' "${KERNEL:-/vmlinuz}"
-        printf 'extra="console=hvc0 quiet panic=-1 %s"\non_crash="destroy"\n' "$x"
+        printf 'extra="console=hvc0 quiet panic=-1 cryptomgr.notests %s"\non_crash="destroy"\n' "$x"
         for l in "$@"; do echo "$l"; done
     } > "/tmp/$n.cfg"
     echo "/tmp/$n.cfg"
 }
-# vmlinux: unpack the kernel to /vmlinux once; with KERNEL=/vmlinux, cfg makes guests that start some seconds sooner
-vmlinux() {
-    [ -s /vmlinux ] && return 0
-    set -- $(cat /vmlinuz.payload)
-    tail -c +$(($1 + 1)) /vmlinuz | head -c $(($2 - 4)) | /usr/bin/xz -dc > /vmlinux.part 2>/dev/null
-    [ -s /vmlinux.part ] && mv /vmlinux.part /vmlinux
-}
+# vmlinux: the kernel unpacked (image.guest_kernels()) is here; with KERNEL=/vmlinux, cfg makes guests that start some seconds sooner
+vmlinux() { test -s /vmlinux; }
 # glog NAME: all that the guest wrote on its console
 glog() { tr -d '\r' < "/var/log/xen/guest-$1.log" 2>/dev/null; }
-glog_has() { glog "$1" | grep -q "$2"; }
+glog_has() { busybox grep -q "$2" "/var/log/xen/guest-$1.log" 2>/dev/null; }
 # await NAME PATTERN SECONDS: a line in the guest's console log
 await() { within "$3" glog_has "$1" "$2"; }
 no_domain() { ! quietly xl domid "$1"; }
@@ -55,7 +58,7 @@ no_domain() { ! quietly xl domid "$1"; }
 gone() { within "$2" no_domain "$1"; }
 # in_guest NAME "COMMAND" [SECONDS]: run a command in a guest that was started with job=stay, print its output, return its status
 in_guest() {
-    local tty key="k$(cut -d. -f1 /proc/uptime)$$" r
+    local tty key="k$(uptime_s)$$" r
     tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return 99
     printf 'run %s %s\n' "$key" "$2" > "$tty"
     await "$1" "@end $key " "${3:-30}" || return 98
@@ -69,7 +72,7 @@ clock_pair() {
     tty=$(xenstore-read "/local/domain/$(xl domid "$1")/console/tty") || return 99
     while [ $i -lt 6 ]; do
         i=$((i + 1))
-        key="c$i$(cut -d. -f1 /proc/uptime)"
+        key="c$i$(uptime_s)"
         a=$(uptime_s)
         printf "run $key cut -d' ' -f1 /proc/uptime\n" > "$tty"
         within 20 glog_has "$1" "@end $key " || return 98
