@@ -181,6 +181,9 @@ static void domain_free(struct domain *d)
             vcpu_destroy(d->vcpus[i]);
         }
     }
+    for (unsigned int i = 0; i < DOMAIN_WATCHDOGS; i++) {
+        timer_kill(&d->watchdog[i]);
+    }
     gnttab_destroy(&d->gnttab);
     evtchn_table_destroy(&d->evtchn);
     if (d->shared) {

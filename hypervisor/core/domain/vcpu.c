@@ -48,6 +48,13 @@ static struct vcpu_info *default_info(struct domain *d, unsigned int id)
     return id < XEN_LEGACY_MAX_VCPUS ? &d->shared->vcpu_info[id] : &dummy[0];
 }
 
+static void kill_timers(struct vcpu *v)
+{
+    timer_kill(&v->singleshot);
+    timer_kill(&v->poll);
+    timer_kill(&v->periodic);
+}
+
 int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 {
     struct vcpu *v;
@@ -77,6 +84,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
         rc = sched_vcpu_add(&v->sched, &d->sched);
     }
     if (rc != 0) {
+        kill_timers(v);
         arch_vcpu_free(v);
         return rc;
     }
@@ -93,9 +101,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
 
 void vcpu_destroy(struct vcpu *v)
 {
-    timer_kill(&v->singleshot);
-    timer_kill(&v->poll);
-    timer_kill(&v->periodic);
+    kill_timers(v);
     sched_vcpu_remove(&v->sched);
     v->domain->vcpus[v->id] = NULL;
     arch_vcpu_free(v);

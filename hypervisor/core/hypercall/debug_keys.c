@@ -134,8 +134,9 @@ static void show_run_queues(void)
              (unsigned long)st.switches, (unsigned long)st.wakes, (unsigned long)st.migrations);
     for (unsigned int cpu = 0; cpu < pcpu_limit(); cpu++) {
         if (cpuset_has(cpus_online, cpu)) {
-            log_info("  pCPU %u: idle for %lu of %lu ms\n", cpu,
-                     (unsigned long)(sched_idle_ns(cpu) / 1000000), (unsigned long)(port_now_ns() / 1000000));
+            log_info("  pCPU %u: idle for %lu of %lu ms, %u timers\n", cpu,
+                     (unsigned long)(sched_idle_ns(cpu) / 1000000), (unsigned long)(port_now_ns() / 1000000),
+                     timer_count(cpu));
         }
     }
     for_each_domain (show_domain)

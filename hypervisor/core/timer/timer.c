@@ -230,6 +230,11 @@ bool timer_is_armed(const struct timer *t)
     return t->state == TIMER_READY && heap_is_queued(&t->node);
 }
 
+unsigned int timer_count(unsigned int cpu)
+{
+    return __atomic_load_n(&per_cpu(timer_cpu, cpu).assigned, __ATOMIC_RELAXED);
+}
+
 /* SOFTIRQ_TIMER: run what is due; then arm the hardware for the next. */
 static void run_timers(void)
 {

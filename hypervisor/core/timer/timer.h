@@ -31,6 +31,8 @@ void timer_kill(struct timer *t);
 /* Move to another pCPU, keeping the deadline; it stays where it is when there is no memory. */
 void timer_migrate(struct timer *t, unsigned int cpu);
 bool timer_is_armed(const struct timer *t);
+/* Timers, armed or not, that @cpu has room for. */
+unsigned int timer_count(unsigned int cpu);
 
 /* Deferred work in softirq context. */
 struct tasklet {

@@ -12,6 +12,8 @@
 
 static mfn_t drained[FAKE_MEMORY / PAGE_SIZE];
 static size_t drained_count;
+static unsigned int timers_at_start;
+static unsigned int timers(void);
 
 static int start(void **state)
 {
@@ -25,6 +27,7 @@ static int start(void **state)
     host_run_softirqs();
     fake_objects_at_start = host_alloc_count();
     fake_free_at_start = heap_free_frames();
+    timers_at_start = timers();
     return 0;
 }
 
@@ -65,8 +68,19 @@ static void refill(void)
     }
 }
 
+static unsigned int timers(void)
+{
+    unsigned int n = 0;
+
+    for (unsigned int cpu = 0; cpu < FAKE_CPUS; cpu++) {
+        n += timer_count(cpu);
+    }
+    return n;
+}
+
 static void nothing_is_left(void)
 {
+    assert_int_equal(timers(), timers_at_start);
     assert_null(domain_get(ID));
     assert_int_equal(host_alloc_count(), fake_objects_at_start);
     assert_int_equal(heap_free_frames(), fake_free_at_start);
@@ -129,11 +143,13 @@ static void vcpu_without_objects(void **state)
 {
     for (int kind = GUEST_PV; kind <= GUEST_PVH; kind++) {
         struct domain_config c = config((enum guest_kind)kind, 2);
+        unsigned int timers_before;
         uint64_t objects, frames;
         struct domain *d;
         int rc = -1;
 
         assert_int_equal(domain_create(&c, &d), 0);
+        timers_before = timers();
         objects = host_alloc_count();
         frames = heap_free_frames();
         for (int n = 0; rc != 0; n++) {
@@ -144,6 +160,7 @@ static void vcpu_without_objects(void **state)
             if (rc != 0) {
                 assert_int_equal(rc, -XEN_ENOMEM);
                 assert_null(d->vcpus[1]);
+                assert_int_equal(timers(), timers_before);
                 assert_int_equal(host_alloc_count(), objects);
                 assert_int_equal(heap_free_frames(), frames);
             }
