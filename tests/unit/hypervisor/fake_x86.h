@@ -444,10 +444,12 @@ FAKE_WEAK void evtchn_pirq_unmasked(struct evtchn_table *t, uint32_t pirq)
 {
 }
 
+#ifndef FAKE_NOT_MEMORY_MAP /* programs that want the real one define this */
 FAKE_WEAK long x86_memory_op(struct hypercall *c, uint64_t op)
 {
     return -XEN_ENOSYS;
 }
+#endif
 
 /* --- start and end -------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The architecture's part of creating and freeing domains and vCPUs: core/domain/arch.h, dispatched by kind of guest. */
+#include <abi/x86_32.h>
+#include <base/guest_access.h>
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
@@ -153,4 +155,17 @@ void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time)
     time->system_time = now_ns;
     tsc_scale_of_domain(xd, &time->tsc_to_system_mul, &time->tsc_shift);
     time->flags = XEN_PVCLOCK_TSC_STABLE_BIT;
+}
+
+int arch_write_runstate(const struct domain *d, vaddr_t gva, const struct vcpu_runstate_info *info)
+{
+    struct x32_vcpu_runstate_info narrow;
+
+    if (likely(!d->evtchn.is_32bit)) {
+        return guest_write_obj(gva, info);
+    }
+    narrow.state = info->state;
+    narrow.state_entry_time = info->state_entry_time;
+    memcpy(narrow.time, info->time, sizeof(narrow.time));
+    return guest_write_obj(gva, &narrow);
 }

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Switching a pCPU between vCPUs: core/sched/arch.h. General registers stay where they are; see docs/architecture.md. */
-#include <abi/x86_32.h>
 #include <base/guest_access.h>
 #include <base/percpu.h>
 #include <core/domain/arch.h>
 #include <core/sched/arch.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
-#include <lib/string.h>
 
 static void switch_from(struct x86_vcpu *xv)
 {
@@ -63,19 +61,6 @@ void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)
     if (!prev_s->is_idle && (next_s->is_idle || prev->domain != next->domain)) {
         mark_clean(x86_domain(prev->domain), cpu); /* the new page-table base flushed its translations */
     }
-}
-
-int arch_write_runstate(const struct domain *d, vaddr_t gva, const struct vcpu_runstate_info *info)
-{
-    struct x32_vcpu_runstate_info narrow;
-
-    if (likely(!d->evtchn.is_32bit)) {
-        return guest_write_obj(gva, info);
-    }
-    narrow.state = info->state;
-    narrow.state_entry_time = info->state_entry_time;
-    memcpy(narrow.time, info->time, sizeof(narrow.time));
-    return guest_write_obj(gva, &narrow);
 }
 
 void arch_runstate_changed(struct sched_vcpu *s)
