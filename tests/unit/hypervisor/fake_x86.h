@@ -41,6 +41,7 @@ static uint64_t fake_free_at_start, fake_objects_at_start;
 static uint64_t fake_fs_base, fake_gs_base, fake_hidden_gs_base;
 static uint64_t fake_xcr0, fake_fpu_cleared, fake_tsc_aux;
 static bool fake_ts;
+static unsigned int fake_barriers;
 static uint32_t fake_callback_vector, fake_contexts_set, fake_nmis, fake_policy_changes;
 static struct sched_vcpu fake_idle[FAKE_CPUS];
 /* what a program may put in the place of the answers below: entering grant mappings in page tables, dropping page tables at a domain's end */
@@ -124,6 +125,11 @@ FAKE_WEAK void hw_fpu_clear(uint64_t components)
 FAKE_WEAK void hw_set_ts(bool on)
 {
     fake_ts = on;
+}
+
+FAKE_WEAK void hw_forget_branches(void)
+{
+    fake_barriers++;
 }
 
 FAKE_WEAK void hw_set_tsc_aux(uint64_t value)

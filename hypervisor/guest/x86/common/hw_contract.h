@@ -48,6 +48,8 @@ uint64_t hw_xstate_components(void);
 void hw_set_xcr0(uint64_t value);
 /* The bits that MXCSR may have; 0: the processor does not say. */
 uint32_t hw_mxcsr_mask(void);
+/* What the processor learnt of indirect branches is forgotten (IBPB), where it can be told to. */
+void hw_forget_branches(void);
 /* CR4.TSD: RDTSC and RDTSCP of PV guests raise #GP. */
 void hw_set_tsd(bool on);
 /* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */

@@ -145,6 +145,9 @@ int x86_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
         xv->tsc_aux = s.tsc_aux;
         hw_set_tsc_aux(s.tsc_aux);
         return 0;
+    case MSR_FORGET_BRANCHES:
+        hw_forget_branches();
+        return 0;
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv->v.domain, aux) == 0 ? 0 : -XEN_EINVAL;
     default:

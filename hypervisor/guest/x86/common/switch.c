@@ -7,6 +7,17 @@
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 
+static DEFINE_PER_CPU(const struct domain *, last_domain); /* compared, never followed: it may be gone */
+
+/* Branches that one domain trained must not steer another's kernel. */
+static void change_domain(const struct domain *d)
+{
+    if (this_cpu(last_domain) != d) {
+        this_cpu(last_domain) = d;
+        hw_forget_branches();
+    }
+}
+
 static void switch_from(struct x86_vcpu *xv)
 {
     hw_set_ts(false);
@@ -56,6 +67,7 @@ void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)
         hw_hide_guest_descriptors();
     } else {
         mark_dirty(x86_domain(next->domain), cpu); /* before its page tables are loaded */
+        change_domain(next->domain);
         switch_to(x86_vcpu(next));
     }
     if (!prev_s->is_idle && (next_s->is_idle || prev->domain != next->domain)) {

@@ -158,6 +158,9 @@ bool pvh_msr_write(struct x86_vcpu *xv, uint32_t msr, uint64_t value)
     case MSR_ADD_TSC:
         tsc_changed(xv, aux);
         return true;
+    case MSR_FORGET_BRANCHES:
+        hw_forget_branches();
+        return true;
     case MSR_SET_HYPERCALL_PAGE:
         return set_hypercall_page(xv, aux);
     default:

@@ -11,6 +11,7 @@
 #include <core/memory/heap.h>
 #include <hw/x86/cpu/fpu.h>
 #include <hw/x86/cpu/insn.h>
+#include <hw/x86/cpu/speculation.h>
 #include <hw/x86/mmu/mmu.h>
 #include <lib/string.h>
 
@@ -160,6 +161,7 @@ void trap_init_bsp(void)
     fpu_init_bsp();
     fpu_init_cpu();
     smap_init_bsp();
+    speculation_init();
     smap_init_cpu();
 }
 

@@ -3,7 +3,8 @@
  * What guests may see of a host: feature classes, dependencies, and the leaves that are cut down with them.
  *
  * A feature stands in a list when the hypervisor can give it to a guest. Those whose MSRs or state nobody
- * virtualises (speculation control, debug extensions, TSX, MPX, nested SVM, supervisor XSAVE) are in none.
+ * virtualises (SPEC_CTRL, debug extensions, TSX, MPX, nested SVM, supervisor XSAVE) are in none; docs/cpu.md
+ * says why of each.
  */
 #include <lib/bits.h>
 #include <lib/string.h>
@@ -97,6 +98,7 @@ static const uint16_t every_guest[] = {
     F(CLDEMOTE),
     F(CLZERO),
     F(RSTR_FP_ERR_PTRS),
+    F(IBPB),
     F(SSB_NO),
     F(BTC_NO),
     F(FSRM),

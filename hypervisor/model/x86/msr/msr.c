@@ -121,6 +121,8 @@ enum msr_result msr_read(const struct msr_ctx *ctx, uint32_t idx, uint64_t *val)
     case KIND_ARCH_CAPS:
         *val = ctx->policy->arch_caps;
         return MSR_OK;
+    case KIND_PRED_CMD: /* write-only */
+        return MSR_GP;
     case KIND_DE_CFG:
         *val = cpu_policy_has(ctx->policy, XEN_X86_FEATURE_LFENCE_DISPATCH) ? DE_CFG_LFENCE_SERIALIZE : 0;
         return MSR_OK;
@@ -246,6 +248,8 @@ enum msr_result msr_write(const struct msr_ctx *ctx, uint32_t idx, uint64_t val,
         }
         s->tsc_adjust += val - ctx->tsc;
         return MSR_SET_TSC;
+    case KIND_PRED_CMD:
+        return val & ~1ull ? MSR_GP : val ? MSR_FORGET_BRANCHES : MSR_OK;
     case KIND_TSC_ADJUST:
         return write_tsc_adjust(ctx, val, aux);
     case KIND_EFER:

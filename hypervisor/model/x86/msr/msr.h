@@ -82,6 +82,7 @@ enum msr_result {
     MSR_NEW_MTRR,           /* memory types have changed */
     MSR_SET_TSC,            /* the guest's TSC is now the value written */
     MSR_ADD_TSC,            /* TSC_ADJUST has changed: *aux is to be added to the guest's TSC */
+    MSR_FORGET_BRANCHES,    /* the processor is to forget what it knows of branches (PRED_CMD) */
     MSR_SET_HYPERCALL_PAGE, /* write the hypercall page into guest frame *aux */
 };
 

@@ -38,6 +38,7 @@ enum msr_kind {
     KIND_ARCH_CAPS,
     KIND_DE_CFG,
     KIND_PV_EFER,
+    KIND_PRED_CMD,
 };
 
 #define MSR_ALWAYS 0xffffu /* no CPUID feature is needed */

@@ -69,12 +69,12 @@ static int setup(void **state)
 
 static void test_features_of_kinds(void **state)
 {
-    static const uint16_t nobody[] = {F(SVM),    F(MONITOR), F(IBRSB),   F(IBPB),
+    static const uint16_t nobody[] = {F(SVM),    F(MONITOR), F(IBRSB),   F(AMD_STIBP),
                                       F(XSAVES), F(OSXSAVE), F(TOPOEXT), F(OSVW)};
     static const uint16_t only_hvm[] = {F(VME),  F(PSE),  F(MTRR),    F(X2APIC),     F(SMEP),
                                         F(SMAP), F(UMIP), F(INVPCID), F(CR8_LEGACY), F(AVX512F)};
-    static const uint16_t both[] = {F(HYPERVISOR), F(LM),   F(SYSCALL),  F(NX),    F(PAT),
-                                    F(SSE4_2),     F(AVX2), F(XSAVEOPT), F(RDTSCP)};
+    static const uint16_t both[] = {F(HYPERVISOR), F(LM),   F(SYSCALL),  F(NX),     F(PAT),
+                                    F(SSE4_2),     F(AVX2), F(XSAVEOPT), F(RDTSCP), F(IBPB)};
 
     for (unsigned i = 0; i < ARRAY_SIZE(nobody); i++) {
         assert_false(cpu_policy_has(&pv, nobody[i]) || cpu_policy_has(&hvm_max, nobody[i]));

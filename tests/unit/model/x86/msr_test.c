@@ -199,6 +199,23 @@ static void test_machine_check_and_vendor(void **unused)
     assert_int_equal(val, 0x123400000000);
 }
 
+static void test_branch_barrier(void **unused)
+{
+    for (unsigned kind = 0; kind < 2; kind++) {
+        ctx.hvm = kind;
+        assert_int_equal(wr(0x49, 1), MSR_GP); /* the policy has no IBPB */
+    }
+    give(XEN_X86_FEATURE_IBPB);
+    for (unsigned kind = 0; kind < 2; kind++) {
+        ctx.hvm = kind;
+        assert_int_equal(wr(0x49, 1), MSR_FORGET_BRANCHES);
+        assert_int_equal(wr(0x49, 0), MSR_OK);
+        assert_int_equal(wr(0x49, 2), MSR_GP);
+        assert_int_equal(rd(0x49), MSR_GP);
+        assert_int_equal(rd(0x48), MSR_GP); /* SPEC_CTRL is not virtualised */
+    }
+}
+
 /*
  * Whatever the number and the value: a refused write leaves the state alone, and a read only says what it
  * may.
@@ -228,6 +245,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_table, setup),
+        cmocka_unit_test_setup(test_branch_barrier, setup),
         cmocka_unit_test_setup(test_hvm_system_registers, setup),
         cmocka_unit_test_setup(test_efer, setup),
         cmocka_unit_test_setup(test_memory_types, setup),

@@ -35,7 +35,8 @@ static struct cpu_policy rig_policy;
 /* What happened, for tests to look at. */
 static struct vmexit rig_script;
 static struct vm_vcpu rig_entered; /* the vCPU's processor side as it was at the last entry */
-static unsigned int rig_entries, rig_blocks, rig_downs, rig_crashes, rig_shutdowns, rig_time_updates;
+static unsigned int rig_entries, rig_blocks, rig_downs, rig_crashes, rig_shutdowns, rig_time_updates,
+    rig_barriers;
 static struct hypercall rig_call;
 static long rig_call_result;
 static uint64_t rig_tsc;
@@ -94,6 +95,11 @@ void vm_switch_from(struct vm_vcpu *vm)
 
 void vm_switch_to(struct vm_vcpu *vm)
 {
+}
+
+void hw_forget_branches(void)
+{
+    rig_barriers++;
 }
 
 void hw_set_tsc_aux(uint64_t value)
