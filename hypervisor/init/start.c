@@ -20,6 +20,7 @@
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/cpu/watchdog.h>
 #include <hw/x86/mmu/mmu.h>
+#include <hw/x86/pci/pci.h>
 #include <hw/x86/smp/smp.h>
 #ifdef CONFIG_PVH
 #include <hw/x86/svm/svm.h>
@@ -158,6 +159,7 @@ static const struct {
     {"memory", start_memory, PHASE_MEMORY},
     {"traps", start_traps, PHASE_CPUS},
     {"firmware tables", platform_init, PHASE_DEVICES},
+    {"PCI", pci_init, PHASE_DEVICES},
     {"power", power_init, PHASE_DEVICES},
     {"local APIC", apic_init_bsp, PHASE_DEVICES},
     {"interrupts", irq_init, PHASE_DEVICES},

@@ -78,6 +78,13 @@ def test_multiboot1(hv, elf, kind):
     passes(machine('-machine', kind, '-smp', '1', '-m', '512', *direct(hv, elf)), f'multiboot1-{kind}.log')
 
 
+@pytest.mark.zendo
+def test_configuration_space_by_memory(hv, elf):
+    """q35 has an MCFG table, and its memory map reserves the window; pc has none."""
+    text = passes(machine('-machine', 'q35', '-smp', '1', '-m', '512', *direct(hv, elf)), 'ecam.log')
+    assert 'PCI: segment 0, buses 0 to 255: configuration by memory at 0xb0000000' in text, text[-3000:]
+
+
 @pytest.mark.parametrize('cpus', [3, 8])
 def test_cpus(hv, elf, cpus):
     passes(machine('-smp', str(cpus), '-m', '512', *direct(hv, elf)), f'cpus-{cpus}.log', 180)

@@ -160,6 +160,8 @@ def test_q35_with_many_devices(new_machine, tmp_path):
              f'ip addr add 10.{i + 5}.0.15/24 dev $card; within 30 quietly ping -c1 -W1 10.{i + 5}.0.2; '
              f'ping -c 5 -i 0.2 10.{i + 5}.0.2 | grep " 0% packet loss"', 60)
     interrupts = m.ok('cat /proc/interrupts')
+    # extended configuration space, by the window in memory: 4 KiB for PCI Express functions
+    assert '4096' in m.ok('stat -c %s /sys/bus/pci/devices/*/config').split()
     assert re.search(r'-msi(-x)?\b.*nvme0q', interrupts) and re.search(r'-msi(-x)?\b.*ahci', interrupts), interrupts
 
 

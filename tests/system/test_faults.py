@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""When the machine, or the hypervisor, misbehaves: stuck CPUs, NMIs, machine checks, what the screen shows of a panic. Each test boots a micro guest
+"""The hypervisor and the hardware: stuck CPUs, NMIs, machine checks, what memory holds from before, where interrupts go. Each test boots a micro guest
 (tests/guests/machine/wait.c) as the first domain and then breaks something from outside, through QEMU's monitor or its debugger stub."""
 import os
+import re
 import subprocess
 import sys
 
@@ -153,3 +154,18 @@ def test_memory_from_before_is_not_seen(hv, fresh_elf, tmp_path, when):
 
 def test_idle_cpus_clean_memory(machine):
     machine(smp=2, hv_args='bootscrub=idle').expect('Idle CPUs have cleared all memory not used since power-on', 60)
+
+
+# --- device interrupts --------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize('kind', ['pc', 'q35'])
+def test_interrupts_go_where_their_vcpu_is(hv, wait_elf, kind):
+    """A level-triggered line and a message, raised 50 times at each place: all arrive, and the hardware delivers them to the vCPU's pCPU."""
+    elf = os.path.join(os.path.dirname(wait_elf), 'irq.elf')
+    with BareMachine(hv, elf, f'irq-{kind}', smp=2, hv_args='dom0_vcpus_pin', qemu=['-machine', kind, '-device', 'edu']) as m:
+        m.expect('^.*# end 1 tests', 60)
+        for what, shown in (('line', r'GSI \d+, level,'), ('message', 'MSI')):
+            came = 0
+            for cpu in (1, 0, 1, 0, 1):
+                came += 50
+                pattern = rf'{shown} to CPU {cpu}; {came} came, the last to CPU {cpu}\n(.*vector.*\n)*# {what} at v{cpu}: 50 of 50 arrived'
+                assert re.search(pattern, m.text), pattern + '\n' + m.text[-4000:]

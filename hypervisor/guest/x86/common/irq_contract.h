@@ -22,9 +22,17 @@ bool hw_set_irq_cpu(struct irq_desc *desc, unsigned int cpu);
 /* Address and data of a bound message again. */
 void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data);
 
-/* Configuration space by the CF8/CFC mechanism, @size 1, 2 or 4, @offset below 256. Any context. */
-uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size);
-void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value);
+/*
+ * Configuration space of function @sbdf: segment in bits 16 to 31, bus 8 to 15, device and function. @size 1, 2 or 4, @offset below 4096 and a
+ * multiple of @size. What cannot be reached (hw_pci_reaches(); beyond 256 without a window in memory) reads as all ones. Any context.
+ */
+uint32_t hw_pci_read(uint32_t sbdf, unsigned int offset, unsigned int size);
+void hw_pci_write(uint32_t sbdf, unsigned int offset, unsigned int size, uint32_t value);
+/* Can its first 256 bytes be reached? */
+bool hw_pci_reaches(uint32_t sbdf);
+/* The hardware domain knows whether the window that MCFG describes so is really set aside for it. False: MCFG has no such window. */
+bool hw_pci_window_reserved(uint64_t base, uint16_t segment, uint8_t first_bus, uint8_t last_bus,
+                            bool reserved);
 /* Access to the data port with @address in the address port, for a guest's own CF8 accesses. */
 uint32_t hw_pci_raw_read(uint32_t address, unsigned int lane, unsigned int size);
 void hw_pci_raw_write(uint32_t address, unsigned int lane, unsigned int size, uint32_t value);

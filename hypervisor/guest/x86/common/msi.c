@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/msi.h>
+#include <lib/string.h>
 
 #define CFG_STATUS              0x06
 #define CFG_CAPABILITIES        0x34
@@ -15,69 +16,97 @@
 #define MSIX_TABLE              4
 #define ENTRY_WORDS             4 /* address, address high, data, vector control */
 #define ENTRY_MASKED            1u
-#define CAPABILITIES_MAX        48 /* a device's list cannot be longer than its space */
+#define MAPPINGS_FIRST          32u
+#define MAPPINGS_MAX            4096u /* pages of MSI-X tables: what the domain may make us map */
+#define CAPABILITIES_MAX        48    /* a device's list cannot be longer than its space */
 
-static int find(uint16_t bdf, uint8_t id, uint16_t *offset)
+static int find(uint32_t sbdf, uint8_t id, uint16_t *offset)
 {
     uint8_t at;
 
-    if (hw_pci_read(bdf, 0, 4) == ~0u || !(hw_pci_read(bdf, CFG_STATUS, 2) & STATUS_HAS_CAPABILITIES)) {
+    if (hw_pci_read(sbdf, 0, 4) == ~0u || !(hw_pci_read(sbdf, CFG_STATUS, 2) & STATUS_HAS_CAPABILITIES)) {
         return -XEN_ENODEV;
     }
-    at = hw_pci_read(bdf, CFG_CAPABILITIES, 1) & ~3u;
+    at = hw_pci_read(sbdf, CFG_CAPABILITIES, 1) & ~3u;
     for (unsigned int i = 0; i < CAPABILITIES_MAX && at >= 0x40; i++) {
-        if (hw_pci_read(bdf, at, 1) == id) {
+        if (hw_pci_read(sbdf, at, 1) == id) {
             *offset = at;
             return 0;
         }
-        at = hw_pci_read(bdf, at + 1u, 1) & ~3u;
+        at = hw_pci_read(sbdf, at + 1u, 1) & ~3u;
     }
     return -XEN_ENODEV;
 }
 
-int msi_find_capability(uint16_t bdf, uint16_t *offset)
+int msi_find_capability(uint32_t sbdf, uint16_t *offset)
 {
-    return find(bdf, CAP_MSI, offset);
+    return find(sbdf, CAP_MSI, offset);
+}
+
+struct mapping {
+    paddr_t pa;
+    void *va;
+};
+static struct mapping first_known[MAPPINGS_FIRST]; /* under the hardware domain's pirq lock, as all below */
+static struct mapping *known = first_known;
+static unsigned int known_count, known_room = MAPPINGS_FIRST;
+
+/* Room for one more. */
+static bool grow(void)
+{
+    unsigned int room = 2 * known_room;
+    struct mapping *more;
+
+    if (known_count < known_room) {
+        return true;
+    }
+    more = room <= MAPPINGS_MAX ? zalloc(room * sizeof(*more)) : NULL;
+    if (!more) {
+        return false;
+    }
+    memcpy(more, known, known_count * sizeof(*more));
+    if (known != first_known) {
+        zfree(known);
+    }
+    known = more;
+    known_room = room;
+    return true;
 }
 
 /* Device mappings last for good: a page of a table is mapped once, however often its entries come and go. */
 static uint8_t *map_page(paddr_t pa)
 {
-    static struct {
-        paddr_t pa;
-        void *va;
-    } known[128];
+    void *va;
 
-    for (unsigned int i = 0; i < ARRAY_SIZE(known); i++) {
-        if (known[i].va && known[i].pa == pa) {
-            return known[i].va;
-        }
-        if (!known[i].va) {
-            known[i].pa = pa;
-            known[i].va = hw_map_device(pa, PAGE_SIZE);
+    for (unsigned int i = 0; i < known_count; i++) {
+        if (known[i].pa == pa) {
             return known[i].va;
         }
     }
-    return NULL;
+    va = grow() ? hw_map_device(pa, PAGE_SIZE) : NULL;
+    if (va) {
+        known[known_count++] = (struct mapping){pa, va};
+    }
+    return va;
 }
 
-int msi_find_msix_entry(const struct rangeset *devices, uint16_t bdf, paddr_t bar, unsigned int entry,
+int msi_find_msix_entry(const struct rangeset *devices, uint32_t sbdf, paddr_t bar, unsigned int entry,
                         volatile uint32_t **mapped)
 {
     uint8_t *page;
     uint32_t count;
     uint16_t cap;
     paddr_t at;
-    int rc = find(bdf, CAP_MSIX, &cap);
+    int rc = find(sbdf, CAP_MSIX, &cap);
 
     if (rc != 0) {
         return rc;
     }
-    count = (hw_pci_read(bdf, cap + MSI_CONTROL, 2) & MSIX_CONTROL_ENTRIES) + 1;
+    count = (hw_pci_read(sbdf, cap + MSI_CONTROL, 2) & MSIX_CONTROL_ENTRIES) + 1;
     if (entry >= count) {
         return -XEN_EINVAL;
     }
-    at = bar + (hw_pci_read(bdf, cap + MSIX_TABLE, 4) & ~7u) + (paddr_t)entry * ENTRY_WORDS * 4;
+    at = bar + (hw_pci_read(sbdf, cap + MSIX_TABLE, 4) & ~7u) + (paddr_t)entry * ENTRY_WORDS * 4;
     /* we write there: it must be a device's registers that the domain has, never memory; and entries do not cross pages */
     if (at % (ENTRY_WORDS * 4) != 0 || !rangeset_has(devices, paddr_to_mfn(at).n) ||
         frame_is_ram(paddr_to_mfn(at))) {
@@ -101,15 +130,15 @@ void msi_mask_entry(struct pirq *p, bool masked)
 static void program_msi(const struct pirq *p, uint64_t address, uint32_t data)
 {
     uint16_t cap = p->msi_capability;
-    uint32_t control = hw_pci_read(p->bdf, cap + MSI_CONTROL, 2);
+    uint32_t control = hw_pci_read(p->sbdf, cap + MSI_CONTROL, 2);
     unsigned int data_at = control & MSI_CONTROL_64BIT ? 12 : 8;
 
-    hw_pci_write(p->bdf, cap + 4u, 4, (uint32_t)address);
+    hw_pci_write(p->sbdf, cap + 4u, 4, (uint32_t)address);
     if (control & MSI_CONTROL_64BIT) {
-        hw_pci_write(p->bdf, cap + 8u, 4, (uint32_t)(address >> 32));
+        hw_pci_write(p->sbdf, cap + 8u, 4, (uint32_t)(address >> 32));
     }
-    hw_pci_write(p->bdf, cap + data_at, 2, data);
-    hw_pci_write(p->bdf, cap + MSI_CONTROL, 2, (control & ~MSI_CONTROL_MULTIPLE) | MSI_CONTROL_ENABLE);
+    hw_pci_write(p->sbdf, cap + data_at, 2, data);
+    hw_pci_write(p->sbdf, cap + MSI_CONTROL, 2, (control & ~MSI_CONTROL_MULTIPLE) | MSI_CONTROL_ENABLE);
 }
 
 void msi_program(struct pirq *p, uint64_t address, uint32_t data)
@@ -130,7 +159,7 @@ void msi_set_address(struct pirq *p, uint64_t address)
     uint32_t control;
 
     if (!p->msix_entry) {
-        hw_pci_write(p->bdf, p->msi_capability + 4u, 4, (uint32_t)address);
+        hw_pci_write(p->sbdf, p->msi_capability + 4u, 4, (uint32_t)address);
         return;
     }
     /* an entry may change only while it is masked; the device remembers what it wants to send */
@@ -145,8 +174,8 @@ void msi_silence(struct pirq *p)
     if (p->msix_entry) {
         msi_mask_entry(p, true);
     } else if (p->msi_capability) {
-        uint32_t control = hw_pci_read(p->bdf, p->msi_capability + MSI_CONTROL, 2);
+        uint32_t control = hw_pci_read(p->sbdf, p->msi_capability + MSI_CONTROL, 2);
 
-        hw_pci_write(p->bdf, p->msi_capability + MSI_CONTROL, 2, control & ~MSI_CONTROL_ENABLE);
+        hw_pci_write(p->sbdf, p->msi_capability + MSI_CONTROL, 2, control & ~MSI_CONTROL_ENABLE);
     }
 }

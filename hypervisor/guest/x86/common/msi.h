@@ -4,12 +4,12 @@
 #include <guest/x86/common/pirq.h>
 
 /* Offset of the MSI capability. -XEN_ENODEV: no such device, or it has none. */
-int msi_find_capability(uint16_t bdf, uint16_t *offset);
+int msi_find_capability(uint32_t sbdf, uint16_t *offset);
 /*
  * Map entry @entry of the device's table, which is in the area that the guest says starts at @bar. The caller holds the pirq table's lock. -XEN_ENODEV;
  * -XEN_EINVAL: no such entry, or it is not in device registers that @devices (frames) allows; -XEN_ENOMEM.
  */
-int msi_find_msix_entry(const struct rangeset *devices, uint16_t bdf, paddr_t bar, unsigned int entry,
+int msi_find_msix_entry(const struct rangeset *devices, uint32_t sbdf, paddr_t bar, unsigned int entry,
                         volatile uint32_t **mapped);
 /* Write the message; an MSI-X entry stays masked until an event channel has it. */
 void msi_program(struct pirq *p, uint64_t address, uint32_t data);

@@ -6,15 +6,15 @@
 #include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/pirq.h>
 
-static uint16_t bdf_of(unsigned int bus, unsigned int devfn)
+static uint32_t sbdf_of(unsigned int segment, unsigned int bus, unsigned int devfn)
 {
-    return (uint16_t)((bus & 0xff) << 8 | (devfn & 0xff));
+    return (segment & 0xffff) << 16 | (bus & 0xff) << 8 | (devfn & 0xff);
 }
 
 static long map_pirq(struct x86_domain *xd, vaddr_t gva)
 {
     struct physdev_map_pirq m;
-    uint32_t pirq = 0;
+    uint32_t pirq = 0, sbdf;
     long rc;
 
     if (guest_read_obj(&m, gva) != 0) {
@@ -29,11 +29,10 @@ static long map_pirq(struct x86_domain *xd, vaddr_t gva)
         break;
     case MAP_PIRQ_TYPE_MSI_SEG:
     case MAP_PIRQ_TYPE_MSI:
-        if ((uint32_t)m.bus >> 16 != 0 && m.type == MAP_PIRQ_TYPE_MSI_SEG) {
-            return -XEN_ENODEV; /* only segment 0 is reached by CF8 */
-        }
-        rc = pirq_map_msi(xd, bdf_of((unsigned int)m.bus, (unsigned int)m.devfn), (unsigned int)m.entry_nr,
-                          m.table_base, &pirq);
+        sbdf = sbdf_of(m.type == MAP_PIRQ_TYPE_MSI_SEG ? (uint32_t)m.bus >> 16 : 0, (unsigned int)m.bus,
+                       (unsigned int)m.devfn);
+        rc = hw_pci_reaches(sbdf) ? pirq_map_msi(xd, sbdf, (unsigned int)m.entry_nr, m.table_base, &pirq)
+                                  : -XEN_ENODEV;
         break;
     case MAP_PIRQ_TYPE_MULTI_MSI:
         return -XEN_EOPNOTSUPP; /* the guest falls back to one message */
@@ -100,7 +99,7 @@ static long restore_msi(struct x86_domain *xd, vaddr_t gva, bool ext)
         dev.bus = old.bus;
         dev.devfn = old.devfn;
     }
-    return dev.seg != 0 ? -XEN_ENODEV : pirq_restore_msi(xd, bdf_of(dev.bus, dev.devfn));
+    return pirq_restore_msi(xd, sbdf_of(dev.seg, dev.bus, dev.devfn));
 }
 
 static long get_free_pirq(struct x86_domain *xd, vaddr_t gva)
@@ -187,6 +186,19 @@ static long apic_read(vaddr_t gva)
     return guest_write_obj(gva, &a) == 0 ? 0 : -XEN_EFAULT;
 }
 
+static long mmcfg_reserved(vaddr_t gva)
+{
+    struct physdev_pci_mmcfg_reserved r;
+
+    if (guest_read_obj(&r, gva) != 0) {
+        return -XEN_EFAULT;
+    }
+    return hw_pci_window_reserved(r.address, r.segment, r.start_bus, r.end_bus,
+                                  (r.flags & XEN_PCI_MMCFG_RESERVED) != 0)
+               ? 0
+               : -XEN_ENODEV;
+}
+
 /* What only the hardware domain may do. */
 static long hardware_op(struct hypercall *c)
 {
@@ -224,11 +236,13 @@ static long hardware_op(struct hypercall *c)
     case PHYSDEVOP_manage_pci_add:
     case PHYSDEVOP_manage_pci_add_ext:
     case PHYSDEVOP_manage_pci_remove:
-    case PHYSDEVOP_pci_mmcfg_reserved:
     case PHYSDEVOP_prepare_msix:
     case PHYSDEVOP_release_msix:
+        return 0; /* news that nobody here needs: no device is given to other domains */
     case PHYSDEVOP_dbgp_op:
-        return 0; /* news that nobody here needs: no device is given to other domains, and CF8 reaches what MSIs need */
+        return 0; /* an EHCI controller may be reset: its debug port is not our console */
+    case PHYSDEVOP_pci_mmcfg_reserved:
+        return mmcfg_reserved(gva);
     default:
         return hypercall_not_built("physdev_op", c->arg[0]);
     }

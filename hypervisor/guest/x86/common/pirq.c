@@ -109,7 +109,7 @@ static void forget(struct x86_domain *xd, struct pirq *p)
     spin_unlock_irqrestore(&xd->pirqs->lock, flags);
 }
 
-int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_t table, uint32_t *pirq)
+int pirq_map_msi(struct x86_domain *xd, uint32_t sbdf, unsigned int entry, paddr_t table, uint32_t *pirq)
 {
     unsigned long flags;
     uint64_t address;
@@ -127,10 +127,10 @@ int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_
         return rc;
     }
     p = &xd->pirqs->p[*pirq];
-    p->bdf = bdf;
+    p->sbdf = sbdf;
     flags = spin_lock_irqsave(&xd->pirqs->lock);
-    rc = table ? msi_find_msix_entry(&xd->d.iomem, bdf, table, entry, &p->msix_entry)
-               : msi_find_capability(bdf, &p->msi_capability);
+    rc = table ? msi_find_msix_entry(&xd->d.iomem, sbdf, table, entry, &p->msix_entry)
+               : msi_find_capability(sbdf, &p->msi_capability);
     spin_unlock_irqrestore(&xd->pirqs->lock, flags);
     if (rc == 0) {
         p->kind = table ? PIRQ_MSIX : PIRQ_MSI;
@@ -191,14 +191,14 @@ int pirq_setup_gsi(struct x86_domain *xd, uint32_t gsi, bool level, bool low)
     return 0;
 }
 
-int pirq_restore_msi(struct x86_domain *xd, uint16_t bdf)
+int pirq_restore_msi(struct x86_domain *xd, uint32_t sbdf)
 {
     bool found = false;
 
     for (uint32_t i = 0; xd->pirqs && i < PIRQ_MAX; i++) {
         struct pirq *p = &xd->pirqs->p[i];
 
-        if ((p->kind == PIRQ_MSI || p->kind == PIRQ_MSIX) && p->bdf == bdf && p->desc) {
+        if ((p->kind == PIRQ_MSI || p->kind == PIRQ_MSIX) && p->sbdf == sbdf && p->desc) {
             uint64_t address;
             uint32_t data;
 

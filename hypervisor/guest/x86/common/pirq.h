@@ -20,7 +20,7 @@ struct pirq {
     struct irq_desc *desc; /* NULL until bound to a vector */
     uint16_t cpu;          /* pCPU that it is sent to */
     struct evtchn_table *events;
-    uint16_t bdf;                  /* message: the device */
+    uint32_t sbdf;                 /* message: the device */
     uint16_t msi_capability;       /* offset in its configuration space */
     volatile uint32_t *msix_entry; /* mapped table entry */
 };
@@ -34,13 +34,13 @@ struct pirq_table {
 int pirq_init(struct x86_domain *xd);
 /* A line: @pirq is set to the GSI. -XEN_EINVAL: no such line; -XEN_EEXIST is no error: mapped already. */
 int pirq_map_gsi(struct x86_domain *xd, uint32_t gsi, uint32_t *pirq);
-/* A message of device @bdf: entry @entry of the MSI-X table at @table, or its MSI when @table is 0. Programs the device. -XEN_ENODEV, -XEN_ENOSPC. */
-int pirq_map_msi(struct x86_domain *xd, uint16_t bdf, unsigned int entry, paddr_t table, uint32_t *pirq);
+/* A message of device @sbdf: entry @entry of the MSI-X table at @table, or its MSI when @table is 0. Programs the device. -XEN_ENODEV, -XEN_ENOSPC. */
+int pirq_map_msi(struct x86_domain *xd, uint32_t sbdf, unsigned int entry, paddr_t table, uint32_t *pirq);
 int pirq_unmap(struct x86_domain *xd, uint32_t pirq);
 /* Trigger mode and polarity of a line, before it is bound. */
 int pirq_setup_gsi(struct x86_domain *xd, uint32_t gsi, bool level, bool low);
 /* Program a device's messages again, after it was reset. */
-int pirq_restore_msi(struct x86_domain *xd, uint16_t bdf);
+int pirq_restore_msi(struct x86_domain *xd, uint32_t sbdf);
 /* The guest has handled it. */
 int pirq_eoi(struct x86_domain *xd, uint32_t pirq);
 bool pirq_needs_eoi(struct x86_domain *xd, uint32_t pirq);

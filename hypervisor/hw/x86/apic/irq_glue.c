@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* guest/x86/common/irq_contract.h in terms of irq.h, and PCI configuration by ports CF8 and CFC. */
-#include <base/lock.h>
+/* The interrupts of guest/x86/common/irq_contract.h in terms of irq.h. */
 #include <guest/x86/common/irq_contract.h>
-#include <guest/x86/common/memory_map.h>
 #include <hw/x86/apic/ioapic.h>
 #include <hw/x86/apic/irq.h>
-#include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
-
-#define PCI_ADDRESS 0xcf8
-#define PCI_DATA    0xcfc
-#define PCI_ENABLE  0x80000000u
-
-static struct spinlock pci_lock = SPINLOCK_INIT(pci);
 
 unsigned int hw_gsi_count(void)
 {
@@ -82,44 +73,6 @@ void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data)
 
     *address = m.address;
     *data = m.data;
-}
-
-uint32_t hw_pci_raw_read(uint32_t address, unsigned int lane, unsigned int size)
-{
-    unsigned long flags = spin_lock_irqsave(&pci_lock);
-    uint32_t value;
-
-    out32(PCI_ADDRESS, address);
-    value = size == 1   ? in8((uint16_t)(PCI_DATA + lane))
-            : size == 2 ? in16((uint16_t)(PCI_DATA + lane))
-                        : in32(PCI_DATA);
-    spin_unlock_irqrestore(&pci_lock, flags);
-    return value;
-}
-
-void hw_pci_raw_write(uint32_t address, unsigned int lane, unsigned int size, uint32_t value)
-{
-    unsigned long flags = spin_lock_irqsave(&pci_lock);
-
-    out32(PCI_ADDRESS, address);
-    if (size == 1) {
-        out8((uint16_t)(PCI_DATA + lane), (uint8_t)value);
-    } else if (size == 2) {
-        out16((uint16_t)(PCI_DATA + lane), (uint16_t)value);
-    } else {
-        out32(PCI_DATA, value);
-    }
-    spin_unlock_irqrestore(&pci_lock, flags);
-}
-
-uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size)
-{
-    return hw_pci_raw_read(PCI_ENABLE | (uint32_t)bdf << 8 | (offset & 0xfc), offset & 3, size);
-}
-
-void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value)
-{
-    hw_pci_raw_write(PCI_ENABLE | (uint32_t)bdf << 8 | (offset & 0xfc), offset & 3, size, value);
 }
 
 void *hw_map_device(paddr_t pa, uint64_t size_bytes)

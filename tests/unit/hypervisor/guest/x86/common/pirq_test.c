@@ -12,7 +12,7 @@
 #include <guest/x86/common/msi.h>
 #include <guest/x86/common/pirq.h>
 
-#define DEVICE    0x0020 /* bus 0, device 4 */
+#define DEVICE    0x10020 /* segment 1, bus 0, device 4 */
 #define MSI_AT    0x50u
 #define MSIX_AT   0x70u
 #define TABLE     0xfebf1000ull
@@ -102,18 +102,28 @@ void hw_msi_message(struct irq_desc *d, uint64_t *address, uint32_t *data)
     *data = 0x41;
 }
 
-uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size)
+uint32_t hw_pci_read(uint32_t sbdf, unsigned int offset, unsigned int size)
 {
     uint32_t value = 0;
 
-    assert_int_equal(bdf, DEVICE);
+    assert_int_equal(sbdf, DEVICE);
     memcpy(&value, config + offset, size);
     return value;
 }
 
-void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value)
+bool hw_pci_reaches(uint32_t sbdf)
 {
-    assert_int_equal(bdf, DEVICE);
+    return sbdf == DEVICE;
+}
+
+bool hw_pci_window_reserved(uint64_t base, uint16_t segment, uint8_t first, uint8_t last, bool reserved)
+{
+    return false;
+}
+
+void hw_pci_write(uint32_t sbdf, unsigned int offset, unsigned int size, uint32_t value)
+{
+    assert_int_equal(sbdf, DEVICE);
     config_writes++;
     memcpy(config + offset, &value, size);
 }
