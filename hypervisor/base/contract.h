@@ -4,36 +4,8 @@
  * machine and by host/ for Linux programs. Calls that are one instruction long are inline, in <port/cpu.h>.
  */
 #pragma once
-#include <base/types.h>
+#include <base/cpuset.h>
 #include <port/cpu.h>
-
-/* A set of pCPUs, one bit each. */
-typedef struct {
-    uint64_t bits;
-} cpuset_t;
-
-#define CPUSET_NONE ((cpuset_t){0})
-#define CPUSET_ALL  ((cpuset_t){~0ull})
-
-static inline bool cpuset_has(cpuset_t s, unsigned int cpu)
-{
-    return (s.bits >> cpu) & 1;
-}
-
-static inline cpuset_t cpuset_of(unsigned int cpu)
-{
-    return (cpuset_t){1ull << cpu};
-}
-
-static inline bool cpuset_is_empty(cpuset_t s)
-{
-    return s.bits == 0;
-}
-
-static inline cpuset_t cpuset_and(cpuset_t a, cpuset_t b)
-{
-    return (cpuset_t){a.bits & b.bits};
-}
 
 /* pCPUs that are online now; bit set by the port as each comes up. */
 extern cpuset_t cpus_online;

@@ -63,7 +63,9 @@ enum guest_kind {
     GUEST_PVH = 1, /* an HVM container without a device model */
 };
 
-#define MAX_PCPUS     64u
+#ifndef MAX_PCPUS
+#define MAX_PCPUS 64u
+#endif
 #define DOMID_NONE    0x7fffu /* owner of a frame that no domain has; never a domain's id (ABI: DOMID_IDLE) */
 #define MAX_VCPUS_PV  128u
 #define MAX_VCPUS_PVH 128u

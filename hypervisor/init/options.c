@@ -8,6 +8,7 @@
 #include <hw/x86/boot/power.h>
 #include <hw/x86/cpu/nmi.h>
 #include <hw/x86/cpu/watchdog.h>
+#include <core/sched/sched.h>
 #include <base/log.h>
 #include <lib/cmdline.h>
 #include <lib/string.h>
@@ -29,6 +30,7 @@ struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
 enum bootscrub opt_bootscrub = BOOTSCRUB_DEFAULT;
 char opt_sched[OPTION_TEXT_MAX];
+uint64_t opt_sched_ratelimit_us = UINT64_MAX;
 bool opt_dom0_vcpus_pin;
 bool opt_vga_keep;
 
@@ -219,6 +221,23 @@ static bool parse_nmi(const char *value)
     return false;
 }
 
+static bool parse_credit2_runqueue(const char *value)
+{
+    static const char *const names[] = {[SCHED_BY_CPU] = "cpu",
+                                        [SCHED_BY_CORE] = "core",
+                                        [SCHED_BY_SOCKET] = "socket",
+                                        [SCHED_BY_NODE] = "node",
+                                        [SCHED_ALL] = "all"};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(names); i++) {
+        if (!strcmp(value, names[i])) {
+            sched_set_grouping((enum sched_grouping)i);
+            return true;
+        }
+    }
+    return false;
+}
+
 #define TEXT(array)      OPT_TEXT, (array), sizeof(array), NULL
 #define BOOL(variable)   OPT_BOOL, &(variable), 0, NULL
 #define NUMBER(variable) OPT_NUMBER, &(variable), 0, NULL
@@ -232,6 +251,8 @@ static const struct option_row rows[] = {
     {"com2", TEXT(console_com_option[1]), "serial port 2"},
     {"console", TEXT(console_option), "devices for output: com1, com2, vga, none"},
     {"console_timestamps", CUSTOM(parse_timestamps), "none, date, datems, boot or raw before each line"},
+    {"credit2_runqueue", CUSTOM(parse_credit2_runqueue),
+     "CPUs that share a queue: cpu, core, socket, node, all"},
     {"dom0_max_vcpus", CUSTOM(parse_dom0_max_vcpus), "virtual CPUs of the first domain: <n> or <min>-<max>"},
     {"dom0_mem", CUSTOM(parse_dom0_mem), "memory of the first domain: <size>[,min:<size>][,max:<size>]"},
     {"dom0_vcpus_pin", BOOL(opt_dom0_vcpus_pin), "each virtual CPU of the first domain stays on one CPU"},
@@ -242,7 +263,9 @@ static const struct option_row rows[] = {
     {"nmi", CUSTOM(parse_nmi), "NMIs of the platform: ignore, dom0 or fatal"},
     {"noreboot", BOOL(opt_noreboot), "halt after a panic"},
     {"reboot", CUSTOM(parse_reboot), "how: acpi, kbd, pci, triple, no"},
-    {"sched", TEXT(opt_sched), "scheduler"},
+    {"sched", TEXT(opt_sched), "scheduler: credit2, null"},
+    {"sched_ratelimit_us", NUMBER(opt_sched_ratelimit_us),
+     "how long a choice of credit2 stands: 0, or 100 to 500000"},
     {"vga", CUSTOM(parse_vga), "keep: the first domain does not get the screen"},
     {"watchdog", CUSTOM(parse_watchdog), "panic when a CPU is stuck: a boolean, or force"},
     {"watchdog", BOOL(opt_watchdog), "no-watchdog"},

@@ -23,5 +23,6 @@ enum bootscrub { BOOTSCRUB_NO, BOOTSCRUB_IDLE, BOOTSCRUB_NOW, BOOTSCRUB_DEFAULT 
 extern enum bootscrub opt_bootscrub; /* bootscrub= */
 #define OPTION_TEXT_MAX 64
 extern char opt_sched[OPTION_TEXT_MAX]; /* sched= */
+extern uint64_t opt_sched_ratelimit_us; /* UINT64_MAX: not given */
 extern bool opt_dom0_vcpus_pin;         /* dom0_vcpus_pin */
 extern bool opt_vga_keep;               /* vga=keep */

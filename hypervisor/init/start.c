@@ -27,6 +27,8 @@
 #endif
 #include <hw/x86/trap/trap.h>
 #include <core/domain/domain.h>
+#include <abi/sysctl.h>
+#include <core/hypercall/arch.h>
 #include <core/hypercall/build_info.h>
 #include <core/hypercall/console_input.h>
 #include <core/memory/heap.h>
@@ -111,6 +113,18 @@ static void start_virtualization(void)
 /* Whom the idle vCPUs belong to; it has no number of its own and is in no table. */
 static struct x86_domain idle_domain = {.d = {.id = DOMID_IDLE}};
 
+/* Which CPUs share a core and a socket; there is one memory node. */
+static void describe_cpu(unsigned int cpu)
+{
+    struct xen_sysctl_cputopo topo = {0};
+    struct sched_topology t = {0};
+
+    arch_cpu_topology(cpu, &topo);
+    t.core = (uint16_t)topo.core;
+    t.socket = (uint16_t)topo.socket;
+    sched_set_topology(cpu, &t);
+}
+
 /* A vCPU for this pCPU to run when there is no other; current from here on. */
 static void make_idle_vcpu(void)
 {
@@ -120,6 +134,7 @@ static void make_idle_vcpu(void)
     xv->v.domain = &idle_domain.d;
     xv->v.id = pcpu_id();
     set_current_vcpu(&xv->v);
+    describe_cpu(pcpu_id());
     sched_cpu_up(pcpu_id(), &xv->v.sched);
 }
 
@@ -128,6 +143,11 @@ static void start_scheduler(void)
     if (sched_init(opt_sched[0] ? opt_sched : "credit2") != 0) {
         log_warning("sched=%s: there is no such scheduler; using credit2", opt_sched);
         BUG_ON(sched_init("credit2") != 0);
+    }
+    if (opt_sched_ratelimit_us != UINT64_MAX &&
+        sched_pool_set_ratelimit(0, (uint32_t)MIN_T(uint64_t, opt_sched_ratelimit_us, UINT32_MAX)) != 0) {
+        log_warning("sched_ratelimit_us=%lu: must be 0, or 100 to 500000 under credit2; ignored",
+                    (unsigned long)opt_sched_ratelimit_us);
     }
     make_idle_vcpu();
 }

@@ -175,7 +175,7 @@ static bool weight(struct x86_vcpu *xv, struct slot *s, struct vmexit *e)
     if (!op) {
         return false;
     }
-    op->u.scheduler_op.sched_id = sched_id();
+    op->u.scheduler_op.sched_id = sched_id(0);
     op->u.scheduler_op.cmd = XEN_DOMCTL_SCHEDOP_putinfo;
     op->u.scheduler_op.u.credit2.weight = (uint16_t)(1 + sim_random(65535));
     return call(xv, s, e, gpa, s->state, s->state);

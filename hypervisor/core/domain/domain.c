@@ -267,7 +267,7 @@ static int init_parts(struct domain *d, const struct domain_config *c)
         rc = gnttab_init(&d->gnttab, d->id, &d->mem, c->max_grant_frames, c->max_maptrack_frames);
     }
     if (rc == 0) {
-        rc = sched_domain_init(&d->sched);
+        rc = sched_domain_init(&d->sched, c->cpupool);
     }
     if (rc == 0) {
         rc = arch_domain_init(d, c);

@@ -70,7 +70,6 @@ struct domain {
     domid_t target;     /* which domain this one is the device model of; DOMID_NONE */
     uint32_t kill_step; /* progress of domain_kill() */
     int64_t time_offset_s;
-    uint32_t cpupool;
 
     struct sched_domain sched;
     struct domain_mem mem;
@@ -110,10 +109,11 @@ struct domain_config {
     uint32_t max_evtchn_port;
     uint32_t max_grant_frames, max_maptrack_frames;
     uint32_t emulation_flags; /* XEN_X86_EMU_* */
+    uint32_t cpupool;
     xen_domain_handle_t handle;
 };
 
-/* A new domain without memory or vCPUs, paused by control. Errors: -XEN_EEXIST, -XEN_ENOMEM, -XEN_EINVAL. One reference is the table's. */
+/* A new domain without memory or vCPUs, paused by control. Errors: -XEN_EEXIST, -XEN_ENOMEM, -XEN_EINVAL, -XEN_ENOENT: no such CPU pool, -XEN_ENODEV: no pCPU in it. One reference is the table's. */
 int domain_create(const struct domain_config *c, struct domain **out);
 /* An id that no domain has; DOMID_NONE when there is none. */
 domid_t domain_free_id(void);

@@ -130,7 +130,7 @@ static void show_run_queues(void)
     struct sched_stats st;
 
     sched_get_stats(&st);
-    log_info("Scheduler %s: %lu switches, %lu wakes, %lu migrations\n", sched_name(),
+    log_info("Scheduler %s: %lu switches, %lu wakes, %lu migrations\n", sched_name(0),
              (unsigned long)st.switches, (unsigned long)st.wakes, (unsigned long)st.migrations);
     for (unsigned int cpu = 0; cpu < pcpu_limit(); cpu++) {
         if (cpuset_has(cpus_online, cpu)) {

@@ -17,6 +17,16 @@
 
 static struct spinlock domctl_lock = SPINLOCK_INIT(domctl);
 
+bool domctl_try_lock(void)
+{
+    return spin_trylock(&domctl_lock);
+}
+
+void domctl_unlock(void)
+{
+    spin_unlock(&domctl_lock);
+}
+
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **v)
 {
     if (id >= d->max_vcpus) {
@@ -192,11 +202,11 @@ long do_domctl(struct hypercall *c)
     if (op.interface_version != XEN_DOMCTL_INTERFACE_VERSION) {
         return -XEN_EACCES;
     }
-    if (!spin_trylock(&domctl_lock)) {
+    if (!domctl_try_lock()) {
         return -XEN_ERESTART;
     }
     rc = run(&op, &copyback);
-    spin_unlock(&domctl_lock);
+    domctl_unlock();
     if (copyback && guest_write_obj(c->arg[0], &op) != 0) {
         return -XEN_EFAULT;
     }

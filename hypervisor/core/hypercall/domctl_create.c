@@ -52,9 +52,6 @@ static int check_config(const struct xen_domctl_createdomain *c)
             c->grant_opts, GRANT_VERSION);
         return -XEN_EINVAL;
     }
-    if (c->cpupool_id != 0) {
-        return -XEN_ENOENT;
-    }
     return arch_check_config(c);
 }
 
@@ -81,6 +78,7 @@ long domctl_create(struct xen_domctl *op, bool *copyback)
         .max_grant_frames = (uint32_t)c->max_grant_frames, /* negative ones mean the default there too */
         .max_maptrack_frames = (uint32_t)c->max_maptrack_frames,
         .emulation_flags = c->arch.emulation_flags,
+        .cpupool = c->cpupool_id,
     };
     struct domain *d;
     int rc = check_config(c);

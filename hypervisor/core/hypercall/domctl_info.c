@@ -78,7 +78,7 @@ void domctl_fill_info(struct domain *d, struct xen_domctl_getdomaininfo *info)
     info->shared_info_frame = d->kind == GUEST_PV
                                   ? d->shared_mfn.n
                                   : ~0ull; /* else where the guest put it, which only its physmap knows */
-    info->cpupool = d->cpupool;
+    info->cpupool = sched_domain_pool(&d->sched);
     arch_domain_info(d, info);
 }
 

@@ -22,6 +22,10 @@ domctl_fn domctl_iomem_permission, domctl_irq_permission, domctl_set_target;
 /* The vCPU that a tool names. -XEN_EINVAL: beyond the domain's limit; -XEN_ESRCH: not made yet. */
 int domctl_vcpu(struct domain *d, uint32_t id, struct vcpu **v);
 
+/* The lock that one tool call at a time has: domctl, and cpupool_op. False: somebody has it; -XEN_ERESTART then. */
+bool domctl_try_lock(void);
+void domctl_unlock(void);
+
 /* Bits of a tool's bitmap, up to 64; those beyond are dropped, those missing are 0. -XEN_EFAULT. */
 int xenctl_bitmap_read(const struct xenctl_bitmap *from, uint64_t *bits);
 /* Fill a tool's bitmap with @bits, the rest of it with 0. -XEN_EFAULT; -XEN_EINVAL: absurdly long. */

@@ -143,10 +143,12 @@ long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, bool *copyback
 {
     struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
 
-    if (s->sched_id != sched_id() || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo) {
+    unsigned int id = sched_id(sched_domain_pool(&d->sched));
+
+    if (s->sched_id != id || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo) {
         return -XEN_EINVAL;
     }
-    if (sched_id() == XEN_SCHEDULER_CREDIT2) {
+    if (id == XEN_SCHEDULER_CREDIT2) {
         return credit2(d, s, copyback);
     }
     return s->cmd <= XEN_DOMCTL_SCHEDOP_getinfo ? 0 : -XEN_EINVAL; /* the others have no parameters */

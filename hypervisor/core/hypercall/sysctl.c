@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sysctl: what the tools ask of the whole machine. Decoding and dispatch, the log, debug keys, CPU pools; figures are in sysctl_info.c, what only the
+ * sysctl: what the tools ask of the whole machine. Decoding and dispatch, the log, debug keys; figures are in sysctl_info.c, CPU pools in cpupool.c, what only the
  * architecture knows in guest/<arch>. ABI: <xen/sysctl.h>. Needs no lock of its own: each figure is a moment's view.
  */
 #include <base/guest_access.h>
@@ -12,7 +12,6 @@
 #define LOG_CHUNK      512u
 #define LOG_READ_MAX   (1u << 20)
 #define DEBUG_KEYS_MAX 64u
-#define RATELIMIT_US   1000u /* core/sched/credit2.c */
 
 /* --- the log ------------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -61,74 +60,13 @@ static long debug_keys(struct xen_sysctl *op, bool *copyback)
     return 0;
 }
 
-/* --- scheduling and pools --------------------------------------------------------------------------------------------------------------------------------- */
+/* --- scheduling ------------------------------------------------------------------------------------------------------------------------------------------- */
 
 static long get_sched_id(struct xen_sysctl *op, bool *copyback)
 {
-    op->u.sched_id.sched_id = sched_id();
+    op->u.sched_id.sched_id = sched_id(0);
     *copyback = true;
     return 0;
-}
-
-static long scheduler_op(struct xen_sysctl *op, bool *copyback)
-{
-    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
-
-    if (s->cpupool_id != 0) {
-        return -XEN_ESRCH;
-    }
-    if (s->sched_id != sched_id() || s->cmd > XEN_SYSCTL_SCHEDOP_getinfo) {
-        return -XEN_EINVAL;
-    }
-    if (s->sched_id != XEN_SCHEDULER_CREDIT2) {
-        return 0; /* the others have no parameters */
-    }
-    if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
-        return s->u.sched_credit2.ratelimit_us == RATELIMIT_US ? 0 : -XEN_EOPNOTSUPP;
-    }
-    s->u.sched_credit2.ratelimit_us = RATELIMIT_US;
-    *copyback = true;
-    return 0;
-}
-
-static uint32_t count_domains(void)
-{
-    struct domain *d = domain_next(0);
-    uint32_t n = 0;
-
-    while (d) {
-        domid_t next = d->id + 1;
-
-        n++;
-        domain_put(d);
-        d = domain_next(next);
-    }
-    return n;
-}
-
-/* There is one pool, number 0, with every pCPU and domain. */
-static long cpupool_op(struct xen_sysctl *op, bool *copyback)
-{
-    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
-    int rc;
-
-    switch (p->op) {
-    case XEN_SYSCTL_CPUPOOL_OP_INFO: /* the first pool from this number on */
-        if (p->cpupool_id != 0) {
-            return -XEN_ENOENT;
-        }
-        p->sched_id = sched_id();
-        p->n_dom = count_domains();
-        rc = xenctl_bitmap_write(&p->cpumap, cpus_online.bits);
-        *copyback = rc == 0;
-        return rc;
-    case XEN_SYSCTL_CPUPOOL_OP_FREEINFO:
-        rc = xenctl_bitmap_write(&p->cpumap, 0);
-        *copyback = rc == 0;
-        return rc;
-    default:
-        return -XEN_EOPNOTSUPP;
-    }
 }
 
 /* --- dispatch ------------------------------------------------------------------------------------------------------------------------------------------------ */
@@ -139,7 +77,7 @@ static sysctl_fn *const operations[] = {
     [XEN_SYSCTL_debug_keys] = debug_keys,       [XEN_SYSCTL_getcpuinfo] = sysctl_cpu_info,
     [XEN_SYSCTL_availheap] = sysctl_avail_heap, [XEN_SYSCTL_cputopoinfo] = sysctl_cpu_topology,
     [XEN_SYSCTL_numainfo] = sysctl_numa_info,   [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
-    [XEN_SYSCTL_cpupool_op] = cpupool_op,       [XEN_SYSCTL_scheduler_op] = scheduler_op,
+    [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,   [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
 };
 
 static long run(struct xen_sysctl *op, bool *copyback)

@@ -6,6 +6,8 @@
 /* @op is the hypervisor's copy; *@copyback: write it back, whatever the result. */
 typedef long sysctl_fn(struct xen_sysctl *op, bool *copyback);
 
+/* cpupool.c */
+sysctl_fn sysctl_cpupool, sysctl_scheduler;
 /* sysctl_info.c */
 sysctl_fn sysctl_physinfo, sysctl_domain_list, sysctl_cpu_info, sysctl_avail_heap, sysctl_cpu_topology,
     sysctl_numa_info, sysctl_pci_topology;

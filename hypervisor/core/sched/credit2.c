@@ -4,54 +4,52 @@
  * furthest behind runs next. (Credit is the same number counted downwards.)
  *
  * - A vCPU that slept comes back at most LAG behind those who wait: it gets a pCPU soon, but has not saved up time.
- * - A choice stands for RATE_LIMIT, unless the vCPU stops or yields. A slice lasts until the vCPU is GRANULE ahead of the first waiter.
+ * - A choice stands for the rate limit, unless the vCPU stops or yields. A slice lasts until the vCPU is GRANULE ahead of the first waiter.
  * - Virtual times drift apart between vCPUs that cannot compete (hard affinity). Whoever waits too long because of that is let in front, and starts
  *   again from there: nobody starves.
+ * - Soft affinity: a pCPU takes who prefers it before who does not, as long as that one is not more than SOFT_LEAD behind. Who runs where it would rather
+ *   not gives way when that lets it change places.
+ * - Virtual times mean the same on all runqueues of a pool, so a pCPU takes over a vCPU from a runqueue that is behind its own (find_pull()). That is fair
+ *   and balances load at once; distance and a move away from a preferred pCPU make it less eager.
+ * - Caps: credit2_budget.h. A vCPU whose domain has nothing left is parked: queued for the core, but on no queue.
  */
-#include <core/sched/sched_policy.h>
+#include <core/sched/credit2.h>
 
-#define WEIGHT_DEFAULT   256ull
 #define INV_SHIFT        24
 #define LAG_NS           MILLISECS(5)
 #define GRANULE_NS       MILLISECS(5)
 #define MARGIN_NS        MICROSECS(500) /* an advantage below this does not end a slice early */
-#define RATE_LIMIT_NS    MILLISECS(1)
+#define SOFT_LEAD_NS     MILLISECS(10)
 #define SLICE_MIN_NS     MICROSECS(500)
 #define SLICE_MAX_NS     MILLISECS(10)
 #define CHARGE_MAX_NS    SECONDS(1)
 #define STARVING_NS      MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
 #define STARVING_EACH_NS MILLISECS(25)
-
-struct credit2_vcpu {
-    uint64_t vtime;
-    uint64_t queued_at_ns;
-};
+#define PULL_LEAD_NS     MILLISECS(5) /* how far behind another runqueue's vCPU must be, for a distance of 10 */
+#define DRIFT_MAX_NS     MILLISECS(50) /* how far behind a pulled one may be */
+#define PUBLISH_NS       MILLISECS(1)
 
 struct credit2_rq {
-    uint64_t vtime; /* never goes back: how far the first of those who wait has been */
+    uint64_t
+        vtime; /* never goes back: how far the first of those who wait has been; others read it as a hint */
 };
 
-struct credit2_domain {
-    uint64_t inv; /* virtual time for each nanosecond, << INV_SHIFT */
-};
-
-BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy), "fits");
+BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy_words), "fits");
 BUILD_ASSERT(sizeof(struct credit2_rq) <= sizeof(((struct sched_rq *)0)->policy), "fits");
-BUILD_ASSERT(sizeof(struct credit2_domain) <= sizeof(((struct sched_domain *)0)->policy_data), "fits");
-
-static struct credit2_vcpu *cv(struct sched_vcpu *v)
-{
-    return (struct credit2_vcpu *)v->policy;
-}
 
 static struct credit2_rq *crq(struct sched_rq *rq)
 {
     return (struct credit2_rq *)rq->policy;
 }
 
+static uint64_t *vtime_of(struct sched_vcpu *v)
+{
+    return &v->wait.key;
+}
+
 static uint64_t to_virtual(const struct sched_vcpu *v, uint64_t ns)
 {
-    const struct credit2_domain *d = (const struct credit2_domain *)v->dom->policy_data;
+    const struct credit2_domain *d = v->dom->policy_data;
 
     return (MIN_T(uint64_t, ns, CHARGE_MAX_NS) * d->inv) >> INV_SHIFT;
 }
@@ -69,121 +67,224 @@ static void move_forward(uint64_t *at, uint64_t to)
     }
 }
 
-static void credit2_rq_init(struct sched_rq *rq)
+/* Virtual time of @rq has come to @to. The pool's is what a runqueue that idled starts again from. */
+static void advance(struct sched_rq *rq, uint64_t to)
 {
-    crq(rq)->vtime = LAG_NS;
+    move_forward(&crq(rq)->vtime, to);
+    if (is_before(__atomic_load_n(&rq->pool->vtime, __ATOMIC_RELAXED), crq(rq)->vtime, PUBLISH_NS)) {
+        __atomic_store_n(&rq->pool->vtime, crq(rq)->vtime, __ATOMIC_RELAXED);
+    }
 }
 
-static void credit2_domain_changed(struct sched_domain *d)
+/* --- domains, vCPUs, the queue ----------------------------------------------------------------------------------------------------------------- */
+
+static void credit2_rq_init(struct sched_rq *rq)
 {
-    ((struct credit2_domain *)d->policy_data)->inv = (WEIGHT_DEFAULT << INV_SHIFT) / d->weight;
+    crq(rq)->vtime = MAX(rq->pool->vtime, LAG_NS);
+}
+
+static void set_weight(struct sched_domain *d, uint32_t weight)
+{
+    struct credit2_domain *cd = d->policy_data;
+
+    d->weight = weight;
+    __atomic_store_n(&cd->inv, ((uint64_t)SCHED_WEIGHT_DEFAULT << INV_SHIFT) / weight, __ATOMIC_RELAXED);
+}
+
+static void credit2_domain_destroy(struct sched_domain *d)
+{
+    credit2_budget_destroy(d);
+    zfree(d->policy_data);
+    d->policy_data = NULL;
+}
+
+static int credit2_domain_init(struct sched_domain *d)
+{
+    struct credit2_domain *cd = zalloc(sizeof(*cd));
+
+    if (!cd) {
+        return -XEN_ENOMEM;
+    }
+    d->policy_data = cd;
+    set_weight(d, d->weight);
+    if (!credit2_budget_init(d)) {
+        credit2_domain_destroy(d);
+        return -XEN_ENOMEM;
+    }
+    return 0;
+}
+
+static int credit2_domain_params(struct sched_domain *d, uint32_t weight, uint32_t cap)
+{
+    set_weight(d, weight);
+    credit2_budget_set(d, cap);
+    return 0;
 }
 
 static void credit2_vcpu_init(struct sched_rq *rq, struct sched_vcpu *v)
 {
-    cv(v)->vtime = crq(rq)->vtime;
+    struct credit2_domain *cd = v->dom->policy_data;
+
+    *vtime_of(v) = crq(rq)->vtime;
+    cd->vcpu_count++;
 }
 
-/* Nobody waits: those who run say how far virtual time is. */
+/* Nobody waits: those who run say how far virtual time is, or if nobody does, the pool. */
 static void follow_running(struct sched_rq *rq)
 {
-    uint64_t busy = rq->cpus.bits & ~rq->idle.bits;
-    uint64_t first = 0;
+    uint64_t first = __atomic_load_n(&rq->pool->vtime, __ATOMIC_RELAXED);
     bool any = false;
 
-    for (; busy; busy &= busy - 1) {
-        struct sched_vcpu *v = per_cpu(sched_pcpu, (unsigned int)__builtin_ctzll(busy)).curr;
+    for_each_cpu (cpu, rq->cpus) {
+        struct sched_vcpu *v = per_cpu(sched_pcpu, cpu).curr;
 
-        if (!v->is_idle && (!any || is_before(cv(v)->vtime, first, 0))) {
-            first = cv(v)->vtime;
+        if (!v->is_idle && (!any || is_before(*vtime_of(v), first, 0))) {
+            first = *vtime_of(v);
             any = true;
         }
     }
-    if (any) {
-        move_forward(&crq(rq)->vtime, first);
-    }
+    advance(rq, first);
 }
 
-static void credit2_enqueue(struct sched_rq *rq, struct sched_vcpu *v, bool is_wake, uint64_t now)
+static void insert(struct sched_rq *rq, struct sched_vcpu *v)
 {
-    struct list_head *at = rq->queue.prev;
+    waitq_insert(&rq->waiting, &v->wait);
+    __atomic_store_n(&rq->queued_count, rq->queued_count + 1, __ATOMIC_RELAXED);
+}
 
+static void take_off(struct sched_rq *rq, struct sched_vcpu *v)
+{
+    waitq_remove(&rq->waiting, &v->wait);
+    __atomic_store_n(&rq->queued_count, rq->queued_count - 1, __ATOMIC_RELAXED);
+}
+
+static bool credit2_enqueue(struct sched_rq *rq, struct sched_vcpu *v, bool is_wake, uint64_t now)
+{
     if (is_wake) {
         if (rq->queued_count == 0) {
             follow_running(rq);
         }
-        move_forward(&cv(v)->vtime, crq(rq)->vtime - LAG_NS);
+        move_forward(vtime_of(v), crq(rq)->vtime - LAG_NS);
     }
-    cv(v)->queued_at_ns = now;
-    while (at != &rq->queue &&
-           is_before(cv(v)->vtime, cv(list_entry(at, struct sched_vcpu, queue))->vtime, 0)) {
-        at = at->prev;
+    credit2_of(v)->queued_at_ns = now;
+    if (unlikely(credit2_is_capped(v)) && !credit2_budget_park_unless_left(v, now)) {
+        return false;
     }
-    list_add(&v->queue, at);
-    __atomic_store_n(&rq->queued_count, rq->queued_count + 1, __ATOMIC_RELAXED);
+    insert(rq, v);
+    return true;
+}
+
+static void credit2_stopped(struct sched_rq *rq, struct sched_vcpu *v)
+{
+    if (unlikely(credit2_of(v)->budget_ns != 0)) {
+        credit2_budget_return(v);
+    }
 }
 
 static void credit2_dequeue(struct sched_rq *rq, struct sched_vcpu *v)
 {
-    list_del(&v->queue);
-    __atomic_store_n(&rq->queued_count, rq->queued_count - 1, __ATOMIC_RELAXED);
+    if (unlikely(credit2_of(v)->is_parked)) {
+        credit2_of(v)->is_parked = false;
+        return;
+    }
+    take_off(rq, v);
+    credit2_stopped(rq, v);
+}
+
+void credit2_unpark(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+{
+    credit2_of(v)->is_parked = false;
+    credit2_of(v)->queued_at_ns = now;
+    move_forward(vtime_of(v), crq(rq)->vtime - LAG_NS);
+    insert(rq, v);
 }
 
 static void credit2_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t ns)
 {
-    cv(v)->vtime += to_virtual(v, ns);
+    *vtime_of(v) += to_virtual(v, ns);
+    if (unlikely(credit2_is_capped(v))) {
+        credit2_of(v)->budget_ns -= (int64_t)ns;
+    }
     /* one that runs all the time and still falls behind has no claim to more */
     if (rq->queued_count > 0) {
-        move_forward(&cv(v)->vtime, crq(rq)->vtime - LAG_NS);
+        move_forward(vtime_of(v), crq(rq)->vtime - LAG_NS);
     }
 }
 
-/* The first that waits and may run on @cpu. */
-static struct sched_vcpu *first_waiting(struct sched_rq *rq, unsigned int cpu)
-{
-    struct sched_vcpu *v;
+/* --- who runs ------------------------------------------------------------------------------------------------------------------------------------ */
 
-    list_for_each_entry(v, &rq->queue, queue)
-    {
-        if (likely(cpuset_has(v->hard_affinity, cpu)) && !sched_is_being_saved(v)) {
-            return v;
+/* The first that waits, whose @set has @cpu, and that is not being saved; @after: behind that one. */
+static struct sched_vcpu *find_waiting(struct sched_rq *rq, struct sched_vcpu *after, enum waitq_set set,
+                                       unsigned int cpu)
+{
+    struct waitq_node *n = after ? &after->wait : NULL;
+
+    while ((n = waitq_find(&rq->waiting, n, false, set, cpuset_of(cpu))) != NULL) {
+        if (!sched_is_being_saved(sched_waiting(n), cpu)) {
+            break;
         }
     }
-    return NULL;
+    return sched_waiting(n);
+}
+
+/* Whom @cpu should take of those who wait: the first, unless one who prefers this pCPU is not far behind it. */
+static struct sched_vcpu *first_choice(struct sched_rq *rq, unsigned int cpu)
+{
+    struct sched_vcpu *first = find_waiting(rq, NULL, WAITQ_ALLOWED, cpu), *at_home;
+
+    if (!first || likely(cpuset_has(first->wait.cpus[WAITQ_PREFERRED], cpu))) {
+        return first;
+    }
+    at_home = find_waiting(rq, first, WAITQ_PREFERRED, cpu);
+    return at_home && !is_before(*vtime_of(first), *vtime_of(at_home), SOFT_LEAD_NS) ? at_home : first;
 }
 
 /* One that has waited too long. Who has no prospect by its virtual time is the last of those who may run on @cpu, sooner or later. */
 static struct sched_vcpu *starving(struct sched_rq *rq, unsigned int cpu, uint64_t now)
 {
     uint64_t limit = STARVING_NS + rq->queued_count * STARVING_EACH_NS;
-    struct sched_vcpu *v;
+    struct sched_vcpu *v = sched_waiting(waitq_find(&rq->waiting, NULL, true, WAITQ_ALLOWED, cpuset_of(cpu)));
 
-    list_for_each_entry_reverse(v, &rq->queue, queue)
-    {
-        if (likely(cpuset_has(v->hard_affinity, cpu))) {
-            return unlikely(now - cv(v)->queued_at_ns >= limit) && !sched_is_being_saved(v) ? v : NULL;
-        }
-    }
-    return NULL;
+    return v && unlikely(now - credit2_of(v)->queued_at_ns >= limit) && !sched_is_being_saved(v, cpu) ? v
+                                                                                                      : NULL;
 }
 
 /* For how long @v may run while @other (NULL: nobody) waits. */
-static uint64_t slice(const struct sched_vcpu *v, uint64_t vtime, struct sched_vcpu *other)
+static uint64_t slice(struct sched_vcpu *v, struct sched_vcpu *other)
 {
     uint64_t lead;
 
     if (!other) {
         return SLICE_MAX_NS;
     }
-    lead = cv(other)->vtime + GRANULE_NS - vtime;
+    lead = *vtime_of(other) + GRANULE_NS - *vtime_of(v);
     if ((int64_t)lead <= 0) {
         return SLICE_MIN_NS;
     }
     if (lead >= SECONDS(100)) {
         return SLICE_MAX_NS;
     }
-    lead = lead * v->dom->weight / WEIGHT_DEFAULT;
+    lead = lead * v->dom->weight / SCHED_WEIGHT_DEFAULT;
     return MIN(MAX(lead, SLICE_MIN_NS), SLICE_MAX_NS);
+}
+
+/* @v is the choice for @p, for so long unless its budget ends sooner. */
+static struct sched_vcpu *chosen(struct sched_pcpu *p, struct sched_vcpu *v, uint64_t ns, uint64_t now)
+{
+    if (v && unlikely(credit2_is_capped(v))) {
+        ns = MIN_T(uint64_t, ns, (uint64_t)MAX_T(int64_t, credit2_of(v)->budget_ns, 1));
+    }
+    p->slice_end_ns = now + ns;
+    return v;
+}
+
+/* Could @v, which runs on @cpu, run as well or better on an idle pCPU? */
+static bool has_other_place(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
+{
+    cpuset_t free = cpuset_minus(cpuset_read(&rq->pool->idle), cpuset_read(&rq->pool->tickled));
+
+    return cpuset_meets(
+        v->wait.cpus[cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu) ? WAITQ_PREFERRED : WAITQ_ALLOWED], free);
 }
 
 /* Does @curr go on although @first waits? */
@@ -191,7 +292,38 @@ static bool keeps(const struct sched_pcpu *p, struct sched_vcpu *curr, struct sc
 {
     uint64_t margin = now >= p->slice_end_ns ? 0 : MARGIN_NS;
 
-    return !is_before(cv(first)->vtime, cv(curr)->vtime, margin);
+    return !is_before(*vtime_of(first), *vtime_of(curr), margin);
+}
+
+/* @v runs where it would rather not, and nobody waits: is there a pCPU that it prefers whose vCPU could as well come here? */
+static unsigned int place_to_swap(struct sched_rq *rq, struct sched_vcpu *v, unsigned int here)
+{
+    cpuset_t better = cpuset_and(v->wait.cpus[WAITQ_PREFERRED], rq->cpus);
+
+    for_each_cpu (cpu, better) {
+        struct sched_vcpu *other = per_cpu(sched_pcpu, cpu).curr;
+
+        if (cpu != here && (other->is_idle || cpuset_has(other->wait.cpus[WAITQ_PREFERRED], here) ||
+                            (!cpuset_has(other->wait.cpus[WAITQ_PREFERRED], cpu) &&
+                             cpuset_has(other->wait.cpus[WAITQ_ALLOWED], here)))) {
+            return cpu;
+        }
+    }
+    return SCHED_NO_CPU;
+}
+
+/* Take @v's domain's time for it. False: nothing is left, and it is parked. */
+static bool may_spend(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+{
+    if (likely(!credit2_is_capped(v)) || credit2_budget_take(v, now)) {
+        return true;
+    }
+    take_off(rq, v);
+    if (credit2_budget_park_unless_left(v, now)) {
+        insert(rq, v); /* something came in just now */
+        return credit2_budget_take(v, now);
+    }
+    return false;
 }
 
 static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr,
@@ -199,51 +331,63 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
 {
     struct sched_vcpu *first, *hungry, *next;
 
-    if (curr && !cpuset_has(curr->hard_affinity, p->cpu)) {
+    if (curr && (!cpuset_has(curr->wait.cpus[WAITQ_ALLOWED], p->cpu) ||
+                 (credit2_is_capped(curr) && !credit2_budget_take(curr, now)))) {
         curr = NULL;
     }
-    first = rq->queued_count > 0 ? first_waiting(rq, p->cpu) : NULL;
+    do {
+        first = rq->queued_count > 0 ? first_choice(rq, p->cpu) : NULL;
+    } while (first && !may_spend(rq, first, now));
     if (!first) {
-        p->slice_end_ns = now + SLICE_MAX_NS;
-        return curr;
+        if (curr && unlikely(!cpuset_has(curr->wait.cpus[WAITQ_PREFERRED], p->cpu)) &&
+            place_to_swap(rq, curr, p->cpu) != SCHED_NO_CPU) {
+            return NULL; /* it waits for that pCPU, and this one for its vCPU */
+        }
+        return chosen(p, curr, SLICE_MAX_NS, now);
     }
-    move_forward(&crq(rq)->vtime, cv(list_first_entry(&rq->queue, struct sched_vcpu, queue))->vtime);
-    if (curr && !p->is_yielding && now - p->chosen_at_ns < RATE_LIMIT_NS) {
-        p->slice_end_ns = p->chosen_at_ns + RATE_LIMIT_NS;
-        return curr;
+    advance(rq, waitq_end(&rq->waiting, false)->key);
+    if (curr && cpuset_has(first->wait.cpus[WAITQ_PREFERRED], p->cpu) && has_other_place(rq, curr, p->cpu)) {
+        take_off(rq, first);
+        return chosen(p, first, SLICE_MAX_NS, now); /* both can run where they would rather */
+    }
+    if (curr && !p->is_yielding && now - p->chosen_at_ns < rq->pool->ratelimit_ns) {
+        return chosen(p, curr, p->chosen_at_ns + rq->pool->ratelimit_ns - now, now);
     }
     hungry = starving(rq, p->cpu, now);
+    if (hungry && !may_spend(rq, hungry, now)) {
+        hungry = NULL;
+    }
     next = hungry ? hungry : first;
     if (hungry) {
-        cv(hungry)->vtime =
-            curr && is_before(cv(curr)->vtime, cv(first)->vtime, 0) ? cv(curr)->vtime : cv(first)->vtime;
+        *vtime_of(hungry) =
+            curr && is_before(*vtime_of(curr), *vtime_of(first), 0) ? *vtime_of(curr) : *vtime_of(first);
     } else if (curr && !p->is_yielding && keeps(p, curr, first, now)) {
-        p->slice_end_ns = now + slice(curr, cv(curr)->vtime, first);
-        return curr;
+        return chosen(p, curr, slice(curr, first), now);
     }
-    credit2_dequeue(rq, next);
-    p->slice_end_ns = now + slice(next, cv(next)->vtime,
-                                  curr                   ? curr
-                                  : rq->queued_count > 0 ? first_waiting(rq, p->cpu)
-                                                         : NULL);
-    return next;
+    take_off(rq, next);
+    return chosen(p, next,
+                  slice(next, curr                   ? curr
+                              : rq->queued_count > 0 ? first_choice(rq, p->cpu)
+                                                     : NULL),
+                  now);
 }
 
+/* --- who is told ------------------------------------------------------------------------------------------------------------------------------------ */
+
 /* The pCPU of @cpus whose vCPU is furthest ahead of @v, if any is ahead. */
-static unsigned int find_preemptible(uint64_t cpus, struct sched_vcpu *v, uint64_t now)
+static unsigned int find_preemptible(cpuset_t cpus, struct sched_vcpu *v, uint64_t now)
 {
     unsigned int best = SCHED_NO_CPU;
-    uint64_t best_vtime = cv(v)->vtime + MARGIN_NS;
+    uint64_t best_vtime = *vtime_of(v) + MARGIN_NS;
 
-    for (; cpus; cpus &= cpus - 1) {
-        unsigned int cpu = (unsigned int)__builtin_ctzll(cpus);
+    for_each_cpu (cpu, cpus) {
         struct sched_vcpu *curr = per_cpu(sched_pcpu, cpu).curr;
         uint64_t vtime;
 
         if (curr->is_idle) {
             continue;
         }
-        vtime = cv(curr)->vtime + to_virtual(curr, now - curr->last_run_ns);
+        vtime = *vtime_of(curr) + to_virtual(curr, now - curr->last_run_ns);
         if (is_before(best_vtime, vtime, 0)) {
             best = cpu;
             best_vtime = vtime;
@@ -252,29 +396,80 @@ static unsigned int find_preemptible(uint64_t cpus, struct sched_vcpu *v, uint64
     return best;
 }
 
-static unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+static unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, bool has_idle, uint64_t now)
 {
-    uint64_t allowed = rq->cpus.bits & v->hard_affinity.bits;
-    uint64_t idle = rq->idle.bits & allowed & ~rq->tickled.bits;
+    cpuset_t liked = cpuset_and(rq->cpus, v->wait.cpus[WAITQ_PREFERRED]);
+    cpuset_t busy =
+        cpuset_minus(rq->cpus, cpuset_or(cpuset_read(&rq->pool->idle), cpuset_read(&rq->pool->tickled)));
+    unsigned int cpu;
 
-    if (idle) {
-        if (idle & v->soft_affinity.bits) {
-            idle &= v->soft_affinity.bits;
+    for_each_cpu (c, cpuset_and(liked, busy)) {
+        struct sched_vcpu *curr = per_cpu(sched_pcpu, c).curr;
+
+        if (!curr->is_idle && has_other_place(rq, curr, c)) {
+            return c;
         }
-        return (idle >> v->cpu) & 1 ? v->cpu : (unsigned int)__builtin_ctzll(idle);
     }
-    return find_preemptible(allowed & ~rq->idle.bits & ~rq->tickled.bits, v, now);
+    if (has_idle) {
+        return SCHED_NO_CPU;
+    }
+    cpu = find_preemptible(cpuset_and(liked, busy), v, now);
+    return cpu != SCHED_NO_CPU
+               ? cpu
+               : find_preemptible(cpuset_and(v->wait.cpus[WAITQ_ALLOWED], cpuset_minus(busy, liked)), v, now);
+}
+
+/* --- between runqueues -------------------------------------------------------------------------------------------------------------------------------- */
+
+/* How far behind the vCPU that runs on @p must @v be for @p to take it over from another runqueue at this distance? */
+static uint64_t reluctance(const struct sched_vcpu *v, const struct sched_pcpu *p, unsigned int distance)
+{
+    uint64_t lead = PULL_LEAD_NS * distance / 10;
+    bool is_home = cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu);
+
+    if (cpuset_has(v->wait.cpus[WAITQ_PREFERRED], p->cpu)) {
+        return is_home ? lead : 0;
+    }
+    return is_home ? lead + SOFT_LEAD_NS : lead;
+}
+
+static struct sched_vcpu *credit2_find_pull(struct sched_rq *other, struct sched_rq *rq, struct sched_pcpu *p,
+                                            bool is_idle)
+{
+    struct sched_vcpu *v = first_choice(other, p->cpu);
+
+    if (!v || is_idle) {
+        return v;
+    }
+    return is_before(*vtime_of(v), *vtime_of(p->curr), reluctance(v, p, sched_distance(p->cpu, other)))
+               ? v
+               : NULL;
+}
+
+static void credit2_moved(struct sched_rq *from, struct sched_rq *to, struct sched_vcpu *v)
+{
+    uint64_t there = __atomic_load_n(&crq(to)->vtime, __ATOMIC_RELAXED);
+
+    move_forward(vtime_of(v), there - DRIFT_MAX_NS);
+    if (to->queued_count > 0 && is_before(there + DRIFT_MAX_NS, *vtime_of(v), 0)) {
+        *vtime_of(v) = there + DRIFT_MAX_NS;
+    }
 }
 
 const struct sched_policy sched_credit2 = {
     .name = "credit2",
     .id = XEN_SCHEDULER_CREDIT2,
+    .domain_init = credit2_domain_init,
+    .domain_destroy = credit2_domain_destroy,
+    .domain_params = credit2_domain_params,
     .rq_init = credit2_rq_init,
-    .domain_changed = credit2_domain_changed,
     .vcpu_init = credit2_vcpu_init,
+    .pick = credit2_pick,
     .enqueue = credit2_enqueue,
     .dequeue = credit2_dequeue,
     .charge = credit2_charge,
-    .pick = credit2_pick,
+    .stopped = credit2_stopped,
     .tickle = credit2_tickle,
+    .find_pull = credit2_find_pull,
+    .moved = credit2_moved,
 };

@@ -1,39 +1,35 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The part of scheduling that is the same for every policy: run states, waking and stopping, affinity, and the switch itself.
+ * The part of scheduling that is the same for every policy: run states, waking and stopping, and the switch itself. Which pCPUs belong together, and
+ * which domains to them, is in pool.c.
  *
- * For now all pCPUs share one runqueue; everything goes through the runqueue of a vCPU's pCPU, so that there can be more.
+ * A vCPU belongs to the runqueue of its `cpu`, which changes under that runqueue's lock only, while the vCPU is not queued. Between two
+ * runqueues it may for a moment be runnable but neither queued nor current; everyone who looks at it then under its lock can finish the move.
  */
 #include <base/softirq.h>
 #include <core/sched/arch.h>
 #include <core/sched/sched_policy.h>
 #include <lib/string.h>
 
-DEFINE_PER_CPU(struct sched_pcpu, sched_pcpu);
+#define BALANCE_NS MILLISECS(10) /* how often a pCPU compares its runqueue with another */
+#define SOFT_TRY_NS \
+    MILLISECS(100) /* how often it sends one away that would rather be elsewhere, in case there is room now */
 
-static struct sched_rq runqueue = {.lock = SPINLOCK_INIT(sched)};
-static const struct sched_policy *policy = &sched_credit2;
-static const struct sched_policy *const policies[] = {&sched_credit2};
+DEFINE_PER_CPU(struct sched_pcpu, sched_pcpu);
 
 /* --- helpers ------------------------------------------------------------------------------------------------------------------------------- */
 
-static struct sched_rq *lock_rq_of(const struct sched_vcpu *v, unsigned long *flags)
+struct sched_rq *sched_lock_rq(const struct sched_vcpu *v, unsigned long *flags)
 {
     for (;;) {
-        unsigned int cpu = __atomic_load_n(&v->cpu, __ATOMIC_RELAXED);
-        struct sched_rq *rq = per_cpu(sched_pcpu, cpu).rq;
+        struct sched_rq *rq = sched_rq_of_cpu(__atomic_load_n(&v->cpu, __ATOMIC_RELAXED));
 
         *flags = spin_lock_irqsave(&rq->lock);
-        if (likely(per_cpu(sched_pcpu, v->cpu).rq == rq)) {
+        if (likely(sched_rq_of_cpu(v->cpu) == rq)) {
             return rq;
         }
         spin_unlock_irqrestore(&rq->lock, *flags);
     }
-}
-
-static bool is_queued(const struct sched_vcpu *v)
-{
-    return !list_is_empty(&v->queue);
 }
 
 static bool is_current(const struct sched_vcpu *v)
@@ -65,46 +61,203 @@ static uint8_t stopped_state(const struct sched_vcpu *v)
     return is_waiting(v) ? RUNSTATE_blocked : RUNSTATE_offline;
 }
 
-/* Which pCPU must be told about @v, which is queued. Under the lock; the telling is for after it. */
-static unsigned int choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
-{
-    unsigned int cpu = policy->tickle(rq, v, now);
-
-    if (cpu != SCHED_NO_CPU) {
-        rq->tickled.bits |= 1ull << cpu;
-    }
-    return cpu;
-}
-
-static void tickle(unsigned int cpu)
+void sched_prod(unsigned int cpu)
 {
     if (cpu != SCHED_NO_CPU) {
         softirq_raise_on(cpu, SOFTIRQ_SCHEDULE);
     }
 }
 
+static void prod_all(cpuset_t cpus)
+{
+    for_each_cpu (cpu, cpus) {
+        sched_prod(cpu);
+    }
+}
+
+static cpuset_t free_cpus(const struct sched_pool *pool)
+{
+    return cpuset_minus(cpuset_read(&pool->idle), cpuset_read(&pool->tickled));
+}
+
+/* --- where to --------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Of @from, for @v: its last pCPU, else one of @rq, else the nearest. SCHED_NO_CPU: @from is empty. */
+static unsigned int nearest(const struct sched_rq *rq, const struct sched_vcpu *v, cpuset_t from)
+{
+    unsigned int best, near;
+
+    if (cpuset_has(from, v->cpu)) {
+        return v->cpu;
+    }
+    best = cpuset_first(cpuset_and(from, rq->cpus));
+    if (best != MAX_PCPUS || cpuset_is_empty(from)) {
+        return best;
+    }
+    near = ~0u;
+    for_each_cpu (cpu, from) {
+        unsigned int distance = sched_distance(cpu, rq);
+
+        if (distance < near) {
+            near = distance;
+            best = cpu;
+        }
+    }
+    return best;
+}
+
+/* An idle pCPU of the pool for @v, a preferred one before a near one. */
+static unsigned int idle_for(const struct sched_rq *rq, const struct sched_vcpu *v, cpuset_t free)
+{
+    cpuset_t liked = cpuset_and(free, v->wait.cpus[WAITQ_PREFERRED]);
+
+    return nearest(rq, v, cpuset_is_empty(liked) ? cpuset_and(free, v->wait.cpus[WAITQ_ALLOWED]) : liked);
+}
+
+/* No pCPU that @v prefers idles: on which runqueue, by one of its pCPUs, should it wait? */
+static unsigned int shortest_queue(const struct sched_rq *rq, const struct sched_vcpu *v)
+{
+    cpuset_t left = v->wait.cpus[WAITQ_PREFERRED];
+    unsigned int best = SCHED_NO_CPU;
+    uint32_t best_load = 0;
+
+    if (cpuset_meets(left, rq->cpus)) {
+        return nearest(rq, v, cpuset_and(left, rq->cpus));
+    }
+    left = cpuset_and(left, rq->pool->cpus);
+    while (!cpuset_is_empty(left)) {
+        unsigned int cpu = cpuset_first(left);
+        const struct sched_rq *other = sched_rq_of_cpu(cpu);
+        uint32_t load = __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED);
+
+        if (best == SCHED_NO_CPU || load < best_load) {
+            best = cpu;
+            best_load = load;
+        }
+        left = cpuset_minus(left, other->cpus);
+        cpuset_remove(&left, cpu);
+    }
+    return best;
+}
+
+/* @v, neither queued nor current, shall be on @cpu's runqueue. Under the lock of @rq, which it is on. */
+static void send_to(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
+{
+    struct sched_rq *to = sched_rq_of_cpu(cpu);
+
+    if (to != rq) {
+        v->policy->moved(rq, to, v);
+    }
+    __atomic_store_n(&v->cpu, (uint16_t)cpu, __ATOMIC_RELAXED);
+}
+
+unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+{
+    unsigned int cpu = idle_for(rq, v, free_cpus(rq->pool));
+
+    if (cpu == SCHED_NO_CPU || !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu)) {
+        unsigned int better = v->policy->tickle(rq, v, cpu != SCHED_NO_CPU, now);
+
+        cpu = better != SCHED_NO_CPU ? better : cpu;
+    }
+    if (cpu != SCHED_NO_CPU) {
+        cpuset_add_atomic(&rq->pool->tickled, cpu);
+    }
+    return cpu;
+}
+
+unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+{
+    v->is_queued = true;
+    return v->policy->enqueue(rq, v, false, now) ? sched_choose_tickle(rq, v, now) : SCHED_NO_CPU;
+}
+
 /* --- waking and stopping -------------------------------------------------------------------------------------------------------------------- */
+
+/* Lock the runqueue on which @v, if it needs one now, should wait. */
+static struct sched_rq *lock_best_rq(struct sched_vcpu *v, unsigned long *flags)
+{
+    struct sched_rq *rq = sched_lock_rq(v, flags);
+    unsigned int cpu;
+
+    if (likely(rq->pool->rq_count <= 1) || v->is_queued || is_current(v) || !sched_is_runnable(v)) {
+        return rq;
+    }
+    cpu = idle_for(rq, v, free_cpus(rq->pool));
+    if (cpu == SCHED_NO_CPU || !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu)) {
+        cpu = shortest_queue(rq, v); /* perhaps someone gives way there; if not, the idle pCPU takes it */
+    }
+    if (cpu == SCHED_NO_CPU || sched_rq_of_cpu(cpu) == rq) {
+        return rq;
+    }
+    send_to(rq, v, cpu);
+    spin_unlock_irqrestore(&rq->lock, *flags);
+    return sched_lock_rq(v, flags);
+}
+
+/* Direct policies: its pCPU is told, and sees for itself. */
+static void wake_direct(struct sched_vcpu *v)
+{
+    struct sched_pcpu *p = &per_cpu(sched_pcpu, __atomic_load_n(&v->cpu, __ATOMIC_RELAXED));
+    struct sched_pool *pool;
+    unsigned long flags;
+
+    if (likely(__atomic_load_n(&p->assigned, __ATOMIC_RELAXED) == v)) {
+        sched_prod(p->cpu);
+        return;
+    }
+    pool = v->dom->pool;
+    flags = spin_lock_irqsave(&pool->lock);
+    if (sched_is_runnable(v)) {
+        v->policy->assign(pool, v);
+    }
+    spin_unlock_irqrestore(&pool->lock, flags);
+}
 
 void sched_wake(struct sched_vcpu *v)
 {
     unsigned int cpu = SCHED_NO_CPU;
     unsigned long flags;
-    struct sched_rq *rq = lock_rq_of(v, &flags);
+    struct sched_rq *rq;
 
+    if (v->policy->is_direct && sched_is_runnable(v)) {
+        wake_direct(v);
+        return;
+    }
+    rq = lock_best_rq(v, &flags);
     if (sched_is_runnable(v)) {
-        if (!is_queued(v) && !is_current(v)) {
+        if (!v->is_queued && !is_current(v) && !v->policy->is_direct) {
             uint64_t now = port_now_ns();
 
             set_runstate(v, RUNSTATE_runnable, now);
-            policy->enqueue(rq, v, true, now);
-            cpu = choose_tickle(rq, v, now);
+            v->is_queued = true;
+            if (v->policy->enqueue(rq, v, true, now)) {
+                cpu = sched_choose_tickle(rq, v, now);
+            }
             rq->stats.wakes++;
         }
     } else if (v->runstate == RUNSTATE_blocked && !is_waiting(v)) {
         set_runstate(v, RUNSTATE_offline, port_now_ns()); /* nothing to wait for, but paused */
     }
     spin_unlock_irqrestore(&rq->lock, flags);
-    tickle(cpu);
+    sched_prod(cpu);
+}
+
+/* A vCPU of a direct policy that was taken down gives its pCPU back. */
+static void give_back(struct sched_vcpu *v)
+{
+    struct sched_pool *pool = v->dom->pool;
+    unsigned long flags = spin_lock_irqsave(&pool->lock);
+
+    if (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) & VPF_DOWN && v->policy->unassign(pool, v)) {
+        v->policy->settle(pool);
+    }
+    spin_unlock_irqrestore(&pool->lock, flags);
+}
+
+static bool is_to_give_back(const struct sched_vcpu *v)
+{
+    return v->policy->is_direct && __atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) & VPF_DOWN;
 }
 
 void sched_sleep(struct sched_vcpu *v)
@@ -117,17 +270,23 @@ void sched_sleep(struct sched_vcpu *v)
         softirq_raise(SOFTIRQ_SCHEDULE);
         return;
     }
-    rq = lock_rq_of(v, &flags);
+    rq = sched_lock_rq(v, &flags);
     if (!sched_is_runnable(v)) {
-        if (is_queued(v)) {
-            policy->dequeue(rq, v);
-            set_runstate(v, stopped_state(v), port_now_ns());
-        } else if (is_current(v)) {
+        if (v->is_queued) {
+            v->policy->dequeue(rq, v);
+            v->is_queued = false;
+        }
+        if (is_current(v)) {
             cpu = v->cpu;
+        } else if (v->runstate == RUNSTATE_runnable) {
+            set_runstate(v, stopped_state(v), port_now_ns());
         }
     }
     spin_unlock_irqrestore(&rq->lock, flags);
-    tickle(cpu);
+    sched_prod(cpu);
+    if (cpu == SCHED_NO_CPU && is_to_give_back(v)) {
+        give_back(v);
+    }
 }
 
 void sched_sleep_sync(struct sched_vcpu *v)
@@ -174,7 +333,211 @@ void sched_yield_current(void)
     }
 }
 
+/* --- between runqueues ------------------------------------------------------------------------------------------------------------------------------ */
+
+/* Take a vCPU over from @other, if there is one to take. @p's runqueue @rq is locked, and may have been unlocked meanwhile. */
+static bool pull_from(struct sched_rq *other, struct sched_rq *rq, struct sched_pcpu *p, bool is_idle,
+                      uint64_t now)
+{
+    const struct sched_policy *policy = rq->pool->policy;
+    struct sched_vcpu *v;
+
+    spin_unlock(&rq->lock);
+    spin_lock_pair(&rq->lock, &other->lock);
+    v = policy->find_pull(other, rq, p, is_idle);
+    if (v) {
+        policy->dequeue(other, v);
+        policy->moved(other, rq, v);
+        __atomic_store_n(&v->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
+        (void)policy->enqueue(rq, v, false, now);
+        rq->stats.migrations++;
+        rq->stats.pulls++;
+    }
+    spin_unlock(&other->lock);
+    return v != NULL;
+}
+
+/* This pCPU is about to idle: look for work at the others', the nearest first. */
+static bool pull_for_idle(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
+{
+    cpuset_t left = cpuset_minus(rq->pool->cpus, rq->cpus);
+
+    while (!cpuset_is_empty(left)) {
+        struct sched_rq *best = NULL;
+        unsigned int near = ~0u;
+
+        for (cpuset_t look = left; !cpuset_is_empty(look);) {
+            unsigned int cpu = cpuset_first(look);
+            struct sched_rq *other = sched_rq_of_cpu(cpu);
+            unsigned int distance = sched_distance(p->cpu, other);
+
+            look = cpuset_minus(look, other->cpus);
+            cpuset_remove(&look, cpu);
+            if (__atomic_load_n(&other->queued_count, __ATOMIC_RELAXED) == 0 || other->pool != rq->pool) {
+                left = cpuset_minus(left, other->cpus);
+                cpuset_remove(&left, cpu);
+            } else if (distance < near) {
+                near = distance;
+                best = other;
+            }
+        }
+        if (!best) {
+            return false;
+        }
+        left = cpuset_minus(left, best->cpus);
+        if (pull_from(best, rq, p, true, now)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Now and then a busy pCPU compares its runqueue with the next one of the pool, in turn, and takes over who is worse off there. */
+static void balance(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
+{
+    cpuset_t others = cpuset_minus(rq->pool->cpus, rq->cpus);
+    struct sched_rq *other;
+    unsigned int cpu;
+
+    if (now < p->balance_at_ns || cpuset_is_empty(others)) {
+        return;
+    }
+    p->balance_at_ns = now + BALANCE_NS;
+    cpu = cpuset_next_wrap(others, p->balance_next);
+    other = sched_rq_of_cpu(cpu);
+    p->balance_next = cpu + 1;
+    while (cpuset_has(other->cpus, p->balance_next % MAX_PCPUS) && p->balance_next < MAX_PCPUS) {
+        p->balance_next++;
+    }
+    if (other->pool == rq->pool && __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED) > 0) {
+        (void)pull_from(other, rq, p, false, now);
+    }
+}
+
 /* --- the choice and the switch ---------------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. One that is still being saved is
+ * announced by its saver. Under the lock.
+ */
+static cpuset_t spread(struct sched_rq *rq, uint64_t now)
+{
+    cpuset_t told = CPUSET_NONE, free;
+    struct waitq_node *n = NULL;
+
+    while (!cpuset_is_empty(free = free_cpus(rq->pool)) &&
+           (n = waitq_find(&rq->waiting, n, false, WAITQ_ALLOWED, free)) != NULL) {
+        unsigned int cpu = sched_choose_tickle(rq, sched_waiting(n), now);
+
+        if (cpu != SCHED_NO_CPU) {
+            if (sched_is_being_saved(sched_waiting(n), cpu)) {
+                cpuset_remove_atomic(&rq->pool->tickled, cpu);
+                continue;
+            }
+            cpuset_add(&told, cpu);
+        }
+    }
+    return told;
+}
+
+/* @prev's state is in memory: others may take it, and it may even be gone. */
+static void switch_done(struct sched_vcpu *prev)
+{
+    /* pairs with sched_is_being_saved() */
+    uint16_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST);
+
+    if (unlikely(was != SCHED_RUNNING)) {
+        sched_prod((was >> 1) - 1u);
+    }
+}
+
+/* @prev gives up @p. True when it must look for another runqueue, as no pCPU of this one is left to it. Under the lock. */
+static bool put_back(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev, uint64_t now)
+{
+    const struct sched_policy *policy = prev->policy;
+
+    policy->stopped(rq, prev);
+    if (!sched_is_runnable(prev)) {
+        set_runstate(prev, stopped_state(prev), now);
+        return false;
+    }
+    set_runstate(prev, RUNSTATE_runnable, now);
+    if (policy->is_direct) {
+        return false;
+    }
+    if (unlikely(p->is_sending_away || !cpuset_meets(prev->wait.cpus[WAITQ_ALLOWED], rq->cpus))) {
+        return true;
+    }
+    prev->is_queued = true;
+    (void)policy->enqueue(rq, prev, false, now); /* spread() tells who should know */
+    return false;
+}
+
+/* Take @p from @prev and give it to @next, on paper. Under the lock; the same return value as put_back(). */
+static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev,
+                     struct sched_vcpu *next, uint64_t now)
+{
+    bool homeless = false;
+
+    /* first, so that who looks at prev's `cpu` from now on does not take it for current */
+    p->curr = next;
+    if (prev->is_idle) {
+        set_runstate(prev, RUNSTATE_runnable, now);
+    } else {
+        homeless = put_back(rq, p, prev, now);
+    }
+    if (prev->is_idle != next->is_idle && !rq->pool->policy->is_direct) {
+        (next->is_idle ? cpuset_add_atomic : cpuset_remove_atomic)(&rq->pool->idle, p->cpu);
+    }
+    if (!next->is_idle && next->cpu != p->cpu) {
+        __atomic_store_n(&next->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
+        rq->stats.migrations++;
+    }
+    next->is_queued = false;
+    set_runstate(next, RUNSTATE_running, now);
+    next->last_run_ns = now;
+    __atomic_store_n(&next->is_running, SCHED_RUNNING, __ATOMIC_RELAXED);
+    p->chosen_at_ns = now;
+    rq->stats.switches++;
+    return homeless;
+}
+
+void sched_find_home(struct sched_vcpu *v)
+{
+    unsigned int cpu = SCHED_NO_CPU;
+    unsigned long flags;
+    struct sched_rq *rq = sched_lock_rq(v, &flags);
+
+    if (!v->is_queued && !is_current(v) && !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu)) {
+        unsigned int to = shortest_queue(rq, v);
+
+        if (to != SCHED_NO_CPU) {
+            send_to(rq, v, to);
+        }
+    }
+    spin_unlock_irqrestore(&rq->lock, flags);
+    rq = sched_lock_rq(v, &flags);
+    if (sched_is_runnable(v) && !v->is_queued && !is_current(v)) {
+        cpu = sched_requeue(rq, v, port_now_ns());
+    }
+    spin_unlock_irqrestore(&rq->lock, flags);
+    sched_prod(cpu);
+}
+
+/* The hardware's part. Interrupts off, no lock. */
+static void switch_vcpu(struct sched_vcpu *prev, struct sched_vcpu *next)
+{
+    if (!prev->is_idle) {
+        arch_runstate_changed(prev);
+    }
+    arch_context_switch(prev, next);
+    if (!prev->is_idle) {
+        switch_done(prev);
+    }
+    if (!next->is_idle) {
+        arch_runstate_changed(next);
+    }
+}
 
 static void slice_over(void *arg)
 {
@@ -187,270 +550,105 @@ static void slice_over(void *arg)
 /* An earlier deadline that is armed already is left: when it comes, the choice is made again and arms the right one. Saves most arming. */
 static void arm_slice(struct sched_pcpu *p)
 {
-    if (p->timer_at_ns == 0 || p->slice_end_ns < p->timer_at_ns) {
+    if (p->slice_end_ns != UINT64_MAX && (p->timer_at_ns == 0 || p->slice_end_ns < p->timer_at_ns)) {
         p->timer_at_ns = p->slice_end_ns;
         (void)timer_set(&p->timer, p->slice_end_ns); /* room was reserved in sched_cpu_up() */
     }
 }
 
-/* Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. Under the lock. */
-static cpuset_t spread(struct sched_rq *rq, uint64_t now)
+void sched_init_slice_timer(struct sched_pcpu *p)
 {
-    cpuset_t told = CPUSET_NONE;
-    struct sched_vcpu *v;
-
-    list_for_each_entry(v, &rq->queue, queue)
-    {
-        cpuset_t free = {rq->idle.bits & ~rq->tickled.bits};
-
-        if (cpuset_is_empty(free)) {
-            break;
-        }
-        if (!cpuset_is_empty(cpuset_and(free, v->hard_affinity)) && !sched_is_being_saved(v)) {
-            told.bits |= 1ull << choose_tickle(rq, v, now);
-        }
-    }
-    return told;
+    timer_init(&p->timer, slice_over, p, p->cpu);
 }
 
-static void tickle_all(cpuset_t cpus)
+static bool may_go_on(const struct sched_pcpu *p, const struct sched_vcpu *curr)
 {
-    for (; cpus.bits; cpus.bits &= cpus.bits - 1) {
-        tickle((unsigned int)__builtin_ctzll(cpus.bits));
-    }
+    return !curr->is_idle && !p->is_sending_away && sched_is_runnable(curr);
 }
 
-/* @prev's state is in memory: others may take it, and it may even be gone. */
-static void switch_done(struct sched_rq *rq, struct sched_vcpu *prev)
+/* @v runs on @p, and would rather run on pCPUs that have another runqueue. Should it be sent there again? */
+static bool sends_away(const struct sched_rq *rq, struct sched_pcpu *p, const struct sched_vcpu *v,
+                       uint64_t now)
 {
-    /* pairs with sched_is_being_saved() */
-    uint8_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST);
-    cpuset_t told;
-
-    if (likely(!(was & SCHED_SAVE_AWAITED))) {
-        return;
+    if (likely(cpuset_meets(v->wait.cpus[WAITQ_PREFERRED], rq->cpus)) || now < p->soft_try_at_ns) {
+        return false;
     }
-    spin_lock(&rq->lock);
-    told = spread(rq, port_now_ns());
-    spin_unlock(&rq->lock);
-    tickle_all(told);
+    p->soft_try_at_ns = now + SOFT_TRY_NS;
+    return true;
 }
 
-/* Take @p from @prev and give it to @next, on paper. Under the lock. */
-static void exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev,
-                     struct sched_vcpu *next, uint64_t now)
+/* Who runs next on @p, of @rq, which is locked and may have been unlocked meanwhile. */
+static struct sched_vcpu *choose(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
 {
-    uint64_t bit = 1ull << p->cpu;
+    const struct sched_policy *policy = rq->pool->policy;
+    struct sched_vcpu *prev = p->curr, *next;
+    bool is_alone = likely(rq->pool->rq_count <= 1) || policy->is_direct;
 
-    if (prev->is_idle) {
-        rq->idle.bits &= ~bit;
-        set_runstate(prev, RUNSTATE_runnable, now);
-    } else if (sched_is_runnable(prev)) {
-        set_runstate(prev, RUNSTATE_runnable, now);
-        policy->enqueue(rq, prev, false, now);
-    } else {
-        set_runstate(prev, stopped_state(prev), now);
+    if (!cpuset_has(rq->cpus, p->cpu)) {
+        return p->idle; /* on its way out of the pool */
     }
-    if (next->is_idle) {
-        rq->idle.bits |= bit;
-    } else if (next->cpu != p->cpu) {
-        __atomic_store_n(&next->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
-        rq->stats.migrations++;
+    p->is_sending_away = false;
+    if (!is_alone && !prev->is_idle) {
+        balance(rq, p, now);
+        p->is_sending_away = sched_is_runnable(prev) && sends_away(rq, p, prev, now);
     }
-    set_runstate(next, RUNSTATE_running, now);
-    next->last_run_ns = now;
-    __atomic_store_n(&next->is_running, SCHED_RUNNING, __ATOMIC_RELAXED);
-    p->curr = next;
-    p->chosen_at_ns = now;
-    rq->stats.switches++;
-}
-
-/* The hardware's part. Interrupts off, no lock. */
-static void switch_vcpu(struct sched_rq *rq, struct sched_vcpu *prev, struct sched_vcpu *next)
-{
-    if (!prev->is_idle) {
-        arch_runstate_changed(prev);
+    next = policy->pick(rq, p, may_go_on(p, prev) ? prev : NULL, now);
+    if (!next && !is_alone && pull_for_idle(rq, p, now)) {
+        next = policy->pick(rq, p, may_go_on(p, prev) ? prev : NULL, now);
     }
-    arch_context_switch(prev, next);
-    if (!prev->is_idle) {
-        switch_done(rq, prev);
-    }
-    if (!next->is_idle) {
-        arch_runstate_changed(next);
-    }
+    return next ? next : p->idle;
 }
 
 /* SOFTIRQ_SCHEDULE: who runs on this pCPU from now on. */
 static void schedule(void)
 {
     struct sched_pcpu *p = &this_cpu(sched_pcpu);
-    struct sched_rq *rq = p->rq;
     struct sched_vcpu *prev, *next;
     cpuset_t told = CPUSET_NONE;
+    bool homeless = false;
+    struct sched_rq *rq;
+    unsigned long flags;
     uint64_t now;
 
-    irq_disable();
-    spin_lock(&rq->lock);
+    rq = sched_lock_rq(p->idle, &flags);
     now = port_now_ns();
     prev = p->curr;
-    rq->tickled.bits &= ~(1ull << p->cpu);
-    if (!prev->is_idle) {
-        policy->charge(rq, prev, now - prev->last_run_ns);
-        prev->last_run_ns = now;
+    if (!rq->pool->policy->is_direct) {
+        cpuset_remove_atomic(&rq->pool->tickled, p->cpu);
+        if (!prev->is_idle) {
+            rq->pool->policy->charge(rq, prev, now - prev->last_run_ns);
+            prev->last_run_ns = now;
+        }
     }
-    next = policy->pick(rq, p, !prev->is_idle && sched_is_runnable(prev) ? prev : NULL, now);
+    next = choose(rq, p, now);
     p->is_yielding = false;
-    if (!next) {
-        next = p->idle;
-    }
     if (next != prev) {
-        exchange(rq, p, prev, next, now);
+        homeless = exchange(rq, p, prev, next, now);
     }
     if (rq->queued_count > 0) {
         told = spread(rq, now);
     }
     spin_unlock(&rq->lock);
 
-    tickle_all(told);
+    prod_all(told);
     if (!next->is_idle) {
         arm_slice(p);
     }
     if (next != prev) {
-        switch_vcpu(rq, prev, next);
-    }
-    irq_enable();
-}
-
-/* --- start-up, domains, vCPUs ------------------------------------------------------------------------------------------------------------------ */
-
-int sched_init(const char *name)
-{
-    int rc = name && name[0] ? -XEN_ENOENT : 0;
-
-    policy = policies[0];
-    for (unsigned int i = 0; rc != 0 && i < ARRAY_SIZE(policies); i++) {
-        if (strcmp(policies[i]->name, name) == 0) {
-            policy = policies[i];
-            rc = 0;
+        /* before its state is let go: it cannot end meanwhile */
+        if (unlikely(homeless)) {
+            sched_find_home(prev);
+        } else if (!prev->is_idle && unlikely(is_to_give_back(prev))) {
+            give_back(prev);
         }
+        switch_vcpu(prev, next);
     }
-    runqueue = (struct sched_rq){.lock = SPINLOCK_INIT(sched)};
-    list_init(&runqueue.queue);
-    policy->rq_init(&runqueue);
+    irq_restore(flags);
+}
+
+void sched_start(void)
+{
     softirq_set_handler(SOFTIRQ_SCHEDULE, schedule);
-    return rc;
-}
-
-void sched_cpu_up(unsigned int cpu, struct sched_vcpu *idle)
-{
-    struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
-    unsigned long flags;
-
-    *idle = (struct sched_vcpu){
-        .is_idle = true, .cpu = (uint16_t)cpu, .is_running = SCHED_RUNNING, .hard_affinity = cpuset_of(cpu)};
-    idle->soft_affinity = CPUSET_ALL;
-    idle->runstate = RUNSTATE_running;
-    idle->runstate_since_ns = port_now_ns();
-    list_init(&idle->queue);
-    *p = (struct sched_pcpu){.rq = &runqueue, .cpu = cpu, .idle = idle, .curr = idle};
-    timer_init(&p->timer, slice_over, p, cpu);
-    flags = spin_lock_irqsave(&runqueue.lock);
-    runqueue.cpus.bits |= 1ull << cpu;
-    runqueue.idle.bits |= 1ull << cpu;
-    spin_unlock_irqrestore(&runqueue.lock, flags);
-}
-
-int sched_domain_init(struct sched_domain *d)
-{
-    *d = (struct sched_domain){.weight = 256};
-    policy->domain_changed(d);
-    return 0;
-}
-
-void sched_domain_destroy(struct sched_domain *d)
-{
-}
-
-/* A first pCPU for a vCPU: one after the other of @allowed. */
-static unsigned int first_cpu(cpuset_t allowed)
-{
-    static unsigned int last;
-    unsigned int from = __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED) % MAX_PCPUS;
-    uint64_t above = allowed.bits & (~0ull << from);
-
-    if (above == 0) {
-        above = allowed.bits;
-        from = 0;
-    }
-    from = (unsigned int)__builtin_ctzll(above);
-    __atomic_store_n(&last, from, __ATOMIC_RELAXED);
-    return from;
-}
-
-int sched_vcpu_add(struct sched_vcpu *v, struct sched_domain *d)
-{
-    *v = (struct sched_vcpu){.dom = d, .hard_affinity = CPUSET_ALL, .soft_affinity = CPUSET_ALL};
-    v->cpu = (uint16_t)first_cpu(runqueue.cpus);
-    v->pause_count = 1;
-    v->pause_flags = VPF_DOWN;
-    v->runstate = RUNSTATE_offline;
-    v->runstate_since_ns = port_now_ns();
-    list_init(&v->queue);
-    policy->vcpu_init(&runqueue, v);
-    return 0;
-}
-
-void sched_vcpu_remove(struct sched_vcpu *v)
-{
-    unsigned long flags;
-    struct sched_rq *rq;
-
-    if (!v->dom) {
-        return; /* never added */
-    }
-    rq = lock_rq_of(v, &flags);
-    BUG_ON(is_queued(v) || is_current(v));
-    spin_unlock_irqrestore(&rq->lock, flags);
-    while (__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE)) {
-        cpu_relax();
-    }
-    v->dom = NULL;
-}
-
-int sched_set_affinity(struct sched_vcpu *v, cpuset_t hard, cpuset_t soft)
-{
-    unsigned int cpu = SCHED_NO_CPU;
-    unsigned long flags;
-    struct sched_rq *rq;
-    cpuset_t allowed = cpuset_and(hard, runqueue.cpus);
-
-    if (cpuset_is_empty(allowed)) {
-        return -XEN_EINVAL;
-    }
-    rq = lock_rq_of(v, &flags);
-    v->hard_affinity = hard;
-    v->soft_affinity = soft;
-    if (is_queued(v)) {
-        cpu = choose_tickle(rq, v, port_now_ns());
-    } else if (is_current(v) && !cpuset_has(hard, v->cpu)) {
-        cpu = v->cpu;
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
-    tickle(cpu);
-    return 0;
-}
-
-int sched_set_params(struct sched_domain *d, uint32_t weight, uint32_t cap)
-{
-    if (weight < 1 || weight > 65535) {
-        return -XEN_EINVAL;
-    }
-    if (cap != 0) {
-        return -XEN_EOPNOTSUPP;
-    }
-    d->weight = weight;
-    policy->domain_changed(d);
-    return 0;
 }
 
 /* --- accounts -------------------------------------------------------------------------------------------------------------------------------------- */
@@ -458,7 +656,7 @@ int sched_set_params(struct sched_domain *d, uint32_t weight, uint32_t cap)
 void sched_runstate(const struct sched_vcpu *v, struct vcpu_runstate_info *out)
 {
     unsigned long flags;
-    struct sched_rq *rq = lock_rq_of(v, &flags);
+    struct sched_rq *rq = sched_lock_rq(v, &flags);
     uint64_t now = port_now_ns();
 
     out->state = v->runstate;
@@ -481,22 +679,4 @@ uint64_t sched_cpu_time_ns(const struct sched_vcpu *v)
 uint64_t sched_idle_ns(unsigned int cpu)
 {
     return sched_cpu_time_ns(per_cpu(sched_pcpu, cpu).idle);
-}
-
-void sched_get_stats(struct sched_stats *out)
-{
-    unsigned long flags = spin_lock_irqsave(&runqueue.lock);
-
-    *out = runqueue.stats;
-    spin_unlock_irqrestore(&runqueue.lock, flags);
-}
-
-unsigned int sched_id(void)
-{
-    return policy->id;
-}
-
-const char *sched_name(void)
-{
-    return policy->name;
 }

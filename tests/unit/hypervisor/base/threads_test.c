@@ -192,7 +192,7 @@ static void test_scheduler(void **state)
     for (unsigned int i = 0; i < THREADS; i++) {
         sched_cpu_up(i, &idle[i]);
     }
-    sched_domain_init(&domain);
+    sched_domain_init(&domain, 0);
     for (unsigned int i = 0; i < VCPUS; i++) {
         sched_vcpu_add(&vcpus[i], &domain);
         vcpus[i].pause_flags = 0;
@@ -204,8 +204,7 @@ static void test_scheduler(void **state)
     for (unsigned int i = 0; i < VCPUS; i++) {
         runnable += sched_is_runnable(&vcpus[i]);
         running += vcpus[i].is_running;
-        assert_int_equal(sched_is_runnable(&vcpus[i]),
-                         vcpus[i].is_running || !list_is_empty(&vcpus[i].queue));
+        assert_int_equal(sched_is_runnable(&vcpus[i]), vcpus[i].is_running || vcpus[i].is_queued);
         assert_int_equal(vcpus[i].is_running, on_cpu[i] != 0);
     }
     assert_int_equal(running, MIN(runnable, THREADS));

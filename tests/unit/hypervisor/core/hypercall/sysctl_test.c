@@ -212,8 +212,47 @@ static void pools(void **state)
     p->op = XEN_SYSCTL_CPUPOOL_OP_FREEINFO;
     assert_int_equal(call(XEN_SYSCTL_cpupool_op), 0);
     assert_int_equal(area[0], 0);
-    p->op = XEN_SYSCTL_CPUPOOL_OP_CREATE;
-    assert_int_equal(call(XEN_SYSCTL_cpupool_op), -XEN_EOPNOTSUPP);
+    p->op = 8;
+    assert_int_equal(call(XEN_SYSCTL_cpupool_op), -XEN_ENOSYS);
+}
+
+static long pool_op(uint32_t what, uint32_t id, uint32_t cpu, uint32_t domid)
+{
+    struct xen_sysctl_cpupool_op *p = &op->u.cpupool_op;
+
+    memset(op, 0, sizeof(*op));
+    p->op = what;
+    p->cpupool_id = id;
+    p->sched_id = XEN_SCHEDULER_NULL;
+    p->cpu = cpu;
+    p->domid = domid;
+    return call(XEN_SYSCTL_cpupool_op);
+}
+
+/* What `xl cpupool-create`, -cpu-add, -cpu-remove, -migrate and -destroy do. */
+static void pools_change(void **state)
+{
+    make_domain(3);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_CREATE, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0, 0), 0);
+    assert_int_equal(op->u.cpupool_op.cpupool_id, 1);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_CREATE, 1, 0, 0), -XEN_EEXIST);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 1, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0), -XEN_ENODEV);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 1, 77, 0), -XEN_EINVAL);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 3), -XEN_ENODEV);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 0, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 1, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 0), -XEN_EINVAL);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 9), -XEN_EINVAL);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 4, 0, 3), -XEN_ENOENT);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 3), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 1, 0, 0), -XEN_EBUSY);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 1, 3, 0), -XEN_EBUSY);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 0, 0, 3), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 1, 3, 0), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 1, XEN_SYSCTL_CPUPOOL_PAR_ANY, 0), -XEN_ENODEV);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_ADDCPU, 0, 3, 0), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 1, 0, 0), 0);
+    assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 0, 0, 0), -XEN_EBUSY);
 }
 
 static void scheduler(void **state)
@@ -308,8 +347,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(access), T(physinfo),  T(domain_list), T(read_console), T(cpus),       T(numa),
-        T(pools),  T(scheduler), T(featureset),  T(policy),       T(debug_keys),
+        T(access), T(physinfo),     T(domain_list), T(read_console), T(cpus),   T(numa),
+        T(pools),  T(pools_change), T(scheduler),   T(featureset),   T(policy), T(debug_keys),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * What the two files of credit2 share. credit2.c: order and choice. credit2_budget.c: caps.
+ *
+ * A cap of n percent gives a domain n percent of CREDIT2_PERIOD_NS in each period, which its vCPUs take in chunks when they are chosen and bring back when
+ * they stop. Time is never lost to rounding: what a vCPU ran over its chunk is owed, and periods stay on their grid. What is not used in a period is
+ * not saved up. A timer is armed only while a vCPU is parked.
+ */
+#pragma once
+#include <core/sched/sched_policy.h>
+
+#define CREDIT2_PERIOD_NS MILLISECS(10)
+
+struct credit2_vcpu {
+    uint64_t queued_at_ns;
+    int64_t budget_ns; /* taken for it and not yet used; negative: owed */
+    bool is_parked;    /* is_queued, but in no queue: waits for the next period */
+};
+
+struct credit2_domain {
+    uint64_t inv; /* virtual time for each nanosecond, << INV_SHIFT */
+
+    struct spinlock lock; /* class schedbudget; guards all below */
+    uint64_t total_ns;    /* for a period; 0: no cap. Also read without the lock. */
+    int64_t left_ns;
+    uint64_t period_end_ns;
+    uint32_t vcpu_count; /* how many share it; under the pool's lock */
+    struct timer timer;  /* at period_end_ns while a vCPU is parked */
+};
+
+static inline struct credit2_vcpu *credit2_of(struct sched_vcpu *v)
+{
+    return (struct credit2_vcpu *)v->policy_words;
+}
+
+static inline bool credit2_is_capped(const struct sched_vcpu *v)
+{
+    return __atomic_load_n(&((const struct credit2_domain *)v->dom->policy_data)->total_ns,
+                           __ATOMIC_RELAXED) != 0;
+}
+
+/* False: no memory. */
+bool credit2_budget_init(struct sched_domain *d);
+void credit2_budget_destroy(struct sched_domain *d);
+/* @cap in percent of a pCPU, 0 none; at once. No lock held. */
+void credit2_budget_set(struct sched_domain *d, uint32_t cap);
+
+/* The rest is for @v of a capped domain, under its runqueue's lock. */
+
+/* See that @v has something to spend. False: its domain has nothing left in this period. */
+bool credit2_budget_take(struct sched_vcpu *v, uint64_t now_ns);
+/* What is left of @v's chunk, or owed. */
+void credit2_budget_return(struct sched_vcpu *v);
+/* True: its domain has something left. False: @v is parked now, until the next period. */
+bool credit2_budget_park_unless_left(struct sched_vcpu *v, uint64_t now_ns);
+
+/* credit2.c: @v, parked, may run again. Under its runqueue's lock; the caller tickles. */
+void credit2_unpark(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
