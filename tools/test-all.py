@@ -18,7 +18,7 @@ PYTHON = '/usr/bin/python3'
 WORK = 'build/test'
 # What QEMU 7.2 emulates beyond the usual model, and the hypervisor switches or uses.
 RICH_CPU = 'qemu64,+svm,+npt,+rdrand,+xsave,+xsaveopt,+avx,+rdtscp,+fsgsbase,+smep,+smap'
-STEPS = ['lint', 'unit', 'sim', 'fuzz', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick', 'system-long']
+STEPS = ['lint', 'unit', 'sim', 'fuzz', 'figures', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick', 'system-long']
 LINT = [
     ('layers', [PYTHON, 'tools/check/layers.py', '.']),
     ('layers-self-test', [PYTHON, 'tools/check/layers_test.py']),
@@ -122,7 +122,7 @@ def to_build(steps, hv):
     """What the steps need, built before them with both processors."""
     machines = any(map(on_machines, steps))
     debug = ['DEBUG=y'] if 'debug' in hv else []
-    if machines and hv.startswith('build/x86_64'):
+    if (machines or 'figures' in steps) and hv.startswith('build/x86_64'):
         yield Job('image', ['make', '-s', '-j2', 'image', *debug])
     if 'guests-debug' in steps:
         yield Job('image DEBUG=y', ['make', '-s', '-j2', 'image', 'DEBUG=y'])
@@ -145,6 +145,8 @@ def side_by_side(steps, hv):
     if 'fuzz' in steps:
         seconds = os.environ.get('FUZZ_SECONDS', '3')
         yield counted('fuzz', ['make', '-s', 'fuzz', f'FUZZ_SECONDS={seconds}'], 1800)
+    if 'figures' in steps:
+        yield counted('figures', [PYTHON, 'bench/check.py', '--hv', hv], 600)
     if 'sim' in steps:
         yield Job('sim', ['make', '-s', 'sim', 'SEEDS=--seconds 20'])
     if 'guests' in steps:
