@@ -271,6 +271,11 @@ void hw_load_cr3(mfn_t l4)
     NOT_SIMULATED;
 }
 
+void hw_switch_cr3(mfn_t l4)
+{
+    NOT_SIMULATED;
+}
+
 void hw_flush_local(void)
 {
     NOT_SIMULATED;

@@ -9,7 +9,10 @@
 
 /* Load the page-table base: flushes this pCPU's non-global translations. Any interrupt state. */
 void hw_load_cr3(mfn_t l4);
-/* Flush this pCPU's non-global translations. */
+/* The same, counted in the TLB clock (port_tlb_clock()): for the way to another address space. Between the two halves of one, at each system call of a
+ * guest's user mode, the clock's cache line would be the machine's bottleneck. */
+void hw_switch_cr3(mfn_t l4);
+/* Flush this pCPU's non-global translations, counted. */
 void hw_flush_local(void);
 void hw_invlpg_local(vaddr_t va);
 /* Write-back and invalidate this pCPU's caches. */

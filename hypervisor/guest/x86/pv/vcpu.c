@@ -84,7 +84,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     struct pv_vcpu *p = xv->pv;
 
     hw_set_entry_vcpu(xv);
-    hw_load_cr3(xv->cr3);
+    hw_switch_cr3(xv->cr3);
     hw_show_guest_descriptors(p);
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);

@@ -133,6 +133,7 @@ void frames_init(void)
     for (unsigned int i = 0; i < ram_range_count; i++) {
         uint64_t *state = frame_state(ram_ranges[i].start);
 
+#pragma GCC unroll 16
         for (uint64_t n = 0; n < ram_ranges[i].count; n++) {
             state[n] = FRAME_OWNER(DOMID_NONE);
         }

@@ -10,6 +10,7 @@
 #include <guest/x86/common/hw_contract.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
+#include <hw/x86/smp/ipi.h>
 #include <lib/string.h>
 
 static DEFINE_PER_CPU(uint32_t, gdt_pages_shown); /* window pages 0..13 that show a guest's frame */
@@ -64,9 +65,24 @@ void hw_load_cr3(mfn_t l4)
     write_cr3(mfn_to_paddr(l4));
 }
 
+static void load_counted(paddr_t l4)
+{
+    unsigned long flags = irq_save();
+    uint64_t when = tlb_flush_begin();
+
+    write_cr3(l4);
+    tlb_flush_end(when);
+    irq_restore(flags);
+}
+
+void hw_switch_cr3(mfn_t l4)
+{
+    load_counted(mfn_to_paddr(l4));
+}
+
 void hw_flush_local(void)
 {
-    write_cr3(read_cr3());
+    tlb_flush_local();
 }
 
 void hw_invlpg_local(vaddr_t va)
@@ -86,7 +102,7 @@ void hw_fill_l4(uint64_t *l4)
 
 void hw_load_idle_tables(void)
 {
-    write_cr3(mmu_master_l4());
+    load_counted(mmu_master_l4());
 }
 
 /* Window pages from @first on: those in @used show @frames, those shown until now and not used are unmapped. */

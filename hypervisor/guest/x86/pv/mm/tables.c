@@ -62,7 +62,7 @@ int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4)
     show_m2p(l4, true);
     xv->pv->guest_table = l4;
     xv->cr3 = pv_active_table(xv);
-    hw_load_cr3(xv->cr3);
+    hw_switch_cr3(xv->cr3);
     return release_table(xv, old);
 }
 

@@ -109,6 +109,11 @@ void hw_load_cr3(mfn_t l4)
     port_flush_tlb(cpuset_of(pcpu_id()));
 }
 
+void hw_switch_cr3(mfn_t l4)
+{
+    hw_load_cr3(l4);
+}
+
 void hw_flush_local(void)
 {
     port_flush_tlb(cpuset_of(pcpu_id()));
