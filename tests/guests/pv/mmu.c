@@ -95,6 +95,29 @@ TEST(update_errors)
     CHECK_EQ(mmu_update_many(&u, 1, NULL, DOMID_SELF), 0);
     page_free(p);
 }
+TEST(machphys_table_mapped_by_tools)
+{ /* as frames of DOMID_XEN, to read */
+    u8 *p = page_alloc();
+    xen_pfn_t frame = 0;
+    struct xen_machphys_mfn_list ml = {.max_extents = 1};
+    set_xen_guest_handle(ml.extent_start, &frame);
+    if (!g.dom0) {
+        page_free(p);
+        return;
+    }
+    CHECK_EQ(memory_op(XENMEM_machphys_mfn_list, &ml), 0);
+    struct mmu_update u = {.ptr = pt_entry_maddr(p, 1), .val = (u64)frame << 12 | PTE_RO};
+    CHECK_EQ(mmu_update_many(&u, 1, NULL, DOMID_XEN), 0);
+    mmuext1(MMUEXT_INVLPG_LOCAL, (u64)p, 0);
+    CHECK_EQ(*(volatile u64 *)(p + 8 * 300), m2p[300]);
+    u.val |= PTE_RW;
+    CHECK(mmu_update_many(&u, 1, NULL, DOMID_XEN) < 0);
+    u.val = (u64)va_mfn(&frame) << 12 | PTE_RO; /* not the hypervisor's */
+    CHECK(mmu_update_many(&u, 1, NULL, DOMID_XEN) < 0);
+    CHECK_EQ(mmu_update1(pt_entry_maddr(p, 1), rw(p)), 0);
+    mmuext1(MMUEXT_INVLPG_LOCAL, (u64)p, 0);
+    page_free(p);
+}
 TEST(long_batch)
 { /* long enough to be preempted and resumed */
     static struct mmu_update u[3000];

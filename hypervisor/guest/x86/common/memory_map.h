@@ -10,5 +10,7 @@
 extern struct x86_e820_entry machine_map[MACHINE_MAP_MAX];
 extern unsigned int machine_map_count;
 
+#define X86_M2P_CHUNK_BYTES (2ull << 20) /* XENMEM_machphys_mfn_list counts in these, each contiguous */
+
 /* The frame that holds byte @offset of the machine-to-physical table; INVALID_MFN in a hole. Defined by hw/x86. */
 mfn_t x86_m2p_frame(uint64_t offset);

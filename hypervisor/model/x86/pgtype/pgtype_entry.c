@@ -6,8 +6,13 @@
 /* Bits that decide which references a level 1 entry holds. */
 #define L1_IDENTITY (PTE_ADDR | PTE_RW | PTE_P)
 
-static int l1_get_uncommon(domid_t owner, mfn_t mfn)
+static int l1_get_uncommon(domid_t owner, uint64_t e)
 {
+    mfn_t mfn = pte_mfn(e);
+
+    if (owner == DOMID_XEN) { /* holds no reference, as its frames never go */
+        return !(e & PTE_RW) && arch_may_read_hypervisor(mfn) ? 0 : -XEN_EPERM;
+    }
     if (frame_is_ram(mfn)) {
         return -XEN_EINVAL;
     }
@@ -30,7 +35,7 @@ static inline int l1_reference(domid_t owner, uint64_t e)
     mfn_t mfn = pte_mfn(e);
     bool ok = e & PTE_RW ? frame_get_writable(mfn, owner) : frame_get(mfn, owner);
 
-    return likely(ok) ? 0 : l1_get_uncommon(owner, mfn);
+    return likely(ok) ? 0 : l1_get_uncommon(owner, e);
 }
 
 static inline void l1_unreference(uint64_t e)

@@ -29,7 +29,7 @@ static int get_tables_domain(struct mm_call *m, domid_t id)
     return 0;
 }
 
-/* Frames of others: the control domain, or the device model of that domain. */
+/* Frames of others: the control domain, or the device model of that domain. Of the hypervisor's own: arch_may_read_hypervisor(). */
 static int get_data_domain(struct mm_call *m, domid_t id)
 {
     struct domain *self = m->xv->v.domain;
@@ -38,14 +38,14 @@ static int get_data_domain(struct mm_call *m, domid_t id)
         m->data = self;
         return 0;
     }
-    if (id == DOMID_IO) {
+    if (id == DOMID_IO || (id == DOMID_XEN && self->is_control)) {
         m->data = NULL;
         return 0;
     }
     if (!self->is_control && self->target != id) {
         return -XEN_EPERM;
     }
-    m->data = domain_get(id); /* knows no DOMID_XEN: the hypervisor's own memory is not mapped by anyone */
+    m->data = domain_get(id);
     return m->data ? 0 : -XEN_ESRCH;
 }
 
@@ -66,8 +66,18 @@ int mm_call_begin(struct mm_call *m, domid_t tables, domid_t data)
         return rc;
     }
     m->ctx = mm_ctx(x86_domain(m->tables));
-    m->ctx.data_owner = m->data ? m->data->id : (domid_t)DOMID_IO;
+    m->ctx.data_owner = m->data ? m->data->id : data;
     return 0;
+}
+
+long mm_refused(vaddr_t done_gva, unsigned int count, int rc)
+{
+    unsigned int none = 0;
+
+    if (done_gva && !(count & MM_RESUMED) && guest_write_obj(done_gva, &none) != 0) {
+        return -XEN_EFAULT;
+    }
+    return rc;
 }
 
 void mm_call_end(struct mm_call *m)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What model/x86/pgtype asks of this layer: its arch.h. */
 #include <guest/x86/common/hw_contract.h>
+#include <guest/x86/common/memory_map.h>
 #include <model/x86/pgtype/arch.h>
 
 /* The machine-to-physical table, which has a slot of its own, is for the guest's kernel only: base tables get it in tables.c. */
@@ -8,6 +9,19 @@ void arch_fill_l4(uint64_t *l4)
 {
     hw_fill_l4(l4);
     l4[L4_SLOT_FIRST] = 0;
+}
+
+bool arch_may_read_hypervisor(mfn_t mfn)
+{
+    for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t); at += X86_M2P_CHUNK_BYTES) {
+        mfn_t first = x86_m2p_frame(at);
+
+        if (!mfn_is_invalid(first) && mfn.n >= first.n &&
+            mfn.n - first.n < X86_M2P_CHUNK_BYTES >> PAGE_SHIFT) {
+            return mfn_eq(x86_m2p_frame(at + ((mfn.n - first.n) << PAGE_SHIFT)), mfn);
+        }
+    }
+    return false;
 }
 
 bool arch_may_map_device(domid_t who, mfn_t mfn)

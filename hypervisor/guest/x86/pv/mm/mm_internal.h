@@ -13,7 +13,7 @@
 struct mm_call {
     struct x86_vcpu *xv;   /* current */
     struct domain *tables; /* owner of the page tables; PV */
-    struct domain *data;   /* owner of the frames; NULL: DOMID_IO */
+    struct domain *data;   /* owner of the frames; NULL: DOMID_IO, DOMID_XEN */
     struct pgtype_ctx ctx;
 };
 
@@ -39,6 +39,11 @@ static inline void mm_call_self(struct mm_call *m)
  * -XEN_EINVAL: tables of a domain that is not PV. mm_call_end() releases the domains.
  */
 int mm_call_begin(struct mm_call *m, domid_t tables, domid_t data);
+/*
+ * A list of @count operations that is refused as a whole, with @rc: none was done, and the caller is told so at @done_gva. It counts on that: Linux
+ * starts the rest of its list after as many as it finds there.
+ */
+long mm_refused(vaddr_t done_gva, unsigned int count, int rc);
 void mm_call_end(struct mm_call *m);
 
 int mm_finish_slow(struct x86_vcpu *xv);

@@ -153,7 +153,7 @@ long do_mmu_update(struct hypercall *c)
                            (domid_t)foreign);
     }
     if (rc != 0) {
-        return rc;
+        return mm_refused(done_gva, count, rc);
     }
     rc = mm_finish(m.xv);
     if (unlikely(rc != 0)) {

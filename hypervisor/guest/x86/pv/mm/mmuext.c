@@ -211,7 +211,7 @@ long do_mmuext_op(struct hypercall *c)
     int rc = begin(&m, (domid_t)c->arg[3]);
 
     if (rc != 0) {
-        return rc;
+        return mm_refused(done_gva, count, rc);
     }
     rc = mm_finish(m.xv);
     if (unlikely(rc != 0)) {

@@ -13,6 +13,7 @@
 #include <base/softirq.h>
 #include <core/domain/arch.h>
 #include <guest/x86/common/kinds.h>
+#include <guest/x86/common/memory_map.h>
 #include <guest/x86/pv/mm/mm_internal.h>
 #include <guest/x86/pv/pv.h>
 #include <host/host.h>
@@ -431,6 +432,12 @@ static uint32_t byte_foreign(uint8_t b)
                                     2,          3,          DOMID_IO,   3u << 16 | DOMID_SELF};
 
     return who[b & 7];
+}
+
+/* No such table here. */
+mfn_t x86_m2p_frame(uint64_t offset)
+{
+    return INVALID_MFN;
 }
 
 /* A call until it is done, or for @tries times. */

@@ -68,6 +68,20 @@ static void update_list_and_errors(void **state)
     assert_int_equal(*done, 0);
 }
 
+/* Linux goes on after as many as it is told were done: a list that is refused must not leave that word as it was. */
+static void a_refused_list_did_nothing(void **state)
+{
+    *done = 7;
+    assert_true(mmu_update(1, 31000) < 0);
+    assert_int_equal(*done, 0);
+    *done = 7;
+    assert_true(mmuext(1, 31000) < 0);
+    assert_int_equal(*done, 0);
+    *done = 7;
+    assert_true(mmu_update(1, 31000u << 16 | DOMID_SELF) < 0);
+    assert_int_equal(*done, 0);
+}
+
 static void update_list_is_resumed(void **state)
 {
     struct hypercall c = {.arg = {(uintptr_t)rig_buf, 20, (uintptr_t)done, DOMID_SELF}};
@@ -136,8 +150,11 @@ static void foreign_frames(void **state)
     dom[0].d.target = DOMID_NONE;
     dom[0].d.is_control = true;
     assert_int_equal(mmu_update(1, 9), -XEN_ESRCH);
-    assert_int_equal(mmu_update(1, DOMID_XEN), -XEN_ESRCH);
     reqs[0].ptr = word(3, 43);
+    assert_int_equal(mmu_update(1, DOMID_XEN), -XEN_EPERM);
+    reqs[0].val = entry(20, 0);
+    assert_int_equal(mmu_update(1, DOMID_XEN), -XEN_EPERM); /* to read, but it is no part of the table that may be */
+    reqs[0].val = entry(20, PTE_RW);
     assert_int_equal(mmu_update(1, DOMID_IO), -XEN_EINVAL);
     /* a guest frame of the PVH domain is translated, unless asked not to be */
     reqs[0] = (struct mmu_update){word(3, 41), 1ull << PAGE_SHIFT | PTE_P | PTE_RW};
@@ -407,6 +424,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(update_list_and_errors, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_refused_list_did_nothing, setup, teardown),
         cmocka_unit_test_setup_teardown(update_list_is_resumed, setup, teardown),
         cmocka_unit_test_setup_teardown(removed_table_is_finished_by_the_next_call, setup, teardown),
         cmocka_unit_test_setup_teardown(machphys, setup, teardown),

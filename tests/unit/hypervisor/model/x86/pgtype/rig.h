@@ -75,6 +75,11 @@ bool arch_may_map_device(domid_t who, mfn_t mfn)
     return mfn.n % 2 == 0;
 }
 
+bool arch_may_read_hypervisor(mfn_t mfn)
+{
+    return false;
+}
+
 static void rig_reset(unsigned int frames, unsigned int foreign)
 {
     host_init(CPUS, 1 << 20);
