@@ -32,6 +32,15 @@ int arch_get_gva(struct vcpu *v, vaddr_t gva, bool write, mfn_t *mfn, uint32_t *
 /* Guest-physical map of an auto-translated domain. PV answers -XEN_EOPNOTSUPP where it has no meaning. */
 int arch_p2m_add(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
 int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order);
+/*
+ * Populate on demand. Promise memory at 2^order guest frames, which the domain takes out of a cache of its own when it first uses them: -XEN_EINVAL,
+ * -XEN_EBUSY (something is there), -XEN_ENOMEM, -XEN_EOPNOTSUPP. Take a promise back: -XEN_EINVAL when nothing was promised at @gfn. Offer the cache a page
+ * that was just removed and that the caller has a reference to: true if it keeps it, else it is to be given back as others are.
+ */
+int arch_pod_promise(struct domain *d, gfn_t gfn, unsigned int order);
+int arch_pod_release(struct domain *d, gfn_t gfn);
+bool arch_pod_reclaim(struct domain *d, mfn_t mfn);
+bool arch_pod_has_promises(const struct domain *d);
 /* Highest guest frame in use. */
 uint64_t arch_max_gfn(struct domain *d);
 

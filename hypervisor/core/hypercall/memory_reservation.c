@@ -51,7 +51,8 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
         return -XEN_EFAULT;
     }
     if (r->mem_flags & XENMEMF_populate_on_demand) {
-        return -XEN_EOPNOTSUPP;
+        return d != current_domain() && has_gfn ? arch_pod_promise(d, GFN(gfn), r->extent_order)
+                                                : -XEN_EINVAL;
     }
     rc = domain_mem_alloc(&d->mem, r->extent_order, heap_flags(r->mem_flags), &mfn);
     if (rc != 0) {
@@ -76,15 +77,19 @@ static int populate_one(struct domain *d, const struct xen_memory_reservation *r
 static int release_page(struct domain *d, uint64_t gfn)
 {
     mfn_t mfn;
-    int rc = arch_get_gfn(d, GFN(gfn), false, &mfn);
+    int rc;
 
+    if (arch_pod_release(d, GFN(gfn)) == 0) {
+        return 0;
+    }
+    rc = arch_get_gfn(d, GFN(gfn), false, &mfn);
     if (rc != 0) {
         return rc;
     }
     if (d->kind != GUEST_PV) {
         rc = arch_p2m_remove(d, GFN(gfn), mfn, 0);
     }
-    if (rc == 0) {
+    if (rc == 0 && !arch_pod_reclaim(d, mfn)) {
         rc = domain_mem_give_back(&d->mem, mfn);
     }
     arch_put_gfn(d, mfn, false);
@@ -115,7 +120,8 @@ static int decrease_one(struct domain *d, const struct xen_memory_reservation *r
     if (guest_read_elem(&gfn, guest_addr(r->extent_start), i) != 0) {
         return -XEN_EFAULT;
     }
-    if (d->kind != GUEST_PV && r->extent_order > 0 && release_extent(d, gfn, r->extent_order) == 0) {
+    if (d->kind != GUEST_PV && r->extent_order > 0 && !arch_pod_has_promises(d) &&
+        release_extent(d, gfn, r->extent_order) == 0) {
         return 0;
     }
     for (uint64_t j = 0; j < 1ull << r->extent_order; j++) {

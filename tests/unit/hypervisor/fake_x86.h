@@ -320,6 +320,48 @@ FAKE_WEAK int pvh_p2m_add(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned 
     return 0;
 }
 
+FAKE_WEAK void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
+{
+}
+
+FAKE_WEAK int pvh_pod_promise(struct x86_domain *xd, gfn_t gfn, unsigned int order)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+FAKE_WEAK int pvh_pod_release(struct x86_domain *xd, gfn_t gfn)
+{
+    return -XEN_EINVAL;
+}
+
+FAKE_WEAK bool pvh_pod_reclaim(struct x86_domain *xd, mfn_t mfn)
+{
+    return false;
+}
+
+FAKE_WEAK int pvh_pod_set_target(struct x86_domain *xd, uint64_t pages)
+{
+    return 0;
+}
+
+FAKE_WEAK void pvh_pod_counts(const struct x86_domain *xd, uint64_t *cached, uint64_t *promised)
+{
+    *cached = *promised = 0;
+}
+
+static uint64_t fake_pool_pages;
+
+FAKE_WEAK uint64_t pvh_pool_pages(const struct x86_domain *xd)
+{
+    return fake_pool_pages;
+}
+
+FAKE_WEAK int pvh_pool_set(struct x86_domain *xd, uint64_t pages)
+{
+    fake_pool_pages = pages;
+    return 0;
+}
+
 FAKE_WEAK int pvh_p2m_remove(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
     return 0;

@@ -137,6 +137,31 @@ int arch_p2m_remove(struct domain *d, gfn_t gfn, mfn_t mfn, unsigned int order)
     return is_pv(d) ? -XEN_EOPNOTSUPP : pvh_p2m_remove(x86_domain(d), gfn, mfn, order);
 }
 
+int arch_pod_promise(struct domain *d, gfn_t gfn, unsigned int order)
+{
+    return is_pv(d) ? -XEN_EOPNOTSUPP : pvh_pod_promise(x86_domain(d), gfn, order);
+}
+
+int arch_pod_release(struct domain *d, gfn_t gfn)
+{
+    return is_pv(d) ? -XEN_EINVAL : pvh_pod_release(x86_domain(d), gfn);
+}
+
+bool arch_pod_reclaim(struct domain *d, mfn_t mfn)
+{
+    return !is_pv(d) && pvh_pod_reclaim(x86_domain(d), mfn);
+}
+
+bool arch_pod_has_promises(const struct domain *d)
+{
+    uint64_t cached, promised = 0;
+
+    if (!is_pv(d)) {
+        pvh_pod_counts(container_of(d, const struct x86_domain, d), &cached, &promised);
+    }
+    return promised != 0;
+}
+
 uint64_t arch_max_gfn(struct domain *d)
 {
     return is_pv(d) ? pv_max_gfn(d) : pvh_max_gfn(x86_domain(d));

@@ -80,10 +80,7 @@ long x86_get_vcpu_context(struct x86_domain *xd, struct xen_domctl *op, bool *co
     if (rc != 0) {
         return rc;
     }
-    if (!is_pv(&xd->d)) {
-        return -XEN_EOPNOTSUPP;
-    }
-    if (!xv->v.is_initialised) {
+    if (is_pv(&xd->d) && !xv->v.is_initialised) {
         return -XEN_ENODATA;
     }
     c = zalloc(sizeof(*c));
@@ -91,7 +88,11 @@ long x86_get_vcpu_context(struct x86_domain *xd, struct xen_domctl *op, bool *co
         return -XEN_ENOMEM;
     }
     domain_pause(&xd->d);
-    pv_get_context(xv, c);
+    if (is_pv(&xd->d)) {
+        pv_get_context(xv, c);
+    } else {
+        pvh_get_vcpu_context(xv, c);
+    }
     domain_unpause(&xd->d);
     rc = guest_write_obj(guest_addr(op->u.vcpucontext.ctxt), c) == 0 ? 0 : -XEN_EFAULT;
     zfree(c);

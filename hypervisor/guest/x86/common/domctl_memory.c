@@ -10,6 +10,7 @@
 #define PREEMPT_EVERY 64u
 #define PORTS         0x10000u
 #define MIB_SHIFT     20
+#define MIB_MASK      0xfffffull
 #define POOL_MAX      (1ull << 40)
 
 long x86_hypercall_init(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
@@ -98,7 +99,7 @@ long x86_get_pool(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
     if (is_pv(&xd->d)) {
         return -XEN_EOPNOTSUPP;
     }
-    op->u.paging_mempool.size = xd->paging_pool_bytes;
+    op->u.paging_mempool.size = pvh_pool_pages(xd) << PAGE_SHIFT;
     *copyback = true;
     return 0;
 }
@@ -113,8 +114,7 @@ long x86_set_pool(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
     if ((size & ~PAGE_MASK) || size > POOL_MAX) {
         return -XEN_EINVAL;
     }
-    xd->paging_pool_bytes = size;
-    return 0;
+    return pvh_pool_set(xd, size >> PAGE_SHIFT);
 }
 
 long x86_shadow_op(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
@@ -126,15 +126,14 @@ long x86_shadow_op(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
     }
     switch (s->op) {
     case XEN_DOMCTL_SHADOW_OP_GET_ALLOCATION:
-        s->mb = (uint32_t)(xd->paging_pool_bytes >> MIB_SHIFT);
+        s->mb = is_pv(&xd->d) ? 0 : (uint32_t)(((pvh_pool_pages(xd) << PAGE_SHIFT) + MIB_MASK) >> MIB_SHIFT);
         *copyback = true;
         return 0;
     case XEN_DOMCTL_SHADOW_OP_SET_ALLOCATION:
         if (is_pv(&xd->d)) {
             return -XEN_EOPNOTSUPP;
         }
-        xd->paging_pool_bytes = MIN((uint64_t)s->mb << MIB_SHIFT, POOL_MAX);
-        return 0;
+        return pvh_pool_set(xd, (uint64_t)s->mb << (MIB_SHIFT - PAGE_SHIFT));
     default:
         log_once(log_info, "Logging of dirty memory was asked for (live migration), which is not built\n");
         return -XEN_EOPNOTSUPP;

@@ -29,6 +29,15 @@ int pvh_get_gfn(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn);
 int pvh_get_gva(struct x86_vcpu *xv, vaddr_t gva, bool write, mfn_t *mfn);
 int pvh_p2m_add(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int order);
 int pvh_p2m_remove(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int order);
+int pvh_pod_promise(struct x86_domain *xd, gfn_t gfn, unsigned int order);
+int pvh_pod_release(struct x86_domain *xd, gfn_t gfn);
+bool pvh_pod_reclaim(struct x86_domain *xd, mfn_t mfn);
+/* XENMEM_set_pod_target and XENMEM_get_pod_target: p2m.h. */
+int pvh_pod_set_target(struct x86_domain *xd, uint64_t pages);
+void pvh_pod_counts(const struct x86_domain *xd, uint64_t *cached, uint64_t *promised);
+/* The memory for its p2m, in pages: p2m_pool_set(). */
+uint64_t pvh_pool_pages(const struct x86_domain *xd);
+int pvh_pool_set(struct x86_domain *xd, uint64_t pages);
 uint64_t pvh_max_gfn(struct x86_domain *xd);
 void pvh_switch_from(struct x86_vcpu *xv);
 void pvh_switch_to(struct x86_vcpu *xv);
@@ -57,6 +66,8 @@ struct cpuid_vcpu;
 struct vcpu_guest_context;
 /* What is added to the processor's time stamp counter for this vCPU: the domain's offset and what the guest's own writes made of it. */
 uint64_t pvh_tsc_offset(const struct x86_vcpu *xv);
+/* What a PVH vCPU looks like as a PV context. Its domain is paused. */
+void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c);
 /* Write the hypercall page of the kind at @page. */
 void pv_fill_hypercall_page(struct domain *d, void *page);
 void pvh_fill_hypercall_page(struct domain *d, void *page);

@@ -8,8 +8,6 @@
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/memory_map.h>
 
-#define M2P_CHUNK_BYTES (2ull << 20) /* XENMEM_machphys_mfn_list counts in these */
-
 struct x86_e820_entry machine_map[MACHINE_MAP_MAX];
 unsigned int machine_map_count;
 
@@ -119,7 +117,7 @@ static long m2p_frames(vaddr_t gva)
         return -XEN_EFAULT;
     }
     for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t) && n < list.max_extents;
-         at += M2P_CHUNK_BYTES, n++) {
+         at += X86_M2P_CHUNK_BYTES, n++) {
         mfn_t mfn = x86_m2p_frame(at);
 
         last = mfn_is_invalid(mfn) ? last : mfn.n;
@@ -131,14 +129,12 @@ static long m2p_frames(vaddr_t gva)
     return guest_write_obj(gva, &list) == 0 ? 0 : -XEN_EFAULT;
 }
 
-/*
- * The cache of populate-on-demand, which is not built: no domain has such entries (populating with that flag is refused), so its target has nothing to
- * move. xl mem-set sets it for every domain that is not PV.
- */
-static long pod_target(vaddr_t gva)
+/* How much memory a domain with populate on demand is to have in all; xl mem-set sets it for every domain that is not PV. */
+static long pod_target(vaddr_t gva, bool set)
 {
     struct xen_pod_target t;
     struct domain *d;
+    long rc = 0;
 
     if (!caller_is_control()) {
         return -XEN_EPERM;
@@ -151,14 +147,17 @@ static long pod_target(vaddr_t gva)
         return -XEN_ESRCH;
     }
     if (is_pv(d)) {
-        domain_put(d);
-        return -XEN_EINVAL;
+        rc = -XEN_EINVAL;
+    } else if (set) {
+        rc = pvh_pod_set_target(x86_domain(d), t.target_pages);
     }
-    t.tot_pages = d->mem.tot_pages;
-    t.pod_cache_pages = 0;
-    t.pod_entries = 0;
+    if (rc == 0) {
+        t.tot_pages = d->mem.tot_pages;
+        pvh_pod_counts(x86_domain(d), &t.pod_cache_pages, &t.pod_entries);
+        rc = guest_write_obj(gva, &t) == 0 ? 0 : -XEN_EFAULT;
+    }
     domain_put(d);
-    return guest_write_obj(gva, &t) == 0 ? 0 : -XEN_EFAULT;
+    return rc;
 }
 
 long x86_memory_op(struct hypercall *c, uint64_t op)
@@ -177,8 +176,9 @@ long x86_memory_op(struct hypercall *c, uint64_t op)
     case XENMEM_machphys_mfn_list:
         return m2p_frames(gva);
     case XENMEM_set_pod_target:
+        return pod_target(gva, true);
     case XENMEM_get_pod_target:
-        return pod_target(gva);
+        return pod_target(gva, false);
     default:
         return hypercall_not_built("memory_op", op);
     }

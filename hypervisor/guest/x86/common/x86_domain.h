@@ -112,10 +112,9 @@ struct x86_domain {
     uint64_t vm_assist; /* PV */
     uint32_t tsc_mode;
     uint64_t tsc_offset;
-    uint32_t tsc_khz;           /* tsc.h */
-    uint64_t paging_pool_bytes; /* XEN_DOMCTL_set_paging_mempool_size: what the domain's p2m may take */
-    struct pvh_domain *pvh;     /* NULL unless PVH */
-    uint64_t hvm_params[64];    /* HVMOP_set_param */
+    uint32_t tsc_khz;        /* tsc.h */
+    struct pvh_domain *pvh;  /* NULL unless PVH */
+    uint64_t hvm_params[64]; /* HVMOP_set_param */
     uint32_t relinquish_step;
     struct x86_e820_entry *map; /* under d.lock; NULL until the toolstack sets it */
     unsigned int map_count;

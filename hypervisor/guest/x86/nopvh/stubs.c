@@ -56,6 +56,21 @@ uint64_t pvh_tsc_offset(const struct x86_vcpu *xv)
     return 0;
 }
 
+int pvh_pod_promise(struct x86_domain *xd, gfn_t gfn, unsigned int order)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+int pvh_pod_release(struct x86_domain *xd, gfn_t gfn)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+bool pvh_pod_reclaim(struct x86_domain *xd, mfn_t mfn)
+{
+    return false;
+}
+
 uint64_t pvh_max_gfn(struct x86_domain *xd)
 {
     return 0;

@@ -8,6 +8,31 @@ void pvh_fill_hypercall_page(struct domain *d, void *page)
     BUG_ON(true);
 }
 
+int pvh_pod_set_target(struct x86_domain *xd, uint64_t pages)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+void pvh_pod_counts(const struct x86_domain *xd, uint64_t *cached, uint64_t *promised)
+{
+    *cached = *promised = 0;
+}
+
+uint64_t pvh_pool_pages(const struct x86_domain *xd)
+{
+    return 0;
+}
+
+int pvh_pool_set(struct x86_domain *xd, uint64_t pages)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
+void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
+{
+    BUG_ON(true);
+}
+
 void pvh_cpuid_state(const struct x86_vcpu *xv, struct cpuid_vcpu *v)
 {
     BUG_ON(true);

@@ -9,8 +9,7 @@
 #include <lib/string.h>
 #include <model/x86/cpuid/cpu_policy.h>
 
-#define POOL_DEFAULT_BYTES (16ull << 20)
-#define CR4_ALWAYS         0x7ffull /* VME to OSXMMEXCPT */
+#define CR4_ALWAYS 0x7ffull /* VME to OSXMMEXCPT */
 
 /* --- CPU policy ---------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -64,7 +63,6 @@ int pvh_domain_init(struct x86_domain *xd)
         return -XEN_ENOMEM;
     }
     xd->pvh = pd;
-    xd->paging_pool_bytes = POOL_DEFAULT_BYTES;
     xd->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON] = SHUTDOWN_reboot;
     rc = p2m_init(&pd->p2m, vm_has_1g_pages());
     if (rc == 0) {
@@ -100,12 +98,14 @@ int pvh_get_gfn(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn)
     struct p2m_leaf l;
     bool ok = false;
 
-    spin_lock(&p->lock);
-    l = p2m_lookup(p, gfn.n);
-    if (l.type == P2M_RAM) {
-        ok = write ? frame_get_writable(l.mfn, d->id) : frame_get(l.mfn, d->id);
-    }
-    spin_unlock(&p->lock);
+    do {
+        spin_lock(&p->lock);
+        l = p2m_lookup(p, gfn.n);
+        if (l.type == P2M_RAM) {
+            ok = write ? frame_get_writable(l.mfn, d->id) : frame_get(l.mfn, d->id);
+        }
+        spin_unlock(&p->lock);
+    } while (l.type == P2M_NONE && p2m_pod_populate(p, gfn.n) == 0);
     *mfn = l.mfn;
     return ok ? 0 : -XEN_EINVAL;
 }
@@ -128,6 +128,42 @@ int pvh_p2m_add(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int order)
 int pvh_p2m_remove(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned int order)
 {
     return p2m_remove(xd, &xd->pvh->p2m, gfn.n, mfn, order, P2M_RAM);
+}
+
+int pvh_pod_promise(struct x86_domain *xd, gfn_t gfn, unsigned int order)
+{
+    return p2m_pod_promise(&xd->pvh->p2m, gfn.n, order);
+}
+
+int pvh_pod_release(struct x86_domain *xd, gfn_t gfn)
+{
+    return p2m_pod_release(xd, &xd->pvh->p2m, gfn.n);
+}
+
+bool pvh_pod_reclaim(struct x86_domain *xd, mfn_t mfn)
+{
+    return p2m_pod_reclaim(&xd->pvh->p2m, mfn);
+}
+
+int pvh_pod_set_target(struct x86_domain *xd, uint64_t pages)
+{
+    return p2m_pod_set_target(xd, &xd->pvh->p2m, pages);
+}
+
+void pvh_pod_counts(const struct x86_domain *xd, uint64_t *cached, uint64_t *promised)
+{
+    *cached = xd->pvh->p2m.pod.cached;
+    *promised = xd->pvh->p2m.pod.promised;
+}
+
+uint64_t pvh_pool_pages(const struct x86_domain *xd)
+{
+    return p2m_pool_pages(&xd->pvh->p2m);
+}
+
+int pvh_pool_set(struct x86_domain *xd, uint64_t pages)
+{
+    return p2m_pool_set(&xd->pvh->p2m, pages);
 }
 
 void pvh_flush_tlbs(struct x86_domain *xd)

@@ -109,6 +109,9 @@ static enum insn_status access_part(struct insn_ctx *c, uint64_t linear, void *b
     if (st != PT_OK) {
         return walk_failed(c, st, &r, linear);
     }
+    if (p2m_has_promises(p)) {
+        (void)p2m_pod_populate(p, r.gpa >> PAGE_SHIFT); /* if that fails it is as where no memory is */
+    }
     flags = irq_save();
     l = p2m_lookup(p, r.gpa >> PAGE_SHIFT);
     if (l.type != P2M_NONE) {

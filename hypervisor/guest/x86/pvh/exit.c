@@ -253,6 +253,21 @@ static void halt(struct x86_vcpu *xv, const struct vmexit *e)
 
 /* --- memory and ports --------------------------------------------------------------------------------------------------------------------------------------- */
 
+/* Memory that was promised to the domain is used for the first time: it has it when this returns true. */
+static bool populate(struct x86_vcpu *xv, uint64_t gpa)
+{
+    int rc;
+
+    irq_enable();
+    rc = p2m_pod_populate(p2m_of(xv), gpa >> PAGE_SHIFT);
+    if (rc == -XEN_ENOMEM) {
+        domain_crash(xv->v.domain, "v%u: guest address %#lx: out of populate-on-demand memory", xv->v.id,
+                     (unsigned long)gpa);
+    }
+    irq_disable();
+    return rc != -XEN_EINVAL;
+}
+
 static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
 {
     struct p2m_leaf l = p2m_lookup(p2m_of(xv), e->gpa >> PAGE_SHIFT);
@@ -263,6 +278,9 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
     }
     if (l.type != P2M_NONE) {
         pvh_inject_gp(xv); /* writes to, or runs code in, memory that another domain granted otherwise */
+        return;
+    }
+    if (p2m_has_promises(p2m_of(xv)) && populate(xv, e->gpa)) {
         return;
     }
     if (xv->pvh->vm.inject.valid || fetch) {

@@ -14,6 +14,7 @@
 #define CR4_SMAP       BIT(21)
 #define MAYBE_RESERVED 0x000ffff000000000ull /* address bits that some guest does not have */
 #define LARGE_RESERVED 0x1fe000ull           /* low address bits of a 2 MiB page */
+#define POPULATE_TRIES 8u
 
 /* --- the p2m as this vCPU knows it ---------------------------------------------------------------------------------------------------------------------------- */
 
@@ -44,6 +45,7 @@ static void *find_frame(struct x86_vcpu *xv, uint64_t gfn, bool write)
     uint64_t e = p2m_find(p2m_of(xv), gfn, &level);
 
     if (e == 0 || (write && !(e & PTE_RW))) {
+        xv->pvh->frames.missed = e == 0 ? gfn : P2M_MAX_GFN;
         return NULL;
     }
     *c = (struct pvh_cached_frame){
@@ -121,14 +123,27 @@ static enum pt_status walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access
     return pt_walk(&c, gva, access, out);
 }
 
+/*
+ * An access failed: true if that was for memory which the domain was promised and which it has now, so that another try gets further. Where interrupts are
+ * off nothing can be allocated: the guest is then to fault on it by itself.
+ */
+static bool populate_missed(struct x86_vcpu *xv)
+{
+    return p2m_has_promises(p2m_of(xv)) && irqs_enabled() &&
+           p2m_pod_populate(p2m_of(xv), xv->pvh->frames.missed) == 0;
+}
+
 enum pt_status pvh_walk(struct x86_vcpu *xv, vaddr_t gva, unsigned int access, struct pt_result *out)
 {
-    unsigned long flags = irq_save();
     enum pt_status st;
 
-    begin(xv);
-    st = walk(xv, gva, access, out);
-    irq_restore(flags);
+    do {
+        unsigned long flags = irq_save();
+
+        begin(xv);
+        st = walk(xv, gva, access, out);
+        irq_restore(flags);
+    } while (st == PT_UNREADABLE && populate_missed(xv));
     return st;
 }
 
@@ -249,7 +264,7 @@ static inline size_t to_page_end(vaddr_t gva, size_t size)
     return MIN(size, PAGE_SIZE - (gva & ~PAGE_MASK));
 }
 
-static int copy_within_page(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t n, unsigned int access)
+static bool try_copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t n, unsigned int access)
 {
     unsigned long flags = irq_save();
     void *at = gva_to_virt(xv, gva, access);
@@ -262,7 +277,18 @@ static int copy_within_page(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t 
         }
     }
     irq_restore(flags);
-    return at ? 0 : -XEN_EFAULT;
+    return at != NULL;
+}
+
+/* A walk over four levels and the page itself may each have to be populated. */
+static int copy_within_page(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t n, unsigned int access)
+{
+    for (unsigned int i = 0; unlikely(!try_copy(xv, gva, buf, n, access)); i++) {
+        if (i > POPULATE_TRIES || !populate_missed(xv)) {
+            return -XEN_EFAULT;
+        }
+    }
+    return 0;
 }
 
 int pvh_copy(struct x86_vcpu *xv, vaddr_t gva, void *buf, size_t size, unsigned int access)

@@ -1,35 +1,33 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The nested page tables of a PVH domain: p2m.h. AMD APM volume 2, 15.25. */
+/* The entries of the nested page tables of a PVH domain: p2m.h. AMD APM volume 2, 15.25. */
 #include <base/softirq.h>
 #include <core/domain/domain.h>
 #include <core/memory/heap.h>
-#include <guest/x86/pvh/p2m.h>
+#include <guest/x86/pvh/p2m_internal.h>
 
 #define TEARDOWN_CHECK_MASK 7u
-#define LEVELS              4u
 
 int p2m_init(struct p2m *p, bool use_1g)
 {
-    void *root = heap_alloc_page();
+    uint64_t *root;
+    int rc;
 
     spin_lock_init(&p->lock, p2m);
     p->old_root = INVALID_MFN;
     p->root = INVALID_MFN;
+    p->use_1g = use_1g;
+    do {
+        rc = p2m_pool_set(p, P2M_POOL_DEFAULT);
+    } while (rc == -XEN_ERESTART);
+    root = rc == 0 ? p2m_pool_take(p) : NULL;
     if (!root) {
         return -XEN_ENOMEM;
     }
     p->root = virt_to_mfn(root);
-    p->use_1g = use_1g;
-    p->table_pages = 1;
     return 0;
 }
 
-static uint64_t pages_at(unsigned int level)
-{
-    return 1ull << (9 * (level - 1));
-}
-
-static uint64_t make_leaf(mfn_t mfn, unsigned int level, enum p2m_type type)
+uint64_t p2m_make_leaf(mfn_t mfn, unsigned int level, enum p2m_type type)
 {
     struct npt_entry e = {
         .paddr = mfn_to_paddr(mfn),
@@ -59,11 +57,6 @@ static enum p2m_type leaf_type(uint64_t e)
     return (enum p2m_type)(e >> 9 & 7);
 }
 
-static bool is_leaf(uint64_t e, unsigned int level)
-{
-    return (e & PTE_P) && (level == 1 || (e & PTE_PS));
-}
-
 struct p2m_leaf p2m_lookup(const struct p2m *p, uint64_t gfn)
 {
     unsigned int level;
@@ -77,52 +70,52 @@ struct p2m_leaf p2m_lookup(const struct p2m *p, uint64_t gfn)
 
 /* --- changing, under the lock ----------------------------------------------------------------------------------------------------------------- */
 
-static uint64_t *new_table(const struct x86_domain *xd, struct p2m *p)
-{
-    uint64_t *t;
-
-    if (p->table_pages >= xd->paging_pool_bytes >> PAGE_SHIFT) {
-        return NULL;
-    }
-    t = heap_alloc_page();
-    p->table_pages += t != NULL;
-    return t;
-}
-
 /* Replace a large page by a table of smaller ones that map the same: no translation changes, so no TLB need know. */
-static int split(const struct x86_domain *xd, struct p2m *p, uint64_t *slot, unsigned int level)
+static int split(struct p2m *p, uint64_t *slot, unsigned int level)
 {
-    uint64_t *t = new_table(xd, p);
+    uint64_t *t = p2m_pool_take(p);
     mfn_t first = p2m_frame(*slot, 0, level);
 
     if (!t) {
         return -XEN_ENOMEM;
     }
     for (unsigned int i = 0; i < 512; i++) {
-        t[i] = make_leaf(mfn_add(first, i * pages_at(level - 1)), level - 1, leaf_type(*slot));
+        t[i] = p2m_make_leaf(mfn_add(first, i * p2m_pages_at(level - 1)), level - 1, leaf_type(*slot));
     }
     __atomic_store_n(slot, make_pointer(t), __ATOMIC_RELEASE);
     return 0;
 }
 
-/* The entry of @gfn at @level, in tables made on the way; larger pages are split. */
-static int find_slot(const struct x86_domain *xd, struct p2m *p, uint64_t gfn, unsigned int level,
-                     uint64_t **slot)
+/* A table in place of an absent entry; what that promised, all of the table's entries promise. */
+static int add_table(struct p2m *p, uint64_t *slot)
+{
+    uint64_t *t = p2m_pool_take(p);
+
+    if (!t) {
+        return -XEN_ENOMEM;
+    }
+    for (unsigned int i = 0; *slot != 0 && i < 512; i++) {
+        t[i] = *slot;
+    }
+    __atomic_store_n(slot, make_pointer(t), __ATOMIC_RELEASE);
+    return 0;
+}
+
+int p2m_find_slot(struct p2m *p, uint64_t gfn, unsigned int level, uint64_t **slot)
 {
     uint64_t *t = mfn_to_virt(p->root);
 
-    for (unsigned int l = LEVELS; l > level; l--) {
+    for (unsigned int l = P2M_LEVELS; l > level; l--) {
         uint64_t *s = &t[(gfn >> (9 * (l - 1))) & 511];
+        int rc = 0;
 
         if (!(*s & PTE_P)) {
-            uint64_t *child = new_table(xd, p);
-
-            if (!child) {
-                return -XEN_ENOMEM;
-            }
-            __atomic_store_n(s, make_pointer(child), __ATOMIC_RELEASE);
-        } else if (is_leaf(*s, l) && split(xd, p, s, l) != 0) {
-            return -XEN_ENOMEM;
+            rc = add_table(p, s);
+        } else if (p2m_is_leaf(*s, l)) {
+            rc = split(p, s, l);
+        }
+        if (rc != 0) {
+            return rc;
         }
         t = mfn_to_virt(MFN((*s & PTE_ADDR) >> PAGE_SHIFT));
     }
@@ -135,10 +128,10 @@ static uint64_t *existing_slot(const struct p2m *p, uint64_t gfn, unsigned int l
 {
     uint64_t *t = mfn_to_virt(p->root);
 
-    for (unsigned int l = LEVELS; l > level; l--) {
+    for (unsigned int l = P2M_LEVELS; l > level; l--) {
         uint64_t e = t[(gfn >> (9 * (l - 1))) & 511];
 
-        if (!(e & PTE_P) || is_leaf(e, l)) {
+        if (!(e & PTE_P) || p2m_is_leaf(e, l)) {
             return NULL;
         }
         t = mfn_to_virt(MFN((e & PTE_ADDR) >> PAGE_SHIFT));
@@ -170,7 +163,7 @@ static void drop_page(struct x86_domain *xd, uint64_t gfn, mfn_t mfn, enum p2m_t
 static void drop_leaf(struct x86_domain *xd, struct p2m *p, uint64_t gfn, uint64_t old, unsigned int level)
 {
     p2m_flush(xd, p);
-    for (uint64_t i = 0; i < pages_at(level); i++) {
+    for (uint64_t i = 0; i < p2m_pages_at(level); i++) {
         drop_page(xd, gfn + i, p2m_frame(old, i, level), leaf_type(old));
     }
 }
@@ -180,7 +173,7 @@ static unsigned int best_level(const struct p2m *p, uint64_t gfn, mfn_t mfn, uin
 {
     unsigned int level = p->use_1g ? 3 : 2;
 
-    while (level > 1 && (((gfn | mfn.n) & (pages_at(level) - 1)) || count < pages_at(level))) {
+    while (level > 1 && (((gfn | mfn.n) & (p2m_pages_at(level) - 1)) || count < p2m_pages_at(level))) {
         level--;
     }
     return level;
@@ -198,8 +191,7 @@ static bool drop_empty_table(struct x86_domain *xd, struct p2m *p, uint64_t *slo
     }
     __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
     p2m_flush(xd, p); /* nobody is on the way through it any more */
-    heap_free_clean(virt_to_mfn(t), 0);
-    p->table_pages--;
+    p2m_pool_put(p, t);
     return true;
 }
 
@@ -212,21 +204,23 @@ static int add_some(struct x86_domain *xd, struct p2m *p, uint64_t gfn, mfn_t mf
     int rc;
 
     for (;; level--) {
-        rc = find_slot(xd, p, gfn, level, &slot);
+        rc = p2m_find_slot(p, gfn, level, &slot);
         if (rc != 0) {
             return rc;
         }
-        if (!(*slot & PTE_P) || is_leaf(*slot, level) || drop_empty_table(xd, p, slot)) {
+        if (!(*slot & PTE_P) || p2m_is_leaf(*slot, level) || drop_empty_table(xd, p, slot)) {
             break;
         }
         /* a table in which smaller pages are mapped stays */
     }
-    new = make_leaf(mfn, level, type);
+    new = p2m_make_leaf(mfn, level, type);
     old = __atomic_exchange_n(slot, new, __ATOMIC_SEQ_CST);
-    if (is_leaf(old, level) && old != new) {
+    if (p2m_is_leaf(old, level) && old != new) {
         drop_leaf(xd, p, gfn, old, level);
+    } else if (p2m_is_promise(old)) {
+        p->pod.promised -= p2m_pages_at(level);
     }
-    *done = pages_at(level);
+    *done = p2m_pages_at(level);
     if (type == P2M_RAM) {
         for (uint64_t i = 0; i < *done; i++) {
             m2p_set(mfn_add(mfn, i), gfn + i);
@@ -254,7 +248,7 @@ static bool maps_range(const struct p2m *p, uint64_t gfn, mfn_t mfn, uint64_t co
         if (e == 0 || leaf_type(e) != type || p2m_frame(e, gfn + i, level).n != mfn.n + i) {
             return false;
         }
-        i += pages_at(level) - ((gfn + i) & (pages_at(level) - 1));
+        i += p2m_pages_at(level) - ((gfn + i) & (p2m_pages_at(level) - 1));
     }
     return true;
 }
@@ -266,19 +260,19 @@ static int clear_range(struct x86_domain *xd, struct p2m *p, uint64_t gfn, uint6
         unsigned int level = 1, have = 1;
         uint64_t *slot, e = p2m_find(p, gfn, &have);
 
-        while (level < have && !(gfn & (pages_at(level + 1) - 1)) && count >= pages_at(level + 1)) {
+        while (level < have && !(gfn & (p2m_pages_at(level + 1) - 1)) && count >= p2m_pages_at(level + 1)) {
             level++;
         }
         if (e != 0) {
-            int rc = find_slot(xd, p, gfn, level, &slot);
+            int rc = p2m_find_slot(p, gfn, level, &slot);
 
             if (rc != 0) {
                 return rc;
             }
             __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
         }
-        gfn += pages_at(level);
-        count -= pages_at(level);
+        gfn += p2m_pages_at(level);
+        count -= p2m_pages_at(level);
     }
     return 0;
 }
@@ -339,7 +333,7 @@ static bool remove_small(struct p2m *p, uint64_t gfn, mfn_t mfn, enum p2m_type t
 {
     uint64_t *slot = mfn_is_invalid(p->root) ? NULL : existing_slot(p, gfn, 1);
 
-    if (!slot || !is_leaf(*slot, 1) || leaf_type(*slot) != type || p2m_frame(*slot, gfn, 1).n != mfn.n) {
+    if (!slot || !p2m_is_leaf(*slot, 1) || leaf_type(*slot) != type || p2m_frame(*slot, gfn, 1).n != mfn.n) {
         return false;
     }
     __atomic_store_n(slot, 0, __ATOMIC_SEQ_CST);
@@ -432,7 +426,7 @@ static bool free_below(struct p2m *p, uint64_t *t, unsigned int level)
     for (unsigned int i = 0; i < 512; i++) {
         uint64_t *child;
 
-        if (!(t[i] & PTE_P) || is_leaf(t[i], level)) {
+        if (!(t[i] & PTE_P) || p2m_is_leaf(t[i], level)) {
             continue;
         }
         child = mfn_to_virt(MFN((t[i] & PTE_ADDR) >> PAGE_SHIFT));
@@ -458,12 +452,17 @@ int p2m_teardown(struct p2m *p)
         p->old_root = p->root;
         p->root = INVALID_MFN;
     }
+    p->is_dead = true;
+    p->pod = (struct pod){.cached = 0}; /* its frames go with the domain's others */
     spin_unlock(&p->lock);
+    if (p2m_pool_drain(p) != 0) {
+        return -XEN_ERESTART;
+    }
     if (mfn_is_invalid(p->old_root)) {
         return 0;
     }
     root = mfn_to_virt(p->old_root);
-    if (!free_below(p, root, LEVELS)) {
+    if (!free_below(p, root, P2M_LEVELS)) {
         return -XEN_ERESTART;
     }
     heap_free_page(root);

@@ -47,6 +47,7 @@ struct pvh_cached_walk {
 
 struct pvh_frame_cache {
     uint32_t flushes; /* value of p2m.flushes that they are newer than */
+    uint64_t missed;  /* guest frame that was looked up last in vain */
     struct pvh_cached_frame e[PVH_CACHED_FRAMES];
     struct pvh_cached_walk w[PVH_CACHED_WALKS];
 };

@@ -47,7 +47,6 @@ static int start(void **state)
     memset(want, 0, sizeof(want));
     memset(&p, 0, sizeof(p));
     xd.d.id = 1;
-    xd.paging_pool_bytes = 1 << 20;
     assert_int_equal(domain_mem_init(&xd.d.mem, 1), 0);
     assert_int_equal(domain_mem_init(&other, OTHER), 0);
     xd.d.mem.max_pages = other.max_pages = 1 << 20;
@@ -217,15 +216,32 @@ static void a_used_up_pool_leaves_nothing_behind(void **state)
 {
     mfn_t mfn = fresh(&xd.d.mem, 9);
 
-    xd.paging_pool_bytes = p.table_pages << PAGE_SHIFT;
+    assert_int_equal(p2m_pool_set(&p, p.table_pages), 0);
     assert_int_equal(p2m_add(&xd, &p, 512, mfn, 9, P2M_RAM), -XEN_ENOMEM);
-    xd.paging_pool_bytes = (p.table_pages + 3) << PAGE_SHIFT;
+    assert_int_equal(p2m_pool_set(&p, p.table_pages + 3), 0);
     assert_int_equal(p2m_add(&xd, &p, 700, mfn, 9, P2M_RAM),
                      -XEN_ENOMEM); /* ends in a second level 1 table */
     for (unsigned int i = 0; i < GFNS; i++) {
         assert_int_equal(p2m_lookup(&p, i).type, P2M_NONE);
     }
     assert_int_equal(xd.d.mem.tot_pages, 512);
+}
+
+static void the_pool_is_taken_from_the_heap_and_given_back(void **state)
+{
+    uint64_t before = heap_free_frames();
+
+    assert_int_equal(p2m_pool_pages(&p), P2M_POOL_DEFAULT);
+    assert_int_equal(p2m_pool_set(&p, P2M_POOL_DEFAULT + 100), 0);
+    assert_int_equal(p2m_pool_pages(&p), P2M_POOL_DEFAULT + 100);
+    assert_int_equal(heap_free_frames(), before - 100);
+    assert_int_equal(p2m_pool_set(&p, 0), 0); /* the root is in use */
+    assert_int_equal(p2m_pool_pages(&p), 1);
+    assert_int_equal(heap_free_frames(), before + P2M_POOL_DEFAULT - 1);
+    assert_int_equal(p2m_add(&xd, &p, 5, fresh(&xd.d.mem, 0), 0, P2M_RAM), -XEN_ENOMEM);
+    assert_int_equal(p2m_pool_set(&p, 1 << 20), -XEN_ENOMEM); /* more than the machine has */
+    assert_true(p2m_pool_pages(&p) > 1000);
+    assert_int_equal(p2m_pool_set(&p, 10), 0);
 }
 
 static void bounds(void **state)
@@ -296,6 +312,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_pages_are_used_and_split, start, end),
         cmocka_unit_test_setup_teardown(unaligned_ranges_take_small_pages, start, end),
         cmocka_unit_test_setup_teardown(a_used_up_pool_leaves_nothing_behind, start, end),
+        cmocka_unit_test_setup_teardown(the_pool_is_taken_from_the_heap_and_given_back, start, end),
         cmocka_unit_test_setup_teardown(bounds, start, end),
         cmocka_unit_test_setup_teardown(an_empty_table_makes_room, start, end),
         cmocka_unit_test_setup_teardown(a_shared_page_moves, start, end),
