@@ -139,6 +139,21 @@ uint32_t gnttab_frame_count(struct gnttab *g)
     return __atomic_load_n(&g->frame_count, __ATOMIC_RELAXED);
 }
 
+bool gnttab_next_used(struct gnttab *g, grant_ref_t *ref, struct gnttab_active *use)
+{
+    grant_ref_t r;
+    bool found = false;
+
+    spin_lock(&g->lock);
+    for (r = *ref; r < g->frame_count * GNTTAB_ENTRIES_PER_FRAME && !found; r++) {
+        *use = *gnttab_active(g, r);
+        found = use->pins_read + use->pins_write > 0;
+        *ref = r;
+    }
+    spin_unlock(&g->lock);
+    return found;
+}
+
 /* Take the frames back; who has mapped one of them keeps it until it unmaps. The entries behind stay: others may have pins. */
 static void drop_frames(struct gnttab *g)
 {

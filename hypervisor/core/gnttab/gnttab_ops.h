@@ -27,6 +27,8 @@ int gnttab_grow(struct gnttab *g, uint32_t frames);
 /* Frame number @index of the table, which grows to have it. The same errors. */
 int gnttab_frame_mfn(struct gnttab *g, uint32_t index, mfn_t *mfn);
 uint32_t gnttab_frame_count(struct gnttab *g);
+/* The next entry from *@ref on that somebody uses: false when there is none, else its number and a copy of how it is used. For those who show it. */
+bool gnttab_next_used(struct gnttab *g, grant_ref_t *ref, struct gnttab_active *use);
 
 /* --- using a grant ------------------------------------------------------------------------------------------------------------------ */
 /*

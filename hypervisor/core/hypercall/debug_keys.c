@@ -7,9 +7,11 @@
 #include <core/hypercall/domctl_internal.h>
 #include <core/memory/heap.h>
 #include <core/memory/slab.h>
+#include <core/timer/timer.h>
 
 #define KEYS            128u
 #define PORTS_SHOWN     1024u
+#define GRANTS_SHOWN    256u
 #define PAGES_TO_KIB(n) ((unsigned long)((n) * (PAGE_SIZE / 1024)))
 
 struct debug_key {
@@ -18,6 +20,7 @@ struct debug_key {
 };
 
 static void show_help(void);
+static void show_all(void);
 
 static void for_each_domain (void (*fn)(struct domain *d))
 {
@@ -95,6 +98,16 @@ static void show_registers(void)
         ;
 }
 
+static void show_first_domain(void)
+{
+    struct domain *d = domain_get(0);
+
+    if (d) {
+        show_domain_registers(d);
+        domain_put(d);
+    }
+}
+
 /* --- event channels --------------------------------------------------------------------------------------------------------------------------------- */
 
 static void show_ports(struct domain *d)
@@ -120,6 +133,28 @@ static void show_ports(struct domain *d)
 static void show_event_channels(void)
 {
     for_each_domain (show_ports)
+        ;
+}
+
+/* --- grants ------------------------------------------------------------------------------------------------------------------------------------------ */
+
+static void show_grants(struct domain *d)
+{
+    struct gnttab *g = &d->gnttab;
+    struct gnttab_active use;
+    unsigned int shown = 0;
+
+    log_info("d%u: %u of %u grant frames, %u of others' grants mapped\n", d->id, gnttab_frame_count(g),
+             g->max_frames, g->maptrack_used);
+    for (grant_ref_t ref = 0; shown < GRANTS_SHOWN && gnttab_next_used(g, &ref, &use); ref++, shown++) {
+        log_info("  %5u frame %#lx by d%u: %u read, %u write\n", ref, (unsigned long)use.mfn, use.domid,
+                 use.pins_read, use.pins_write);
+    }
+}
+
+static void show_grant_tables(void)
+{
+    for_each_domain (show_grants)
         ;
 }
 
@@ -152,6 +187,44 @@ static void show_memory(void)
              PAGES_TO_KIB(slab_pages()));
 }
 
+static void show_domain_memory(struct domain *d)
+{
+    log_info("  d%u: %lu of %lu KiB\n", d->id, PAGES_TO_KIB(d->mem.tot_pages),
+             PAGES_TO_KIB(d->mem.max_pages));
+}
+
+static void show_nodes(void)
+{
+    log_info("Node 0: %lu KiB, %lu free; CPUs %#lx\n", PAGES_TO_KIB(heap_total_frames()),
+             PAGES_TO_KIB(heap_free_frames()), (unsigned long)cpus_online.bits);
+    for_each_domain (show_domain_memory)
+        ;
+}
+
+static void show_timers(void)
+{
+    uint64_t now = port_now_ns();
+
+    for (unsigned int cpu = 0; cpu < pcpu_limit(); cpu++) {
+        uint64_t first = 0;
+        unsigned int n = cpuset_has(cpus_online, cpu) ? timer_armed_count(cpu, &first) : 0;
+
+        if (n > 0) {
+            log_info("pCPU %u: %u timers wait, the first for %ld us\n", cpu, n, (long)(first - now) / 1000);
+        } else if (cpuset_has(cpus_online, cpu)) {
+            log_info("pCPU %u: no timer waits\n", cpu);
+        }
+    }
+}
+
+static void show_time(void)
+{
+    uint64_t now = port_now_ns();
+
+    log_info("System time: %lu.%09lu s since start-up\n", (unsigned long)(now / 1000000000),
+             (unsigned long)(now % 1000000000));
+}
+
 static void reboot(void)
 {
     log_error("Reboot by debug key\n");
@@ -167,6 +240,13 @@ static struct debug_key keys[KEYS] = {
     ['e'] = {"event channels", show_event_channels},
     ['d'] = {"registers of the vCPUs", show_registers},
     ['m'] = {"memory", show_memory},
+    ['H'] = {"memory (as m)", show_memory},
+    ['u'] = {"memory by node and domain", show_nodes},
+    ['g'] = {"grant tables", show_grant_tables},
+    ['a'] = {"timers", show_timers},
+    ['t'] = {"clock", show_time},
+    ['0'] = {"registers of domain 0's vCPUs", show_first_domain},
+    ['*'] = {"all of these that only show", show_all},
     ['R'] = {"reboot the machine", reboot},
 };
 
@@ -175,6 +255,15 @@ static void show_help(void)
     for (unsigned int k = 0; k < KEYS; k++) {
         if (keys[k].fn) {
             log_info("  key '%c': %s\n", (char)k, keys[k].what);
+        }
+    }
+}
+
+static void show_all(void)
+{
+    for (unsigned int k = 0; k < KEYS; k++) {
+        if (keys[k].fn && keys[k].fn != show_all && keys[k].fn != reboot) {
+            debug_key_press((char)k);
         }
     }
 }

@@ -225,6 +225,18 @@ void timer_migrate(struct timer *t, unsigned int cpu)
     }
 }
 
+unsigned int timer_armed_count(unsigned int cpu, uint64_t *first_ns)
+{
+    struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
+    unsigned long flags = spin_lock_irqsave(&c->lock);
+    const struct heap_node *first = heap_peek(&c->heap);
+    unsigned int n = c->heap.count;
+
+    *first_ns = first ? first->key : 0;
+    spin_unlock_irqrestore(&c->lock, flags);
+    return n;
+}
+
 bool timer_is_armed(const struct timer *t)
 {
     return t->state == TIMER_READY && heap_is_queued(&t->node);

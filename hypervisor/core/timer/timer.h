@@ -33,6 +33,8 @@ void timer_migrate(struct timer *t, unsigned int cpu);
 bool timer_is_armed(const struct timer *t);
 /* Timers, armed or not, that @cpu has room for. */
 unsigned int timer_count(unsigned int cpu);
+/* How many timers wait on @cpu, and the first one's deadline (0: none). */
+unsigned int timer_armed_count(unsigned int cpu, uint64_t *first_ns);
 
 /* Deferred work in softirq context. */
 struct tasklet {
