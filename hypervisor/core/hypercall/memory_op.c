@@ -301,6 +301,8 @@ long do_memory_op(struct hypercall *c)
         return 0; /* no two domains ever share a page without knowing it: there are none */
     case XENMEM_acquire_resource:
         return acquire_resource(gva);
+    case XENMEM_get_vnumainfo:
+        return -XEN_EOPNOTSUPP; /* how those are told that no nodes were given to the domain: none ever are */
     default:
         return arch_memory_op(c, op);
     }

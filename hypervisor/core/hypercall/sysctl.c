@@ -69,6 +69,13 @@ static long get_sched_id(struct xen_sysctl *op, bool *copyback)
     return 0;
 }
 
+/* pCPUs stay as they were started; nothing counts which code ran. */
+static long not_supported(struct xen_sysctl *op, bool *copyback)
+{
+    (void)hypercall_not_built("sysctl", op->cmd); /* for the log */
+    return -XEN_EOPNOTSUPP;
+}
+
 /* --- dispatch ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static sysctl_fn *const operations[] = {
@@ -78,6 +85,7 @@ static sysctl_fn *const operations[] = {
     [XEN_SYSCTL_availheap] = sysctl_avail_heap, [XEN_SYSCTL_cputopoinfo] = sysctl_cpu_topology,
     [XEN_SYSCTL_numainfo] = sysctl_numa_info,   [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
     [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,   [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
+    [XEN_SYSCTL_cpu_hotplug] = not_supported,   [XEN_SYSCTL_coverage_op] = not_supported,
 };
 
 static long run(struct xen_sysctl *op, bool *copyback)
