@@ -153,7 +153,8 @@ static void foreign_frames(void **state)
     reqs[0].ptr = word(3, 43);
     assert_int_equal(mmu_update(1, DOMID_XEN), -XEN_EPERM);
     reqs[0].val = entry(20, 0);
-    assert_int_equal(mmu_update(1, DOMID_XEN), -XEN_EPERM); /* to read, but it is no part of the table that may be */
+    assert_int_equal(mmu_update(1, DOMID_XEN),
+                     -XEN_EPERM); /* to read, but it is no part of the table that may be */
     reqs[0].val = entry(20, PTE_RW);
     assert_int_equal(mmu_update(1, DOMID_IO), -XEN_EINVAL);
     /* a guest frame of the PVH domain is translated, unless asked not to be */
