@@ -66,6 +66,7 @@ struct domain {
     enum domain_dying dying; /* also read without the lock */
     bool is_shutting_down, is_shut_down;
     uint8_t shutdown_code;
+    bool has_shutdown_code; /* said beforehand: domain_announce_shutdown() */
     uint32_t suspend_evtchn;
     domid_t target;     /* which domain this one is the device model of; DOMID_NONE */
     uint32_t kill_step; /* progress of domain_kill() */
@@ -142,6 +143,8 @@ int domain_pause_by_control(struct domain *d);
 int domain_unpause_by_control(struct domain *d);
 /* The guest says it is down, or crashed (SHUTDOWN_*): all vCPUs stop, VIRQ_DOM_EXC to the control domain. */
 void domain_shutdown(struct domain *d, uint8_t reason);
+/* The guest says why it will shut down, before it does; the first reason stays (SCHEDOP_shutdown_code). */
+void domain_announce_shutdown(struct domain *d, uint8_t reason);
 /* The current domain did what it must not: log why and shut it down as crashed. */
 void domain_crash(struct domain *d, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Undo a shutdown for a resumed (not migrated) domain. */

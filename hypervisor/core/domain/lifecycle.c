@@ -98,10 +98,29 @@ static void hardware_domain_down(uint8_t reason)
     }
 }
 
+void domain_announce_shutdown(struct domain *d, uint8_t reason)
+{
+    spin_lock(&d->lock);
+    if (!d->is_shut_down && !d->has_shutdown_code) {
+        d->shutdown_code = reason;
+        d->has_shutdown_code = true;
+    }
+    spin_unlock(&d->lock);
+}
+
+static uint8_t announced_or(struct domain *d, uint8_t reason)
+{
+    spin_lock(&d->lock);
+    reason = d->has_shutdown_code ? d->shutdown_code : reason;
+    spin_unlock(&d->lock);
+    return reason;
+}
+
 void domain_shutdown(struct domain *d, uint8_t reason)
 {
     struct vcpu *v;
 
+    reason = announced_or(d, reason);
     if (d->is_hardware) {
         hardware_domain_down(reason);
     }
@@ -132,6 +151,7 @@ void domain_resume(struct domain *d)
     spin_lock(&d->lock);
     d->is_shut_down = false;
     d->shutdown_code = 0;
+    d->has_shutdown_code = false;
     for_each_vcpu (d, v) {
         __atomic_fetch_and(&v->sched.pause_flags, ~VPF_SHUTDOWN, __ATOMIC_SEQ_CST);
     }

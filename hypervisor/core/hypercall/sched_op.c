@@ -111,14 +111,14 @@ static long watchdog(vaddr_t gva)
     return rc;
 }
 
-static long shut_down(vaddr_t gva)
+static long shut_down(vaddr_t gva, void (*how)(struct domain *d, uint8_t reason))
 {
     struct sched_shutdown s;
 
     if (guest_read_obj(&s, gva) != 0) {
         return -XEN_EFAULT;
     }
-    domain_shutdown(current_domain(), (uint8_t)s.reason);
+    how(current_domain(), (uint8_t)s.reason);
     return 0;
 }
 
@@ -136,7 +136,11 @@ long do_sched_op(struct hypercall *c)
         vcpu_block(v);
         return 0;
     case SCHEDOP_shutdown:
-        return shut_down(c->arg[1]);
+        return shut_down(c->arg[1], domain_shutdown);
+    case SCHEDOP_shutdown_code:
+        return shut_down(c->arg[1], domain_announce_shutdown);
+    case SCHEDOP_pin_override: /* for firmware calls of a few laptops that want the first CPU */
+        return caller_is_hardware() ? hypercall_not_built("sched_op", SCHEDOP_pin_override) : -XEN_EPERM;
     case SCHEDOP_poll:
         if (guest_read_obj(&p, c->arg[1]) != 0) {
             return -XEN_EFAULT;

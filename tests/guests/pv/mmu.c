@@ -207,3 +207,35 @@ TEST(cr3_write_emulated)
     a = va_mfn(stacks) << 12;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr3", a, c, d), 13);
 }
+TEST(exchange_contiguous)
+{ /* single pages for one region below 4 GiB: what a PV kernel does for a device's memory */
+    static u8 *page[16];
+    static xen_pfn_t in[16];
+    xen_pfn_t out;
+    struct xen_memory_exchange x = {
+        .in = {.nr_extents = 16, .domid = DOMID_SELF},
+        .out = {.nr_extents = 1,
+                .extent_order = 4,
+                .mem_flags = XENMEMF_address_bits(32),
+                .domid = DOMID_SELF},
+    };
+    for (int i = 0; i < 16; i++) {
+        page[i] = page_alloc();
+        in[i] = va_mfn(page[i]);
+        CHECK_EQ(set_va(page[i], 0), 0);
+    }
+    out = va_pfn(page[0]);
+    set_xen_guest_handle(x.in.extent_start, in);
+    set_xen_guest_handle(x.out.extent_start, &out);
+    CHECK_EQ(memory_op(XENMEM_exchange, &x), 0);
+    CHECK_EQ(x.nr_exchanged, 16);
+    CHECK(out % 16 == 0 && out + 15 < 1UL << 20);
+    for (int i = 0; i < 16; i++) {
+        CHECK_EQ(m2p[out + i], va_pfn(page[0]) + i);
+        ((unsigned long *)g.si->mfn_list)[va_pfn(page[i])] = out + i;
+        CHECK_EQ(mmu_update1((out + i) << 12 | MMU_MACHPHYS_UPDATE, va_pfn(page[i])), 0);
+        CHECK_EQ(set_va(page[i], (out + i) << 12 | PTE_RW), 0);
+        CHECK_EQ(probe_write(page[i], i), -1);
+        page_free(page[i]);
+    }
+}

@@ -368,6 +368,22 @@ static void shutdown_and_resume(void **state)
     assert_non_null(strstr(host_console(), "because of 42"));
 }
 
+static void reason_said_beforehand(void **state)
+{
+    struct domain *d = make(8, 0);
+
+    domain_announce_shutdown(d, SHUTDOWN_suspend);
+    domain_announce_shutdown(d, SHUTDOWN_reboot);
+    assert_false(d->is_shut_down);
+    domain_shutdown(d, SHUTDOWN_poweroff);
+    assert_int_equal(d->shutdown_code, SHUTDOWN_suspend);
+    domain_announce_shutdown(d, SHUTDOWN_crash); /* too late */
+    assert_int_equal(d->shutdown_code, SHUTDOWN_suspend);
+    domain_resume(d);
+    domain_shutdown(d, SHUTDOWN_poweroff);
+    assert_int_equal(d->shutdown_code, SHUTDOWN_poweroff);
+}
+
 static void suspend_tells_who_asked(void **state)
 {
     struct domain *d = make(8, 0);
@@ -413,6 +429,7 @@ int main(void)
         T(kill_refuses),
         T(pauses),
         T(shutdown_and_resume),
+        T(reason_said_beforehand),
         T(suspend_tells_who_asked),
         T(watchdog_not_fed),
         T(the_hardware_domain_takes_the_machine),
