@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Boot micro guests on a hypervisor, read their TAP lines, print a summary.
 
-  run.py [--hv build/x86_64/zendo | --hv xen] [--mode dom0|pv|pvh] [--only PATTERN ...]
+  run.py [--hv build/x86_64/zendo | --hv xen] [--mode dom0|pv|pvh|pvh32] [--only PATTERN ...]
 
-Modes: dom0 boots each guest directly as the first domain (PV) of one QEMU machine; pv and pvh create them as domUs with
-stock `xl` in one dom0 (needs --rig, a script with the interface `run.sh HV SCENARIO SECONDS`, RIG_EXTRA added to dom0's root).
+Modes: dom0 boots each guest directly as the first domain (PV) of one QEMU machine; pv, pvh and pvh32 (PVH, 32-bit code)
+create them as domUs with stock `xl` in one dom0 (needs --rig, a script with the interface `run.sh HV SCENARIO SECONDS`, RIG_EXTRA added to dom0's root).
 A test's name is mode/group/guest/test. tests/guests/not-yet.txt lists patterns (fnmatch) of tests that Zendo does not pass
 yet; one of those that passes is a failure too. The list is not used for --hv xen. Console logs stay under build/guests/log.
 """
@@ -25,6 +25,8 @@ ROOT = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(ROOT, "build", "guests")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "zendo-guests")
 NOT_YET = os.path.join(HERE, "not-yet.txt")
+# of common: the fuzzers' inputs, which are 64-bit structures, and instructions of 64-bit code
+ONLY_64 = ("corpus.c", "features.c", "xsave.c")
 CPU = "qemu64,+svm,+npt,+rdrand"
 
 
@@ -112,19 +114,19 @@ def parse(lines, results, names):
 
 
 class Guest:
-    def __init__(self, group, name):
+    def __init__(self, group, name, mode):
         self.group, self.name = group, name
         self.source = os.path.join(HERE, group, name + ".c")
-        self.elf = os.path.join(OUT, group, name + ".elf")
+        self.elf = os.path.join(OUT, "32" if mode == "pvh32" else "", group, name + ".elf")
         self.tests = declared_tests(self.source)
 
 
-def all_guests():
+def guests_of(mode):
     found = []
-    for group in ("common", "pv", "pvh"):
+    for group in ("common", "pv" if mode == "dom0" else mode):
         for f in sorted(os.listdir(os.path.join(HERE, group))):
-            if f.endswith(".c"):
-                found.append(Guest(group, f[:-2]))
+            if f.endswith(".c") and not (mode == "pvh32" and f in ONLY_64):
+                found.append(Guest(group, f[:-2], mode))
     return found
 
 
@@ -191,9 +193,10 @@ def run_domu(guests, mode, opts):
         round_ += 1
         with tempfile.TemporaryDirectory() as extra:
             script = SCENARIO
+            kind = mode.removesuffix("32")
             for g, start in todo:
                 shutil.copy(g.elf, os.path.join(extra, f"{g.group}-{g.name}.elf"))
-                script += f'one {g.group}-{g.name} {mode} {g.group}-{g.name}.elf "from={start} {opts.args}"\n'
+                script += f'one {g.group}-{g.name} {kind} {g.group}-{g.name}.elf "from={start} {opts.args}"\n'
             with open(os.path.join(extra, "scenario.sh"), "w") as f:
                 f.write(script + 'echo "#alldone"\n')
             log = os.path.join(OUT, "log", opts.hv_name, f"{mode}-domu-{round_}.log")
@@ -232,14 +235,14 @@ def run_domu(guests, mode, opts):
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--hv", default=os.path.join(ROOT, "build/x86_64/zendo"), help="a multiboot image, or `xen` for Debian's")
-    ap.add_argument("--mode", choices=("dom0", "pv", "pvh"), default="dom0")
+    ap.add_argument("--mode", choices=("dom0", "pv", "pvh", "pvh32"), default="dom0")
     ap.add_argument("--only", nargs="*", default=[], help="patterns of mode/group/guest/test, or parts of it")
     ap.add_argument("--timeout", type=float, default=60, help="seconds for one boot")
     ap.add_argument("--smp", type=int, default=2)
     ap.add_argument("--cpu", default=CPU, help="QEMU's CPU model (mode dom0)")
     ap.add_argument("--args", default="", help="more guest arguments, as seed=7 iterations=1000")
     ap.add_argument("--hv-args", default="", help="more hypervisor options")
-    ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", ""), help="the dom0 rig's run.sh (modes pv and pvh)")
+    ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", ""), help="the dom0 rig's run.sh (all modes but dom0)")
     ap.add_argument("--rig-timeout", type=int, default=400)
     ap.add_argument("--rounds", type=int, default=4)
     ap.add_argument("--no-build", action="store_true")
@@ -249,8 +252,7 @@ def main():
     opts = ap.parse_args()
 
     opts.hv_name = "xen" if opts.hv == "xen" else "zendo"
-    groups = ("common", "pv") if opts.mode in ("dom0", "pv") else ("common", "pvh")
-    guests = [g for g in all_guests() if g.group in groups]
+    guests = guests_of(opts.mode)
 
     def wanted(g):
         names = [f"{opts.mode}/{g.group}/{g.name}/{t}" for t in g.tests]

@@ -208,7 +208,7 @@ TEST(map_bad_reference)
     RUN(table_up());
     static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
     struct gnttab_map_grant_ref m = {
-        .host_addr = g.pv ? (u64)window : va_pfn(window) << 12, .flags = GNTMAP_host_map, .dom = self_id()};
+        .host_addr = g.pv ? hc_a(window) : va_pfn(window) << 12, .flags = GNTMAP_host_map, .dom = self_id()};
     m.ref = REF + 1;
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQ(m.status, GNTST_general_error);
@@ -238,7 +238,7 @@ TEST(map_unmap_self)
     grant(REF + 3, me, a, false);
     CHECK_EQ(set_va(window, 0), 0);
     struct gnttab_map_grant_ref m = {
-        .host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 3, .dom = me};
+        .host_addr = hc_a(window), .flags = GNTMAP_host_map, .ref = REF + 3, .dom = me};
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQ(m.status, GNTST_okay);
     CHECK_EQ(m.dev_bus_addr, va_mfn(a) << 12);
@@ -246,7 +246,7 @@ TEST(map_unmap_self)
     CHECK_EQ(v, a[0]);
     CHECK(table[REF + 3].flags & GTF_reading);
     CHECK(table[REF + 3].flags & GTF_writing);
-    struct gnttab_unmap_grant_ref u = {.host_addr = (u64)window, .handle = m.handle};
+    struct gnttab_unmap_grant_ref u = {.host_addr = hc_a(window), .handle = m.handle};
     CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
     CHECK_EQ(u.status, GNTST_okay);
     CHECK_EQ(probe_read(window, &v), 14);
@@ -269,14 +269,14 @@ TEST(map_readonly_self)
     grant(REF + 4, me, a, true);
     CHECK_EQ(set_va(window, 0), 0);
     struct gnttab_map_grant_ref m = {
-        .host_addr = (u64)window, .flags = GNTMAP_host_map, .ref = REF + 4, .dom = me};
+        .host_addr = hc_a(window), .flags = GNTMAP_host_map, .ref = REF + 4, .dom = me};
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK(m.status != GNTST_okay); /* asks for write access */
     m.flags |= GNTMAP_readonly;
     CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
     CHECK_EQ(m.status, GNTST_okay);
     CHECK_EQ(probe_write(window, 1), 14);
-    struct gnttab_unmap_grant_ref u = {.host_addr = (u64)window, .handle = m.handle};
+    struct gnttab_unmap_grant_ref u = {.host_addr = hc_a(window), .handle = m.handle};
     CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
     CHECK_EQ(u.status, GNTST_okay);
     table[REF + 4].flags = 0;

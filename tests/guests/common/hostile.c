@@ -68,9 +68,9 @@ static u64 any_value(void)
     case 4:
         return prng(&seed);
     case 5:
-        return (u64)scratch + PAGE_SIZE - (r >> 8 & 0x3f); /* near the end: straddles */
+        return hc_a(scratch) + PAGE_SIZE - (r >> 8 & 0x3f); /* near the end: straddles */
     default:
-        return (u64)scratch + ((r >> 8) & 0xff8);
+        return hc_a(scratch) + ((r >> 8) & 0xff8);
     }
 }
 static u64 hostile_value(void)
@@ -103,8 +103,8 @@ static void fill_scratch(void)
 /* A memory operation that names blocks of pages, which may reach into a PVH guest's image from a number that does not. */
 static bool takes_blocks(u64 cmd, u64 ptr)
 {
-    const struct xen_memory_reservation *r = (const void *)ptr;
-    const struct xen_add_to_physmap *a = (const void *)ptr;
+    const struct xen_memory_reservation *r = (const void *)hc_a(ptr);
+    const struct xen_add_to_physmap *a = (const void *)hc_a(ptr);
     u64 v;
 
     if (probe_read(r, &v) >= 0 || probe_read((const u8 *)(r + 1) - 8, &v) >= 0) {
@@ -201,10 +201,10 @@ TEST(every_small_command)
     for (u64 nr = 0; nr < 64; nr++) {
         for (u64 cmd = 0; cmd < 64; cmd++) {
             for (long i = 0; i < n; i++) {
-                u64 a[5] = {cmd, (u64)scratch, hostile_value(), hostile_value(), hostile_value()};
+                u64 a[5] = {cmd, hc_a(scratch), hostile_value(), hostile_value(), hostile_value()};
                 if (nr == __HYPERVISOR_vcpu_op || nr == __HYPERVISOR_console_io) {
                     a[1] = hostile_value();
-                    a[2] = (u64)scratch;
+                    a[2] = hc_a(scratch);
                 }
                 fill_scratch();
                 if (!left_out(nr, a)) {

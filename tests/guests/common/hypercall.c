@@ -2,7 +2,7 @@
 /* Hypercall basics: version, features, unknown numbers and operations, bad pointers, multicall, console_io. */
 #include "guest.h"
 
-#define UNMAPPED ((void *)0x00007ff000000000UL) /* canonical, nothing there */
+#define UNMAPPED ((void *)NOWHERE)
 #define NONCANON ((void *)0x8000000000000000UL)
 #define XEN_AREA ((void *)0xffff830000000000UL) /* the hypervisor's own range (PV) */
 
@@ -134,10 +134,10 @@ TEST(multicall_results)
     mc[1].op = 63;
     mc[2].op = __HYPERVISOR_xen_version;
     mc[2].args[0] = XENVER_get_features;
-    mc[2].args[1] = (u64)&f;
+    mc[2].args[1] = hc_a(&f);
     mc[3].op = __HYPERVISOR_xen_version;
     mc[3].args[0] = XENVER_get_features;
-    mc[3].args[1] = (u64)UNMAPPED;
+    mc[3].args[1] = hc_a(UNMAPPED);
     CHECK_EQ(multicall(mc, 4), 0);
     CHECK_EQ(mc[0].result, xen_version(XENVER_version, 0));
     CHECK_EQ(mc[1].result, -XEN_ENOSYS);
@@ -149,7 +149,7 @@ TEST(multicall_nested)
 {
     memset(mc, 0, sizeof(mc));
     mc[0].op = __HYPERVISOR_multicall;
-    mc[0].args[0] = (u64)&mc[1];
+    mc[0].args[0] = hc_a(&mc[1]);
     mc[0].args[1] = 1;
     CHECK_EQ(multicall(mc, 1), 0);
     CHECK_EQ(mc[0].result, -XEN_EINVAL);
@@ -209,19 +209,26 @@ TEST(hypercall_page)
 { /* the page that the builder or the MSR filled */
     extern u8 hypercall_page[];
     long ret;
-    u64 rdi = XENVER_pagesize, rsi = 0;
+    unsigned long rdi = XENVER_pagesize, rsi = 0;
     if (!g.pv) {
         u32 r[4];
         cpuid(0x40000002, 0, r);
         if (!r[0]) {
             SKIP("no hypercall pages");
         }
-        u64 val = (u64)hypercall_page - VIRT_BASE;
+        u64 val = hc_a(hypercall_page) - VIRT_BASE;
         asm volatile("wrmsr" ::"a"((u32)val), "d"((u32)(val >> 32)), "c"(r[1]) : "memory");
     }
+#ifdef __i386__
+    asm volatile("call *%3"
+                 : "=a"(ret), "+b"(rdi), "+c"(rsi)
+                 : "d"(hypercall_page + 32 * __HYPERVISOR_xen_version)
+                 : "memory");
+#else
     asm volatile("call *%3"
                  : "=a"(ret), "+D"(rdi), "+S"(rsi)
                  : "b"(hypercall_page + 32 * __HYPERVISOR_xen_version)
                  : "rdx", "rcx", "r8", "r9", "r10", "r11", "memory");
+#endif
     CHECK_EQ(ret, 4096);
 }

@@ -143,7 +143,7 @@ TEST(decrease_errors)
 {
     xen_pfn_t f = 0x7ffffffUL;
     CHECK_EQ(decrease(&f, 1, 0), 0);
-    CHECK_EQ(decrease((void *)0x00007ff000000000UL, 1, 0), 0);
+    CHECK_EQ(decrease((void *)NOWHERE, 1, 0), 0);
 }
 TEST(decrease_wrong_order)
 {

@@ -59,7 +59,7 @@ TEST(poll_errors)
     poll.nr_ports = 1;
     poll.timeout = now_ns() + 5 * MS;
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), -XEN_EINVAL);
-    set_xen_guest_handle(poll.ports, (void *)0x00007ff000000000UL);
+    set_xen_guest_handle(poll.ports, (void *)NOWHERE);
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), -XEN_EFAULT);
 }
 TEST(poll_no_ports)
@@ -70,7 +70,15 @@ TEST(poll_no_ports)
 }
 TEST(shutdown_code_errors)
 {
-    CHECK_EQ(sched_op(SCHEDOP_shutdown, (void *)0x00007ff000000000UL), -XEN_EFAULT);
+    CHECK_EQ(sched_op(SCHEDOP_shutdown, (void *)NOWHERE), -XEN_EFAULT);
+}
+TEST(pin_override_refused)
+{
+    struct sched_pin_override p = {.pcpu = 0};
+    if (g.dom0) {
+        SKIP("it may");
+    }
+    CHECK_EQ(sched_op(SCHEDOP_pin_override, &p), -XEN_EPERM);
 }
 TEST(remote_shutdown_errors)
 {

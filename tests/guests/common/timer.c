@@ -17,7 +17,7 @@ static void timer_start(void)
 }
 static void timer_stop(void)
 {
-    hc1(__HYPERVISOR_set_timer_op, 0);
+    set_timer(0);
     vcpu_op(VCPUOP_stop_singleshot_timer, 0, 0);
     events_off();
     port_close(timer_port);
@@ -52,7 +52,7 @@ TEST(time_scale)
     }
     u64 c1 = rdtsc(), dt = now_ns() - t0;
     u64 dc = t->tsc_shift >= 0 ? (c1 - c0) << t->tsc_shift : (c1 - c0) >> -t->tsc_shift;
-    u64 ns = ((unsigned __int128)dc * t->tsc_to_system_mul) >> 32;
+    u64 ns = (dc >> 32) * t->tsc_to_system_mul + ((dc & 0xffffffff) * t->tsc_to_system_mul >> 32);
     CHECK(ns > dt - dt / 20 && ns < dt + dt / 20);
 }
 TEST(wallclock)
@@ -69,7 +69,7 @@ TEST(set_timer)
     CHECK(timer_port > 0);
     events_on();
     u64 at = now_ns() + 5 * MS;
-    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, at), 0);
+    CHECK_EQ(set_timer(at), 0);
     CHECK(wait_count(&evt_count[timer_port], 1, 2000 * MS));
     CHECK(now_ns() >= at);
     timer_stop();
@@ -78,7 +78,7 @@ TEST(set_timer_past)
 {
     timer_start();
     events_on();
-    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, now_ns() - MS), 0);
+    CHECK_EQ(set_timer(now_ns() - MS), 0);
     CHECK(wait_count(&evt_count[timer_port], 1, 2000 * MS));
     timer_stop();
 }
@@ -86,8 +86,8 @@ TEST(set_timer_cancel)
 {
     timer_start();
     events_on();
-    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, now_ns() + 20 * MS), 0);
-    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, 0), 0);
+    CHECK_EQ(set_timer(now_ns() + 20 * MS), 0);
+    CHECK_EQ(set_timer(0), 0);
     CHECK(!wait_count(&evt_count[timer_port], 1, 60 * MS));
     timer_stop();
 }
@@ -153,7 +153,7 @@ TEST(block_until_timer)
     timer_start();
     events_off();
     u64 at = now_ns() + 10 * MS;
-    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, at), 0);
+    CHECK_EQ(set_timer(at), 0);
     if (g.pv) {
         CHECK_EQ(sched_op(SCHEDOP_block, 0), 0); /* turns events on */
     } else {

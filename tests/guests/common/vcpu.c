@@ -44,7 +44,7 @@ TEST(initialise_errors)
     static u8 junk[8192];
     CHECK_EQ(vcpu_op(VCPUOP_initialise, 500, junk), -XEN_ENOENT);
     if (g.vcpus > 1) {
-        CHECK_EQ(vcpu_op(VCPUOP_initialise, 1, (void *)0x00007ff000000000UL), -XEN_EFAULT);
+        CHECK_EQ(vcpu_op(VCPUOP_initialise, 1, (void *)NOWHERE), -XEN_EFAULT);
     }
 }
 TEST(start_stop_start)
@@ -67,8 +67,8 @@ TEST(register_vcpu_info)
     if (g.vcpus < 2) {
         SKIP("one vCPU");
     }
-    struct vcpu_register_vcpu_info r = {.mfn = va_mfn((void *)((u64)&area & ~0xfffUL)),
-                                        .offset = (u64)&area & 0xfff};
+    struct vcpu_register_vcpu_info r = {.mfn = va_mfn((void *)(hc_a(&area) & ~0xfffUL)),
+                                        .offset = hc_a(&area) & 0xfff};
     struct vcpu_register_vcpu_info bad = r;
     bad.offset = 4096 - 32;
     CHECK_EQ(vcpu_op(VCPUOP_register_vcpu_info, 1, &bad), -XEN_ENXIO);
@@ -84,7 +84,7 @@ TEST(register_time_area)
 {
     static struct vcpu_time_info area __attribute__((aligned(64)));
     struct vcpu_register_time_memory_area a;
-    a.addr.p = (u64)&area;
+    a.addr.p = hc_a(&area);
     long rc = vcpu_op(VCPUOP_register_vcpu_time_memory_area, 0, &a);
     CHECK(rc == 0 || rc == -XEN_ENOSYS);
     if (!rc) {

@@ -18,8 +18,9 @@ void (*evt_handler)(u32 port);
 bool evt_raw;
 
 struct fixup {
-    u64 at, to;
+    unsigned long at, to;
 };
+#define WORD_BITS (8 * sizeof(xen_ulong_t)) /* of the shared page's event words */
 extern const struct fixup fixups_start[], fixups_end[];
 extern const struct test tests_start[], tests_end[];
 
@@ -186,21 +187,27 @@ static void console_write(const char *s, int n)
         console_io(CONSOLEIO_write, n, s);
     }
 }
+static void console_init_pv(void)
+{
+#ifndef __i386__
+    ring = pfn_va(m2p[g.si->console.domU.mfn]);
+    ring_port = g.si->console.domU.evtchn;
+#endif
+}
 static void console_init(void)
 {
     if (g.dom0) {
         return;
     }
     if (g.pv) {
-        ring = pfn_va(m2p[g.si->console.domU.mfn]);
-        ring_port = g.si->console.domU.evtchn;
+        console_init_pv();
     } else {
         struct xen_hvm_param p = {.domid = DOMID_SELF, .index = HVM_PARAM_CONSOLE_PFN};
         struct xen_hvm_param e = {.domid = DOMID_SELF, .index = HVM_PARAM_CONSOLE_EVTCHN};
         if (hvm_op(HVMOP_get_param, &p) || hvm_op(HVMOP_get_param, &e)) {
             return;
         }
-        ring = (void *)(p.value << 12); /* identity map */
+        ring = (void *)(unsigned long)(p.value << 12); /* identity map */
         ring_port = e.value;
     }
 }
@@ -324,11 +331,12 @@ __attribute__((weak)) void guest_main(void)
 /* --- traps --- */
 static void dump(struct regs *r)
 {
-    u64 *sp = (u64 *)r->rsp;
+    unsigned long *sp = (unsigned long *)r->rsp;
     print("# rip %016lx rsp %016lx cs %lx rflags %lx\n# rax %lx rbx %lx rcx %lx rdx %lx rsi %lx rdi %lx rbp "
           "%lx\n",
-          r->rip, r->rsp, r->cs, r->rflags, r->rax, r->rbx, r->rcx, r->rdx, r->rsi, r->rdi, r->rbp);
-    if ((u64)sp >= (u64)stacks && (u64)sp < (u64)stacks + sizeof(stacks) - 64) {
+          hc_a(r->rip), hc_a(r->rsp), hc_a(r->cs), hc_a(r->rflags), hc_a(r->rax), hc_a(r->rbx), hc_a(r->rcx),
+          hc_a(r->rdx), hc_a(r->rsi), hc_a(r->rdi), hc_a(r->rbp));
+    if (hc_a(sp) >= hc_a(stacks) && hc_a(sp) < hc_a(stacks) + sizeof(stacks) - 64) {
         print("# stack %lx %lx %lx %lx %lx %lx\n", sp[0], sp[1], sp[2], sp[3], sp[4], sp[5]);
     }
 }
@@ -340,14 +348,14 @@ static void evt_upcall(void)
     if (evt_raw) {
         return;
     }
-    u64 sel = __atomic_exchange_n(&vi->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
+    unsigned long sel = __atomic_exchange_n(&vi->evtchn_pending_sel, 0, __ATOMIC_SEQ_CST);
     while (sel) {
         int w = __builtin_ctzl(sel);
         sel &= sel - 1;
-        u64 bits = g.shared->evtchn_pending[w] & ~g.shared->evtchn_mask[w];
+        unsigned long bits = g.shared->evtchn_pending[w] & ~g.shared->evtchn_mask[w];
         __atomic_fetch_and(&g.shared->evtchn_pending[w], ~bits, __ATOMIC_SEQ_CST);
         while (bits) {
-            u32 port = w * 64 + __builtin_ctzl(bits);
+            u32 port = w * WORD_BITS + __builtin_ctzl(bits);
             bits &= bits - 1;
             __atomic_fetch_add(&evt_count[port], 1, __ATOMIC_SEQ_CST);
             if (evt_handler) {
@@ -358,7 +366,7 @@ static void evt_upcall(void)
 }
 static u64 read_cr2(void)
 {
-    u64 v;
+    unsigned long v;
     if (g.pv) {
         return vcpu_info(this_cpu())->arch.cr2;
     }
@@ -401,7 +409,7 @@ void trap_dispatch(struct regs *r)
         }
     }
     dump(r);
-    panic("trap %lu error %lx cr2 %lx at %lx", r->vec, r->err, cr2, r->rip);
+    panic("trap %lu error %lx cr2 %lx at %lx", hc_a(r->vec), hc_a(r->err), hc_a(cr2), hc_a(r->rip));
 }
 
 /* --- events --- */
@@ -433,7 +441,7 @@ void events_off(void)
 }
 bool events_enabled(void)
 {
-    u64 f;
+    unsigned long f;
     if (g.pv) {
         return !vcpu_info(this_cpu())->evtchn_upcall_mask;
     }
@@ -442,16 +450,18 @@ bool events_enabled(void)
 }
 bool port_pending(u32 port)
 {
-    return *(volatile u64 *)&g.shared->evtchn_pending[port / 64] >> (port % 64) & 1;
+    return *(volatile xen_ulong_t *)&g.shared->evtchn_pending[port / WORD_BITS] >> (port % WORD_BITS) & 1;
 }
 void port_clear(u32 port)
 {
-    __atomic_fetch_and(&g.shared->evtchn_pending[port / 64], ~(1UL << (port % 64)), __ATOMIC_SEQ_CST);
+    __atomic_fetch_and(&g.shared->evtchn_pending[port / WORD_BITS], ~(1UL << (port % WORD_BITS)),
+                       __ATOMIC_SEQ_CST);
 }
 void port_mask(u32 port, bool masked)
 {
     if (masked) {
-        __atomic_fetch_or(&g.shared->evtchn_mask[port / 64], 1UL << (port % 64), __ATOMIC_SEQ_CST);
+        __atomic_fetch_or(&g.shared->evtchn_mask[port / WORD_BITS], 1UL << (port % WORD_BITS),
+                          __ATOMIC_SEQ_CST);
     } else {
         struct evtchn_unmask u = {.port = port};
         evtchn_op(EVTCHNOP_unmask, &u);
@@ -518,7 +528,8 @@ u64 now_ns(void)
         barrier();
         u64 delta = rdtsc() - t->tsc_timestamp;
         delta = t->tsc_shift >= 0 ? delta << t->tsc_shift : delta >> -t->tsc_shift;
-        ns = t->system_time + (u64)(((unsigned __int128)delta * t->tsc_to_system_mul) >> 32);
+        ns = t->system_time + (delta >> 32) * t->tsc_to_system_mul +
+             ((delta & 0xffffffff) * t->tsc_to_system_mul >> 32);
         barrier();
     } while ((version & 1) || version != *(volatile u32 *)&t->version);
     return ns;
@@ -552,7 +563,7 @@ void page_free(void *p)
 }
 unsigned long va_pfn(const void *p)
 {
-    return ((u64)p - VIRT_BASE) >> 12;
+    return (hc_a(p) - VIRT_BASE) >> 12;
 }
 unsigned long va_mfn(const void *p)
 {
@@ -562,9 +573,13 @@ unsigned long va_mfn(const void *p)
 /* --- CPUs --- */
 int this_cpu(void)
 {
-    u64 sp;
+    unsigned long sp;
+#ifdef __i386__
+    asm("mov %%esp, %0" : "=r"(sp));
+#else
     asm("mov %%rsp, %0" : "=r"(sp));
-    return (sp - (u64)stacks) / STACK_SIZE;
+#endif
+    return (sp - hc_a(stacks)) / STACK_SIZE;
 }
 void secondary_main(int cpu)
 {
@@ -601,6 +616,7 @@ static void copy_cmdline(const char *s)
         g.cmdline[i] = s[i];
     }
 }
+#ifndef __i386__
 void pv_start(struct start_info *si)
 {
     hc_kind = HC_SYSCALL;
@@ -611,15 +627,16 @@ void pv_start(struct start_info *si)
     pv_init();
     common_start();
 }
+#endif
 void pvh_start(u32 hsi_paddr)
 {
     u32 r[4];
     cpuid(0, 0, r);
     hc_kind = r[1] == 0x756e6547 ? HC_VMCALL : HC_VMMCALL; /* "Genu"ineIntel */
-    g.hsi = (void *)(u64)hsi_paddr;
+    g.hsi = (void *)(unsigned long)hsi_paddr;
     g.dom0 = g.hsi->flags & SIF_INITDOMAIN;
     if (g.hsi->cmdline_paddr) {
-        copy_cmdline((char *)g.hsi->cmdline_paddr);
+        copy_cmdline((char *)(unsigned long)g.hsi->cmdline_paddr);
     }
     pvh_init();
     common_start();

@@ -38,7 +38,13 @@ typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
 
-#define VIRT_BASE     0xffffffff80000000UL
+#ifdef __i386__
+#define VIRT_BASE 0UL          /* no paging */
+#define NOWHERE   0x7ff00000UL /* an address without memory */
+#else
+#define VIRT_BASE 0xffffffff80000000UL
+#define NOWHERE   0x00007ff000000000UL
+#endif
 #define PAGE_SIZE     4096UL
 #define MAX_CPUS      8
 #define STACK_SIZE    16384UL
@@ -57,11 +63,19 @@ typedef uint64_t u64;
 #define PTE_MFN(pte) (((pte)&0x000ffffffffff000UL) >> 12)
 
 /* The registers that a trap stub saves; `err` is 0 where the vector pushes none. */
+#ifdef __i386__
+struct regs {
+    u32 rdi, rsi, rbp, rsp, rbx, rdx, rcx, rax;
+    u32 vec, err;
+    u32 rip, cs, rflags;
+};
+#else
 struct regs {
     u64 r15, r14, r13, r12, rbp, rbx, r11, r10, r9, r8, rax, rcx, rdx, rsi, rdi;
     u64 vec, err;
     u64 rip, cs, rflags, rsp, ss;
 };
+#endif
 #define VEC_UPCALL   0x100
 #define VEC_SYSCALL  0x101
 #define VEC_FAILSAFE 0x102
@@ -149,7 +163,11 @@ static inline void trap_clear(void)
     barrier();
 }
 /* Asm text: a fault at label 1 resumes at label 2 with the trap recorded; so do software interrupts ending at 2. */
+#ifdef __i386__
+#define FIXUP ".pushsection .fixups,\"a\"\n .long 1b, 2b\n .popsection\n"
+#else
 #define FIXUP ".pushsection .fixups,\"a\"\n .quad 1b, 2b\n .popsection\n"
+#endif
 /* Runs one instruction with RAX, RCX, RDX (lvalues, in and out); value: the vector that it raised, or -1. RBX is lost. */
 #define TRAP_INSN(insn, a, c, d)                                                                       \
     ({                                                                                                 \
@@ -165,9 +183,9 @@ static inline void trap_clear(void)
     })
 static inline int probe_read(const volatile void *p, u64 *val)
 {
-    u64 v = 0;
+    unsigned long v = 0;
     trap_clear();
-    asm volatile("1: movq %1, %0\n2:\n" FIXUP : "+r"(v) : "m"(*(const volatile u64 *)p) : "memory");
+    asm volatile("1: mov %1, %0\n2:\n" FIXUP : "+r"(v) : "m"(*(const volatile unsigned long *)p) : "memory");
     if (val) {
         *val = v;
     }
@@ -176,7 +194,10 @@ static inline int probe_read(const volatile void *p, u64 *val)
 static inline int probe_write(volatile void *p, u64 val)
 {
     trap_clear();
-    asm volatile("1: movq %1, %0\n2:\n" FIXUP : "=m"(*(volatile u64 *)p) : "r"(val) : "memory");
+    asm volatile("1: mov %1, %0\n2:\n" FIXUP
+                 : "=m"(*(volatile unsigned long *)p)
+                 : "r"((unsigned long)val)
+                 : "memory");
     return g.trap.vec;
 }
 static inline int probe_rdmsr(u32 msr, u64 *val)

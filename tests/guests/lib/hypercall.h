@@ -9,6 +9,26 @@
 enum hc_kind { HC_SYSCALL, HC_VMMCALL, HC_VMCALL };
 extern enum hc_kind hc_kind;
 
+#ifdef __i386__
+static inline long hc5(unsigned long nr, unsigned long a1, unsigned long a2, unsigned long a3,
+                       unsigned long a4, unsigned long a5)
+{
+    long ret;
+
+    if (hc_kind == HC_VMMCALL) {
+        asm volatile("vmmcall"
+                     : "=a"(ret), "+b"(a1), "+c"(a2), "+d"(a3), "+S"(a4), "+D"(a5)
+                     : "0"(nr)
+                     : "memory");
+    } else {
+        asm volatile("vmcall"
+                     : "=a"(ret), "+b"(a1), "+c"(a2), "+d"(a3), "+S"(a4), "+D"(a5)
+                     : "0"(nr)
+                     : "memory");
+    }
+    return ret;
+}
+#else
 #define HC_ASM(insn)                                                            \
     asm volatile(insn                                                           \
                  : "=a"(ret), "+D"(a1), "+S"(a2), "+d"(a3), "+r"(r10), "+r"(r8) \
@@ -43,6 +63,8 @@ static inline long hc5_pv(unsigned long nr, unsigned long a1, unsigned long a2, 
     return ret;
 }
 
+#endif
+
 #define hc_a(x)             ((unsigned long)(x))
 #define hc0(nr)             hc5(nr, 0, 0, 0, 0, 0)
 #define hc1(nr, a)          hc5(nr, hc_a(a), 0, 0, 0, 0)
@@ -58,6 +80,8 @@ static inline long hc5_pv(unsigned long nr, unsigned long a1, unsigned long a2, 
 #define grant_op(cmd, p, n)   hc3(__HYPERVISOR_grant_table_op, cmd, p, n)
 #define console_io(cmd, n, p) hc3(__HYPERVISOR_console_io, cmd, n, p)
 #define multicall(p, n)       hc2(__HYPERVISOR_multicall, p, n)
-#define hvm_op(cmd, p)        hc2(__HYPERVISOR_hvm_op, cmd, p)
+/* 64 bits: two registers of a 32-bit caller */
+#define set_timer(ns)  hc2(__HYPERVISOR_set_timer_op, ns, (uint64_t)(ns) >> 32)
+#define hvm_op(cmd, p) hc2(__HYPERVISOR_hvm_op, cmd, p)
 
 #endif
