@@ -176,9 +176,9 @@ static void stop_timer(void)
 }
 
 /* Fire now, or start the hardware for the time that is left. Interrupts off. */
-static void check_deadline(void)
+static void check_deadline(uint64_t now)
 {
-    uint64_t deadline = this_cpu(timer_deadline), now = port_now_ns();
+    uint64_t deadline = this_cpu(timer_deadline);
 
     if (deadline == 0) {
         return;
@@ -199,12 +199,14 @@ void port_timer_arm(uint64_t deadline_ns)
         stop_timer();
     }
     this_cpu(timer_deadline) = deadline_ns;
-    check_deadline();
+    check_deadline(port_now_ns());
     irq_restore(flags);
 }
 
 void time_interrupt(void)
 {
-    mca_poll_when_due(port_now_ns());
-    check_deadline(); /* too early, when the deadline was further away than the hardware counts */
+    uint64_t now = port_now_ns();
+
+    mca_poll_when_due(now);
+    check_deadline(now); /* too early, when the deadline was further away than the hardware counts */
 }
