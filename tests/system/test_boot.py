@@ -132,6 +132,22 @@ def test_options_without_effect_are_named(hv, elf):
     assert 'not understood' not in text and 'placeholder has' not in text and 'edd has' not in text
 
 
+def test_second_serial_port(hv, elf, tmp_path):
+    out = tmp_path / 'com2'
+    lines, _ = guests.boot(machine('-smp', '1', '-m', '256', '-serial', f'file:{out}', *direct(hv, elf, ARGS.replace('com1', 'com2') + ' com2=115200,8n1')),
+                           os.path.join(ROOT, 'build/test/system', 'com2.log'), 60, until='never')
+    assert '# end ' in out.read_text() and not any('# end' in line for line in lines)
+
+
+@pytest.mark.zendo
+@pytest.mark.parametrize('kind,pattern', [('boot', r'\[ *\d+\.\d{6}\]'), ('datems', r'\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}\]'),
+                                          ('date', r'\[20\d\d-\d\d-\d\d \d\d:\d\d:\d\d\]'), ('raw', r'\[[0-9a-f]{16}\]'), ('none', '')])
+def test_timestamps(hv, elf, kind, pattern):
+    text = passes(machine('-smp', '1', '-m', '256', *direct(hv, elf, ARGS + f' console_timestamps={kind}')), f'timestamps-{kind}.log')
+    line = re.search(r'^\(XEN\) (.*1 CPUs are up)', text, re.M).group(1)
+    assert re.fullmatch(r'1 CPUs are up' if kind == 'none' else pattern + ' 1 CPUs are up', line), line
+
+
 @pytest.mark.zendo
 @pytest.mark.parametrize('way', ['acpi', 'kbd', 'pci', 'triple'])
 def test_reboot_ways(hv, elf, way):
