@@ -393,6 +393,106 @@ static bool sysctl_input(const u8 *bytes, u64 size)
     return tools_records(bytes, size, sysctl_record);
 }
 
+/* --- memory_op, vcpu_op, sched_op, set_timer_op, physdev_op: the same records; the domain is always this one ------------------------------------- */
+
+#define IS_SCHED    0x8000
+#define IS_TIMER    0x4000
+#define IS_PLATFORM 0x8000
+#define FIRST_IMAGE 0x100UL /* the image's first page */
+extern const u8 image_end[];
+
+static bool in_image(u64 gfn, u64 count)
+{
+    return gfn < va_pfn(image_end) && gfn + count > FIRST_IMAGE;
+}
+
+/* A PVH guest's frames have small numbers: what gives some of this guest's own away would end it. */
+static bool takes_image(u16 cmd, const u8 *args)
+{
+    const struct xen_memory_reservation *r = (const void *)args;
+    const struct xen_add_to_physmap *a = (const void *)args;
+    const struct xen_remove_from_physmap *gone = (const void *)args;
+    u64 list = byte8(args) - (u64)area;
+
+    switch (cmd & 0x3f) {
+    case XENMEM_increase_reservation:
+    case XENMEM_decrease_reservation:
+    case XENMEM_populate_physmap:
+        if (r->extent_order > 18 || list >= AREA_SIZE) {
+            return false; /* refused */
+        }
+        for (u64 at = list; at + 8 <= AREA_SIZE; at += 8) {
+            if (in_image(byte8(area + at), 1UL << r->extent_order)) {
+                return true;
+            }
+        }
+        return false;
+    case XENMEM_add_to_physmap:
+        return a->space == XENMAPSPACE_gmfn_range || in_image(a->gpfn, 1) || in_image(a->idx, 1);
+    case XENMEM_remove_from_physmap:
+        return in_image(gone->gpfn, 1);
+    case XENMEM_exchange:
+    case XENMEM_add_to_physmap_batch:
+        return true;
+    }
+    return false;
+}
+
+static bool memory_record(u16 cmd, u16 id, u8 *args)
+{
+    if (!g.pv && takes_image(cmd, args)) {
+        return true;
+    }
+    memcpy(area, args, RECORD - 4);
+    return is_result(hc2(__HYPERVISOR_memory_op, cmd, area));
+}
+
+static bool memory_input(const u8 *bytes, u64 size)
+{
+    return tools_records(bytes, size, memory_record);
+}
+
+/* Stops this vCPU or the guest, moves what the library reads, or starts a vCPU with registers from the corpus. */
+static bool stops_or_starts(u16 cmd)
+{
+    u32 op = cmd & 0xff;
+
+    if (cmd & IS_SCHED) {
+        return op != SCHEDOP_yield && op <= SCHEDOP_pin_override;
+    }
+    return op == VCPUOP_initialise || op == VCPUOP_up || op == VCPUOP_down || op == VCPUOP_send_nmi ||
+           op == VCPUOP_register_vcpu_info;
+}
+
+static bool vcpu_record(u16 cmd, u16 id, u8 *args)
+{
+    memcpy(area, args + 8, RECORD - 12);
+    if ((cmd & IS_TIMER) && !(cmd & IS_SCHED)) {
+        return is_result(hc1(__HYPERVISOR_set_timer_op, byte8(args)));
+    }
+    if (stops_or_starts(cmd)) {
+        return true;
+    }
+    return is_result(cmd & IS_SCHED ? sched_op(cmd & 0xff, area) : vcpu_op(cmd & 0xff, byte8(args), area));
+}
+
+static bool vcpu_input(const u8 *bytes, u64 size)
+{
+    return tools_records(bytes, size, vcpu_record);
+}
+
+static bool physdev_record(u16 cmd, u16 id, u8 *args)
+{
+    memcpy(area, args, RECORD - 4);
+    return is_result(cmd & IS_PLATFORM ? hc1(__HYPERVISOR_platform_op, area)
+                                       : hc2(__HYPERVISOR_physdev_op, cmd & 0xff, area));
+}
+
+static bool physdev_input(const u8 *bytes, u64 size)
+{
+    return tools_records(bytes, size, physdev_record);
+}
+
 /* Free frames, once those that wait for scrubbing are counted too; 0 where this guest may not ask. */
 static u64 free_frames(void)
 {
@@ -553,6 +653,21 @@ TEST(tools)
     CHECK(replay("sysctl", sysctl_input) > 0);
     CHECK(replay("domctl", domctl_input) > 0);
     CHECK(settled_frames() >= before);
+}
+TEST(vcpus)
+{
+    CHECK(replay("vcpu_op", vcpu_input) > 0);
+}
+TEST(devices)
+{
+    if (g.dom0) {
+        SKIP("the first domain's are the machine's");
+    }
+    CHECK(replay("physdev_op", physdev_input) > 0);
+}
+TEST(memory)
+{
+    CHECK(replay("memory_op", memory_input) > 0);
 }
 TEST(page_tables)
 {
