@@ -159,13 +159,12 @@ def test_idle_cpus_clean_memory(machine):
 # --- device interrupts --------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize('kind', ['pc', 'q35'])
 def test_interrupts_go_where_their_vcpu_is(hv, wait_elf, kind):
-    """A level-triggered line and a message, raised 50 times at each place: all arrive, and the hardware delivers them to the vCPU's pCPU."""
+    """A level-triggered line, an MSI and an entry of an MSI-X table, raised 50 times at each place: all arrive, and the hardware delivers them to the vCPU's pCPU."""
     elf = os.path.join(os.path.dirname(wait_elf), 'irq.elf')
-    with BareMachine(hv, elf, f'irq-{kind}', smp=2, hv_args='dom0_vcpus_pin', qemu=['-machine', kind, '-device', 'edu']) as m:
+    with BareMachine(hv, elf, f'irq-{kind}', smp=2, hv_args='dom0_vcpus_pin', qemu=['-machine', kind, '-device', 'edu', '-device', 'e1000e']) as m:
         m.expect('^.*# end 1 tests', 60)
-        for what, shown in (('line', r'GSI \d+, level,'), ('message', 'MSI')):
-            came = 0
-            for cpu in (1, 0, 1, 0, 1):
-                came += 50
-                pattern = rf'{shown} to CPU {cpu}; {came} came, the last to CPU {cpu}\n(.*vector.*\n)*# {what} at v{cpu}: 50 of 50 arrived'
+        for what, shown in (('line', r'GSI \d+, level,'), ('message', 'MSI'), ('table entry', 'MSI')):
+            for n, cpu in enumerate((1, 0, 1, 0, 1), 1):
+                count = r'\d+' if what == 'table entry' else 50 * n  # the card sends some twice
+                pattern = rf'{shown} to CPU {cpu}; {count} came, the last to CPU {cpu}\n# {what} at v{cpu}: 50 of 50 arrived'
                 assert re.search(pattern, m.text), pattern + '\n' + m.text[-4000:]
