@@ -102,11 +102,11 @@ class Job:
         return ''.join(f'    | {line}\n' for line in named or [line for line in lines if not line.startswith('  ok ')][-LAST_LINES:])
 
 
-def counted(name, cmd, limit_s, live=False):
+def counted(name, cmd, limit_s, live=False, options=''):
     path = f'{WORK}/counts-{name}'
     if os.path.exists(path):
         os.unlink(path)
-    return Job(name, [*cmd, *(['--counts', path] if cmd[0] == PYTHON else [f'RUN_ARGS=--counts {path}'])], counts_file(path), limit_s, live)
+    return Job(name, [*cmd, *(['--counts', path] if cmd[0] == PYTHON else [f'RUN_ARGS={options} --counts {path}'])], counts_file(path), limit_s, live)
 
 
 def guests(mode, hv, name, extra=()):
@@ -144,7 +144,7 @@ def side_by_side(steps, hv):
         yield guests('pv', hv, 'guests pv')
     if 'fuzz' in steps:
         seconds = os.environ.get('FUZZ_SECONDS', '3')
-        yield counted('fuzz', ['make', '-s', 'fuzz', f'FUZZ_SECONDS={seconds}'], 1800)
+        yield counted('fuzz', ['make', '-s', 'fuzz', f'FUZZ_SECONDS={seconds}'], 1800, options='--jobs 1')
     if 'figures' in steps:
         yield counted('figures', [PYTHON, 'bench/check.py', '--hv', hv], 600)
     if 'sim' in steps:

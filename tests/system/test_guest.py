@@ -144,12 +144,14 @@ def test_clock_agrees_with_dom0(dom0, guest):
 def test_clock_agrees_under_load(dom0, guest):
     """Both of the guest's vCPUs and both of dom0's compute all the time: three of every four wait."""
     burn = 'for i in 1 2; do (while :; do :; done) & echo $! >> /tmp/burn; done'
-    dom0.ok(f"in_guest {guest} '{burn}'; {burn}", 40)
-    d0, g0, window0 = map(float, dom0.ok(f'clock_pair {guest}', 60).split())
-    dom0.ok('usleep 10000000', 40)
-    d1, g1, window1 = map(float, dom0.ok(f'clock_pair {guest}', 60).split())
     stop = 'kill $(cat /tmp/burn); rm /tmp/burn'
-    dom0.ok(f"{stop}; in_guest {guest} '{stop}'", 60)
+    dom0.ok(f"in_guest {guest} '{burn}'; {burn}", 40)
+    try:
+        d0, g0, window0 = map(float, dom0.ok(f'clock_pair {guest}', 60).split())
+        dom0.ok('usleep 10000000', 40)
+        d1, g1, window1 = map(float, dom0.ok(f'clock_pair {guest}', 60).split())
+    finally:
+        dom0.ok(f"{stop}; in_guest {guest} '{stop}'", 60)
     assert abs((g1 - g0) - (d1 - d0)) <= 0.01 * (d1 - d0) + window0 + window1, f'guest {g1 - g0:.2f} s, dom0 {d1 - d0:.2f} s'
 
 

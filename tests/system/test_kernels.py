@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Other kernels of Debian's than the usual one, and a whole Debian: in `make test-long` only, but for the cloud kernel."""
+import pytest
+
+import image
+from test_guest import await_line, create
+
+
+@pytest.mark.xl
+def test_cloud_kernel(dom0, kind):
+    """The cloud kernel (lz4) with about as little memory as it needs."""
+    create(dom0, 'cloud', kind, 80, 1, kernel='/vmlinuz-cloud')
+    await_line(dom0, 'cloud', f'GUEST UP .*mode={kind.upper()}')
+
+
+@pytest.mark.extra
+@pytest.mark.xl
+def test_real_time_kernel(dom0, kind):
+    with open(image.other_kernel('rt')[0], 'rb') as f:
+        dom0.put('/tmp/vmlinuz-rt', f.read())
+    create(dom0, 'rt', kind, 192, 2, kernel='/tmp/vmlinuz-rt')
+    await_line(dom0, 'rt', f'GUEST UP cpus=2 .*mode={kind.upper()}', 120)
+
+
+@pytest.mark.extra
+def test_real_time_kernel_as_dom0(new_machine):
+    m = new_machine(flavour='rt')
+    assert m.ok('uname -r').endswith('-rt-amd64') and m.ok('cat /sys/kernel/realtime') == '1'
+    m.start_tools()
+    create(m, 'g', 'pvh', 128, 1, kernel='/vmlinuz')
+    await_line(m, 'g', 'GUEST DONE', 120)
+    m.power_off()
+
+
+@pytest.mark.extra
+@pytest.mark.xl
+def test_whole_debian(new_machine, kind):
+    """A Debian root file system on a disk, systemd to the login prompt, a session; xl reboot and xl shutdown are obeyed."""
+    m = new_machine(files=image.guest_kernels(), qemu=['-drive', f'file={image.debian_root()},format=raw,if=virtio,snapshot=on']).start_tools()
+    create(m, 'debian', kind, 512, 2, 'job=root', 'disk=["format=raw,vdev=xvda,access=rw,target=/dev/vdb"]', kernel='/vmlinux')
+
+    def types(text):
+        m.ok(f"printf '{text}\\n' > $(xenstore-read /local/domain/$(xl domid debian)/console/tty)")
+
+    await_line(m, 'debian', 'login:', 300)
+    types('root')
+    await_line(m, 'debian', 'root@', 60)
+    types('. /etc/os-release; echo ID=$ID-$VERSION_ID; systemctl is-system-running --wait; echo N=$(nproc)')
+    await_line(m, 'debian', '^ID=debian-12', 60)
+    await_line(m, 'debian', '^running\\|^degraded', 120)
+    await_line(m, 'debian', '^N=2', 30)
+    m.ok('rm /var/log/xen/guest-debian.log; killall -HUP xenconsoled; xl reboot debian', 60)
+    await_line(m, 'debian', 'login:', 400)
+    m.ok('xl shutdown -w debian', 200)
+    assert 'debian' not in m.ok('xl list')
