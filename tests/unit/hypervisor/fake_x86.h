@@ -320,6 +320,11 @@ FAKE_WEAK int pvh_p2m_add(struct x86_domain *xd, gfn_t gfn, mfn_t mfn, unsigned 
     return 0;
 }
 
+FAKE_WEAK int pvh_set_vcpu_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
 FAKE_WEAK void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
 {
 }

@@ -51,9 +51,6 @@ long x86_set_vcpu_context(struct x86_domain *xd, struct xen_domctl *op, bool *co
     if (rc != 0) {
         return rc;
     }
-    if (!is_pv(&xd->d)) {
-        return -XEN_EOPNOTSUPP; /* XEN_DOMCTL_sethvmcontext does it */
-    }
     c = zalloc(sizeof(*c));
     if (!c) {
         return -XEN_ENOMEM;
@@ -61,7 +58,11 @@ long x86_set_vcpu_context(struct x86_domain *xd, struct xen_domctl *op, bool *co
     rc = guest_read_obj(c, guest_addr(op->u.vcpucontext.ctxt));
     if (rc == 0) {
         domain_pause(&xd->d);
-        rc = xd->d.dying == DOMAIN_ALIVE ? pv_set_context(xv, c) : -XEN_EINVAL;
+        if (xd->d.dying != DOMAIN_ALIVE) {
+            rc = -XEN_EINVAL;
+        } else {
+            rc = is_pv(&xd->d) ? pv_set_context(xv, c) : pvh_set_vcpu_context(xv, c);
+        }
         if (rc == 0) {
             set_online(&xv->v, c->flags & VGCF_online);
         }

@@ -68,6 +68,8 @@ struct vcpu_guest_context;
 uint64_t pvh_tsc_offset(const struct x86_vcpu *xv);
 /* What a PVH vCPU looks like as a PV context. Its domain is paused. */
 void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c);
+/* The general registers, RIP, RSP and RFLAGS of such a context, by which tools tell a guest that its suspension was called off. -XEN_EINVAL. */
+int pvh_set_vcpu_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c);
 /* Write the hypercall page of the kind at @page. */
 void pv_fill_hypercall_page(struct domain *d, void *page);
 void pvh_fill_hypercall_page(struct domain *d, void *page);

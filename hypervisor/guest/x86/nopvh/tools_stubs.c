@@ -28,6 +28,11 @@ int pvh_pool_set(struct x86_domain *xd, uint64_t pages)
     return -XEN_EOPNOTSUPP;
 }
 
+int pvh_set_vcpu_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
+{
+    return -XEN_EOPNOTSUPP;
+}
+
 void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
 {
     BUG_ON(true);

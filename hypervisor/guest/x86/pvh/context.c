@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* A PVH vCPU in the form of a PV one's context, for tools that only look: core dumps, xenctx. <xen/arch-x86/xen.h>. Loading goes by save records: save.c. */
+/*
+ * A PVH vCPU in the form of a PV one's context: for tools that look (core dumps, xenctx), and to change general registers. <xen/arch-x86/xen.h>. Whole states
+ * are loaded as save records: save.c.
+ */
 #include <abi/xen.h>
 #include <guest/x86/common/fpu.h>
 #include <guest/x86/pvh/pvh_internal.h>
@@ -50,4 +53,35 @@ void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
     c->fs_base = s->seg[X86_SEG_FS].base;
     c->gs_base_kernel = vm->cpl == 0 ? s->seg[X86_SEG_GS].base : s->msr.kernel_gs_base;
     c->gs_base_user = vm->cpl == 0 ? s->msr.kernel_gs_base : s->seg[X86_SEG_GS].base;
+}
+
+int pvh_set_vcpu_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c)
+{
+    const struct cpu_user_regs *u = &c->user_regs;
+    struct x86_regs r = xv->regs;
+    int rc;
+
+    r.r15 = u->r15;
+    r.r14 = u->r14;
+    r.r13 = u->r13;
+    r.r12 = u->r12;
+    r.rbp = u->rbp;
+    r.rbx = u->rbx;
+    r.r11 = u->r11;
+    r.r10 = u->r10;
+    r.r9 = u->r9;
+    r.r8 = u->r8;
+    r.rax = u->rax;
+    r.rcx = u->rcx;
+    r.rdx = u->rdx;
+    r.rsi = u->rsi;
+    r.rdi = u->rdi;
+    r.rip = u->rip;
+    r.rsp = u->rsp;
+    r.rflags = u->rflags;
+    rc = pvh_check_state(x86_domain(xv->v.domain), vm_fetch(&xv->pvh->vm, VM_ALL), &r);
+    if (rc == 0) {
+        xv->regs = r;
+    }
+    return rc;
 }
