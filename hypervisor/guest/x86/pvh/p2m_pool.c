@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The memory that a PVH domain's p2m may use for tables: taken from the heap when the tools set the size (XEN_DOMCTL_set_paging_mempool_size), so that a
- * running guest can neither be refused a table that was promised nor take more than its share. Size: tables in use and frames in the list.
+ * running guest can neither be refused a table that was promised nor take more than its share. Size: tables in use and frames in the list. Invariant: what is in
+ * the list is zero, so that it is a table, or goes back to the heap, as it is.
  */
 #include <base/softirq.h>
 #include <core/memory/heap.h>
@@ -37,7 +38,7 @@ static bool step(struct p2m *p, uint64_t want_free)
     void *page;
 
     if (p->pool.count > want_free) {
-        heap_free_page(mfn_to_virt(frame_list_pop(&p->pool)));
+        heap_free_clean(frame_list_pop(&p->pool), 0);
         return true;
     }
     page = heap_alloc_page();
@@ -70,7 +71,7 @@ int p2m_pool_set(struct p2m *p, uint64_t pages)
 int p2m_pool_drain(struct p2m *p)
 {
     while (p->pool.count > 0) {
-        heap_free_page(mfn_to_virt(frame_list_pop(&p->pool)));
+        heap_free_clean(frame_list_pop(&p->pool), 0);
         if ((p->pool.count & CHECK_MASK) == 0 && hypercall_preempt_check()) {
             return -XEN_ERESTART;
         }
