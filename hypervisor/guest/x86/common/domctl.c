@@ -80,6 +80,7 @@ static x86_domctl_fn *const operations[] = {
     [XEN_DOMCTL_sendtrigger] = send_trigger,
     [XEN_DOMCTL_gethvmcontext] = x86_get_hvm_context,
     [XEN_DOMCTL_sethvmcontext] = x86_set_hvm_context,
+    [XEN_DOMCTL_gethvmcontext_partial] = x86_get_hvm_context_partial,
     [XEN_DOMCTL_set_address_size] = set_address_size,
     [XEN_DOMCTL_get_address_size] = get_address_size,
     [XEN_DOMCTL_memory_mapping] = x86_memory_mapping,

@@ -9,7 +9,7 @@ typedef long x86_domctl_fn(struct x86_domain *xd, struct xen_domctl *op, bool *c
 /* domctl_context.c: states of vCPUs and domains */
 x86_domctl_fn x86_set_vcpu_context, x86_get_vcpu_context, x86_set_ext_context, x86_get_ext_context;
 x86_domctl_fn x86_set_xstate, x86_get_xstate, x86_set_msrs, x86_get_msrs, x86_get_hvm_context,
-    x86_set_hvm_context;
+    x86_get_hvm_context_partial, x86_set_hvm_context;
 /* domctl_memory.c: frames, pools, rights */
 x86_domctl_fn x86_hypercall_init, x86_get_page_info, x86_shadow_op, x86_get_pool, x86_set_pool,
     x86_ioport_permission;

@@ -3,6 +3,7 @@
  * domctl: the state of vCPUs, as builders set it and as saving reads it. The domain is paused meanwhile, so that registers are in the vCPU's struct and
  * stay. <xen/domctl.h>.
  */
+#include <abi/hvm_save.h>
 #include <base/guest_access.h>
 #include <core/domain/arch.h>
 #include <guest/x86/common/domctl.h>
@@ -346,6 +347,67 @@ long x86_get_hvm_context(struct x86_domain *xd, struct xen_domctl *op, bool *cop
         } else {
             rc = h->size < needed ? -XEN_ENOSPC : read_records(xd, h, needed);
         }
+    }
+    domain_unpause(&xd->d);
+    *copyback = rc == 0;
+    return rc;
+}
+
+/* The record of a type and an instance among @used bytes of them; its length comes with it. NULL: there is none. */
+static const uint8_t *find_record(const uint8_t *buf, uint32_t used, uint32_t type, uint32_t instance,
+                                  uint32_t *length)
+{
+    struct hvm_save_descriptor d;
+
+    for (uint32_t at = 0; used - at >= sizeof(d); at += (uint32_t)sizeof(d) + d.length) {
+        memcpy(&d, buf + at, sizeof(d));
+        ASSERT(d.length <= used - at - sizeof(d));
+        if (d.typecode == type && d.instance == instance) {
+            *length = d.length;
+            return buf + at + sizeof(d);
+        }
+    }
+    return NULL;
+}
+
+static int read_record(struct x86_domain *xd, struct xen_domctl_hvmcontext_partial *p, uint32_t needed)
+{
+    uint8_t *buf = zalloc(needed);
+    uint32_t used = 0, length = 0;
+    const uint8_t *record;
+    int rc;
+
+    if (!buf) {
+        return -XEN_ENOMEM;
+    }
+    rc = pvh_get_context(xd, buf, needed, &used);
+    record = rc == 0 ? find_record(buf, used, p->type, p->instance, &length) : NULL;
+    if (rc == 0 && !record) {
+        rc = -XEN_ENOENT;
+    } else if (rc == 0 && guest_addr(p->buffer) != 0) {
+        if (p->bufsz < length) {
+            rc = -XEN_ENOBUFS;
+        } else if (guest_write(guest_addr(p->buffer), record, length) != 0) {
+            rc = -XEN_EFAULT;
+        }
+    }
+    p->bufsz = length;
+    zfree(buf);
+    return rc;
+}
+
+long x86_get_hvm_context_partial(struct x86_domain *xd, struct xen_domctl *op, bool *copyback)
+{
+    uint32_t needed = 0;
+    int rc;
+
+    if (is_pv(&xd->d) || &xd->d == current_domain()) {
+        return -XEN_EINVAL;
+    }
+    domain_pause(&xd->d);
+    rc = pvh_get_context(xd, NULL, 0, &needed);
+    if (rc == 0) {
+        rc = read_record(xd, &op->u.hvmcontext_partial, needed);
     }
     domain_unpause(&xd->d);
     *copyback = rc == 0;

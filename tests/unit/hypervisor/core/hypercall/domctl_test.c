@@ -377,6 +377,34 @@ static void context(void **state)
     assert_int_equal(call(XEN_DOMCTL_sethvmcontext, pvh), -XEN_EINVAL);
 }
 
+/* One record, without its descriptor. */
+static void context_partial(void **state)
+{
+    domid_t pv = make(false), pvh = make(true);
+    struct xen_domctl_hvmcontext_partial *h = &op->u.hvmcontext_partial;
+
+    memset(op, 0, sizeof(*op));
+    memset(area, 0, 4096);
+    h->type = 2;
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pv), -XEN_EINVAL);
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pvh), -XEN_ENOENT); /* no such instance */
+    h->instance = 1;
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pvh), 0); /* the size only */
+    assert_int_equal(h->bufsz, 16);
+    set_xen_guest_handle(h->buffer, area);
+    h->bufsz = 15;
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pvh), -XEN_ENOBUFS);
+    assert_int_equal(area[0], 0);
+    h->bufsz = 4096;
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pvh), 0);
+    assert_int_equal(h->bufsz, 16);
+    assert_int_equal(area[0], 0x5a);
+    assert_int_equal(area[15], 0x5a);
+    assert_int_equal(area[16], 0);
+    h->type = 3;
+    assert_int_equal(call(XEN_DOMCTL_gethvmcontext_partial, pvh), -XEN_ENOENT);
+}
+
 static void policy(void **state)
 {
     domid_t id = make(true);
@@ -494,23 +522,15 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(access),
-        T(create_refuses),
-        T(create_ids),
-        T(create_out_of_memory),
-        T(info),
-        T(pausing),
-        T(vcpus),
-        T(affinity),
-        T(nodes),
-        T(weights),
-        T(rights),
-        T(limits),
-        T(context),
-        T(policy),
-        T(frames),
-        T(destroy),
-        T(create_destroy_leaks_nothing),
+        T(access),     T(create_refuses),
+        T(create_ids), T(create_out_of_memory),
+        T(info),       T(pausing),
+        T(vcpus),      T(affinity),
+        T(nodes),      T(weights),
+        T(rights),     T(limits),
+        T(context),    T(context_partial),
+        T(policy),     T(frames),
+        T(destroy),    T(create_destroy_leaks_nothing),
         T(reads_once),
     };
 
