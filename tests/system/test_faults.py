@@ -134,7 +134,8 @@ def test_machine_check_uncorrected(machine):
 
 def test_machine_check_corrected(machine):
     """It is logged, and the first domain fetches it; the machine goes on."""
-    m = machine()
+    m = machine(smp=2)
+    m.expect('# processors: 2, the last is 1 with APIC id 1, AuthenticAMD', 5)
     m.monitor(f'mce 0 3 {VALID | ENABLED | HAS_ADDRESS | MEMORY_READ:#x} 0 0xabc000 0')
     m.expect(r'Machine check on CPU 0: bank 3: corrected, memory controller read, .*address 0xabc000', 40)
     m.expect(rf'# machine check: entries 2 apic 0 bank 3 status {VALID | ENABLED | HAS_ADDRESS | MEMORY_READ:#x} address 0xabc000', 20)

@@ -680,3 +680,10 @@ uint64_t sched_idle_ns(unsigned int cpu)
 {
     return sched_cpu_time_ns(per_cpu(sched_pcpu, cpu).idle);
 }
+
+bool sched_cpu_is_idle(unsigned int cpu)
+{
+    const struct sched_vcpu *idle = per_cpu(sched_pcpu, cpu).idle;
+
+    return idle && __atomic_load_n(&idle->is_running, __ATOMIC_RELAXED) != 0;
+}

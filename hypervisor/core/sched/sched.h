@@ -134,6 +134,8 @@ int sched_set_params(struct sched_domain *d, uint32_t weight, uint32_t cap);
 void sched_runstate(const struct sched_vcpu *v, struct vcpu_runstate_info *out);
 uint64_t sched_cpu_time_ns(const struct sched_vcpu *v);
 uint64_t sched_idle_ns(unsigned int cpu);
+/* Has pCPU @cpu nothing to run at this moment? Any context. */
+bool sched_cpu_is_idle(unsigned int cpu);
 
 /* --- pools ------------------------------------------------------------------------------------------------------------------------------------------- */
 /* All calls below come from one pCPU at a time (the tools' lock), in process context. */

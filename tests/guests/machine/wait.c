@@ -41,6 +41,24 @@ static void show_machine_check(void)
     }
 }
 
+static void show_processors(void)
+{
+    static struct mcinfo_logical_cpu info[MAX_CPUS];
+    struct xen_mc op = {.cmd = XEN_MC_physcpuinfo, .interface_version = XEN_MCA_INTERFACE_VERSION};
+    u32 count;
+    long rc;
+
+    hc1(__HYPERVISOR_mca, &op); /* nowhere to write to: only how many there are */
+    count = op.u.mc_physcpuinfo.ncpus;
+    set_xen_guest_handle(op.u.mc_physcpuinfo.info, info);
+    rc = hc1(__HYPERVISOR_mca, &op);
+    if (rc || count == 0 || count > MAX_CPUS || op.u.mc_physcpuinfo.ncpus != count) {
+        panic("physcpuinfo: %ld, %d, %d", rc, count, op.u.mc_physcpuinfo.ncpus);
+    }
+    print("# processors: %d, the last is %d with APIC id %d, %s\n", count, info[count - 1].mc_cpunr,
+          info[count - 1].mc_apicid, info[count - 1].mc_vendorid);
+}
+
 /* The pCPUs that each of our vCPUs may run on. */
 static void show_affinity(void)
 {
@@ -74,6 +92,7 @@ void guest_main(void)
     vcpu_op(VCPUOP_stop_periodic_timer, 0, 0);
     events_on();
     show_affinity();
+    show_processors();
     print("# waiting\n");
     for (;;) {
         hc1(__HYPERVISOR_set_timer_op, now_ns() + 50000000);

@@ -9,6 +9,7 @@
 #include <base/log.h>
 #include <base/percpu.h>
 #include <base/softirq.h>
+#include <core/sched/sched.h>
 #include <guest/x86/common/mca.h>
 #include <model/x86/mca/mca.h>
 
@@ -100,21 +101,38 @@ void mca_exception(const struct x86_regs *regs)
 
 /* --- corrected errors ---------------------------------------------------------------------------------------------------------------------------------- */
 
+static bool is_due(unsigned int cpu, uint64_t now_ns)
+{
+    return now_ns - __atomic_load_n(&per_cpu(polled_ns, cpu), __ATOMIC_RELAXED) >= MCA_POLL_NS;
+}
+
+static void want_poll(unsigned int cpu, uint64_t now_ns)
+{
+    __atomic_store_n(&per_cpu(polled_ns, cpu), now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&per_cpu(poll_wanted, cpu), true, __ATOMIC_RELEASE);
+    softirq_raise_on(cpu, SOFTIRQ_MACHINE);
+}
+
 void mca_poll_when_due(uint64_t now_ns)
 {
-    if (bank_count && now_ns - this_cpu(polled_ns) >= MCA_POLL_NS) {
-        this_cpu(polled_ns) = now_ns;
-        this_cpu(poll_wanted) = true;
-        softirq_raise(SOFTIRQ_MACHINE);
+    if (bank_count == 0 || likely(!is_due(pcpu_id(), now_ns))) {
+        return;
+    }
+    want_poll(pcpu_id(), now_ns);
+    for (uint64_t left = cpus_online.bits; left; left &= left - 1) {
+        unsigned int cpu = ffs64(left) - 1;
+
+        if (is_due(cpu, now_ns) && sched_cpu_is_idle(cpu)) {
+            want_poll(cpu, now_ns); /* it may have no timer of its own */
+        }
     }
 }
 
 void mca_poll_now(void)
 {
-    if (!this_cpu(poll_wanted)) {
+    if (!__atomic_exchange_n(&this_cpu(poll_wanted), false, __ATOMIC_ACQUIRE)) {
         return;
     }
-    this_cpu(poll_wanted) = false;
     for (unsigned int number = 0; number < bank_count; number++) {
         struct mca_bank b;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * Machine checks of the host. An exception with an error that was not corrected ends the machine: nothing is recovered. Corrected ones are found by
- * looking into the banks every MCA_POLL_NS, when a timer interrupt comes anyway, and reported to guest/x86/common/mca.h. What the
- * banks mean: model/x86/mca.
+ * looking into the banks every MCA_POLL_NS, when a timer interrupt comes anyway (idle CPUs, which may get none, are asked to by one that does), and
+ * reported to guest/x86/common/mca.h. What the banks mean: model/x86/mca.
  */
 #pragma once
 #include <guest/x86/common/x86_domain.h>
