@@ -151,6 +151,7 @@ def side_by_side(steps, hv):
         yield Job('sim', ['make', '-s', 'sim', 'SEEDS=--seconds 20'])
     if 'guests' in steps:
         yield guests('dom0', hv, 'guests dom0')
+        yield guests('pvh32', hv, 'guests pvh32', ['--direct'])
     if 'guests-cpu' in steps:
         # One pCPU: two vCPUs then share its registers. Debian's Xen has no answer to what this emulator makes of IRETQ under SMAP.
         cpu = RICH_CPU.replace(',+smap', '') if hv == 'xen' else RICH_CPU

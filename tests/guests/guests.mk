@@ -4,7 +4,7 @@
 GUESTS_B    := build/guests
 GUESTS_CC   := gcc
 GUESTS_LIB  := $(patsubst tests/guests/lib/%,$(GUESTS_B)/lib/%.o,$(wildcard tests/guests/lib/*.[cS]))
-GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tests/guests/pvh/*.c tests/guests/machine/*.c))
+GUESTS_SRCS := $(sort $(wildcard tests/guests/common/*.c tests/guests/pv/*.c tests/guests/pvh/*.c tests/guests/direct/*.c tests/guests/machine/*.c))
 GUESTS_ELFS := $(patsubst tests/guests/%.c,$(GUESTS_B)/%.elf,$(GUESTS_SRCS))
 GUESTS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wno-unused-parameter -Wno-sign-compare \
     -Wno-missing-field-initializers -ffreestanding -fno-builtin -fno-pic -fno-pie -mcmodel=kernel -mno-red-zone -mgeneral-regs-only \
@@ -12,7 +12,7 @@ GUESTS_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra -Werror -Wstrict-prototypes -Wn
 
 GUESTS32_B      := $(GUESTS_B)/32
 GUESTS32_LIB    := $(GUESTS32_B)/lib/core.c.o $(patsubst tests/guests/lib32/%,$(GUESTS32_B)/lib32/%.o,$(wildcard tests/guests/lib32/*.[cS]))
-GUESTS32_ELFS   := $(patsubst tests/guests/%.c,$(GUESTS32_B)/%.elf,$(sort $(filter-out tests/guests/common/corpus.c tests/guests/common/features.c tests/guests/common/xsave.c,$(wildcard tests/guests/common/*.c tests/guests/pvh32/*.c))))
+GUESTS32_ELFS   := $(patsubst tests/guests/%.c,$(GUESTS32_B)/%.elf,$(sort $(filter-out tests/guests/common/corpus.c tests/guests/common/features.c tests/guests/common/xsave.c tests/guests/common/hostile.c,$(wildcard tests/guests/common/*.c tests/guests/pvh32/*.c))))
 GUESTS32_CFLAGS := $(filter-out -mcmodel=kernel -mno-red-zone,$(GUESTS_CFLAGS)) -m32
 
 .PHONY: guests

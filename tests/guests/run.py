@@ -5,7 +5,8 @@
   run.py [--hv build/x86_64/zendo | --hv xen] [--mode dom0|pv|pvh|pvh32] [--only PATTERN ...]
 
 Modes: dom0 boots each guest directly as the first domain (PV) of one QEMU machine; pv, pvh and pvh32 (PVH, 32-bit code)
-create them as domUs with stock `xl` in one dom0 (needs --rig, a script with the interface `run.sh HV SCENARIO SECONDS`, RIG_EXTRA added to dom0's root).
+create them as domUs with stock `xl` in one dom0 (needs --rig, a script with the interface `run.sh HV SCENARIO SECONDS`,
+RIG_EXTRA added to dom0's root), or pvh and pvh32 with --direct by a micro guest that is the first domain.
 A test's name is mode/group/guest/test. tests/guests/not-yet.txt lists patterns (fnmatch) of tests that Zendo does not pass
 yet; one of those that passes is a failure too. The list is not used for --hv xen. Console logs stay under build/guests/log.
 """
@@ -24,9 +25,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 OUT = os.path.join(ROOT, "build", "guests")
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "zendo-guests")
+BUILDER = os.path.join(OUT, "direct", "builder.elf")
 NOT_YET = os.path.join(HERE, "not-yet.txt")
-# of common: the fuzzers' inputs, which are 64-bit structures, and instructions of 64-bit code
-ONLY_64 = ("corpus.c", "features.c", "xsave.c")
+# of common: what is 64-bit code or structures; and the hostile guest, which without paging reaches all of its own memory by chance
+ONLY_64 = ("corpus.c", "features.c", "xsave.c", "hostile.c")
 CPU = "qemu64,+svm,+npt,+rdrand"
 
 
@@ -49,11 +51,11 @@ def debian_xen():
     return path
 
 
-def qemu_command(hv, elf, guest_args, smp=2, mem=512, hv_args="", extra=(), cpu=CPU):
+def qemu_command(hv, elf, guest_args, smp=2, mem=512, hv_args="", extra=(), cpu=CPU, initrd=None):
     append = f"console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=64M dom0_max_vcpus={smp} {hv_args}"
     return ["qemu-system-x86_64", "-cpu", cpu, "-accel", "tcg,thread=single", "-smp", str(smp), "-m", str(mem), "-display", "none",
             "-serial", "stdio", "-monitor", "none", "-nic", "none", "-no-reboot", "-kernel", hv, "-append", append,
-            "-initrd", f"{elf} {guest_args}".strip().replace(",", ",,"), *extra]
+            "-initrd", f"{elf} {guest_args}".strip().replace(",", ",,") + (f",{initrd}" if initrd else ""), *extra]
 
 
 def boot(command, log, timeout, until=r"^# end ", env=None):
@@ -140,12 +142,13 @@ def panic_line(lines):
 def run_dom0(guest, opts, hv, wanted):
     """Boot one guest as the first domain; after a crash in one test, boot again from the next."""
     results, start = {}, 0
-    log = os.path.join(OUT, "log", opts.hv_name, f"dom0-{guest.group}-{guest.name}.log")
+    log = os.path.join(OUT, "log", opts.hv_name, f"{opts.mode}-{guest.group}-{guest.name}.log")
     os.makedirs(os.path.dirname(log), exist_ok=True)
     open(log, "w").close()
     only = f" only={wanted[0]}" if len(wanted) == 1 else ""
     for _ in range(len(guest.tests) + 1):
-        cmd = qemu_command(hv, guest.elf, f"from={start}{only} {opts.args}".strip(), smp=opts.smp, hv_args=opts.hv_args, cpu=opts.cpu)
+        elf, initrd = (guest.elf, None) if opts.mode == "dom0" else (BUILDER, guest.elf)
+        cmd = qemu_command(hv, elf, f"from={start}{only} {opts.args}".strip(), smp=opts.smp, hv_args=opts.hv_args, cpu=opts.cpu, initrd=initrd)
         if opts.verbose:
             print("+ " + " ".join(f"'{a}'" if " " in a else a for a in cmd))
         lines, why = boot(cmd, log, opts.timeout)
@@ -242,6 +245,7 @@ def main():
     ap.add_argument("--cpu", default=CPU, help="QEMU's CPU model (mode dom0)")
     ap.add_argument("--args", default="", help="more guest arguments, as seed=7 iterations=1000")
     ap.add_argument("--hv-args", default="", help="more hypervisor options")
+    ap.add_argument("--direct", action="store_true", help="modes pvh and pvh32: created by a micro guest, without Linux and xl")
     ap.add_argument("--rig", default=os.environ.get("ZENDO_RIG", ""), help="the dom0 rig's run.sh (all modes but dom0)")
     ap.add_argument("--rig-timeout", type=int, default=400)
     ap.add_argument("--rounds", type=int, default=4)
@@ -268,7 +272,8 @@ def main():
         return 0
     if not opts.no_build:
         subprocess.run(["make", "-s", "-f", "tests/guests/guests.mk", "guests"], cwd=ROOT, check=True)
-    if opts.mode != "dom0" and not opts.rig:
+    direct = opts.direct or opts.mode == "dom0"
+    if not direct and not opts.rig:
         print("run.py: --rig (or ZENDO_RIG) is needed for domUs", file=sys.stderr)
         return 2
     patterns, unsteady = [], []
@@ -280,7 +285,7 @@ def main():
     hv = debian_xen() if opts.hv == "xen" else opts.hv
 
     began = time.monotonic()
-    by_guest = run_domu(guests, opts.mode, opts) if opts.mode != "dom0" else None
+    by_guest = run_domu(guests, opts.mode, opts) if not direct else None
     count = {"pass": 0, "fail": 0, "skip": 0, "not yet": 0}
     failing, bad = [], []
     for g in guests:

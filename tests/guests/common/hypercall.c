@@ -3,8 +3,13 @@
 #include "guest.h"
 
 #define UNMAPPED ((void *)NOWHERE)
+#ifdef __i386__ /* neither exists for 32-bit code */
+#define NONCANON UNMAPPED
+#define XEN_AREA ((void *)0xfffff000UL)
+#else
 #define NONCANON ((void *)0x8000000000000000UL)
 #define XEN_AREA ((void *)0xffff830000000000UL) /* the hypervisor's own range (PV) */
+#endif
 
 TEST(version)
 {

@@ -31,7 +31,7 @@ TEST(time_info_sane)
     CHECK(!(t->version & 1));
     u64 stamp = t->tsc_timestamp;
     barrier();
-    CHECK((long)(rdtsc() - stamp) > -100000000L); /* not far ahead: CPUs' counters may differ a little */
+    CHECK((int64_t)(rdtsc() - stamp) > -100000000L); /* not far ahead: CPUs' counters may differ a little */
 }
 TEST(time_monotonic)
 {
@@ -145,7 +145,7 @@ TEST(periodic_too_short)
 {
     struct vcpu_set_periodic_timer t = {.period_ns = 1000};
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
-    t.period_ns = ~0UL;
+    t.period_ns = ~0ULL;
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
 }
 TEST(block_until_timer)

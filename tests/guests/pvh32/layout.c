@@ -49,12 +49,13 @@ TEST(runstate_area_is_44_bytes)
         u32 after;
     } area = {.after = 0x5a5a5a5a};
     struct vcpu_register_runstate_memory_area a = {.addr.p = 0xffffffff00000000ULL | hc_a(&area.r)};
-    struct sched_poll poll = {.timeout = now_ns() + SEC / 200};
+    struct sched_poll poll = {0};
 
     _Static_assert(sizeof(area.r) == 44, "32-bit layout");
     CHECK_EQ(vcpu_op(VCPUOP_register_runstate_memory_area, 0, &a), 0);
     CHECK_EQ(area.r.state, RUNSTATE_running);
     u64 blocked = area.r.time[RUNSTATE_blocked];
+    poll.timeout = now_ns() + SEC / 200;
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
     CHECK(area.r.time[RUNSTATE_blocked] > blocked);
     CHECK(area.r.state_entry_time <= now_ns());
