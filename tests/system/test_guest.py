@@ -164,12 +164,89 @@ def test_created_paused(dom0, kind):
 
 
 def test_shutdown(dom0, kind):
+    """xl asks, the guest's kernel runs its poweroff; -w waits until the domain is gone."""
     create(dom0, 'down', kind, args='job=stay')
     await_line(dom0, 'down', 'GUEST READY')
-    # the tiny guest has no init that obeys: the request itself is what xl and the kernel carry
-    dom0.ok('xl shutdown down; within 20 sh -c "[ \\"$(xenstore-read /local/domain/$(xl domid down)/control/shutdown)\\" != poweroff ]" '
-            '|| true')
-    dom0.ok('in_guest down "poweroff -f" 2 || true; gone down 30', 50)
+    dom0.ok('xl shutdown -w down', 60)
+    assert dom0.run('xl domid down').status != 0
+    dom0.ok('glog_has down "GUEST OBEYS poweroff"')
+
+
+def test_reboot(dom0, kind):
+    """The same through xl reboot: the name comes back as a new domain."""
+    create(dom0, 'anew', kind, args='job=stay')
+    await_line(dom0, 'anew', 'GUEST READY')
+    first = dom0.ok('xl domid anew; xl reboot anew').split()[0]
+    dom0.ok('within 100 sh -c ". /lib/zendo.sh; [ \\$(glog anew | grep -c GUEST.READY) -ge 2 ]"', 110)
+    dom0.ok('glog_has anew "GUEST OBEYS reboot"')
+    assert int(dom0.ok('within 20 quietly xl domid anew; xl domid anew')) > int(first)
+    dom0.ok('xl destroy anew; gone anew 20', 40)
+
+
+def test_create_with_its_console(dom0, kind):
+    """xl create -c: the console is this terminal from the first line on; Ctrl-] leaves, and the guest runs on."""
+    number = dom0.send_command(f'KERNEL=/vmlinuz-cloud; xl create -c $(cfg seen {kind} 128 1 job=stay) < /dev/hvc0 > /dev/hvc0', 90)
+    dom0.expect('GUEST READY', 60)
+    dom0.send('run k1 echo from-$((6*7))\n')
+    dom0.expect('from-42', 20)
+    dom0.send('\x1d')
+    assert dom0.finish(number, 20).status == 0
+    dom0.ok('in_guest seen true; xl destroy seen; gone seen 20', 40)
+
+
+def test_more_memory_later(dom0, kind):
+    """memory < maxmem (populate on demand for PVH): the guest comes up with less than it was told of, and can be given the rest and asked for it back."""
+    create(dom0, 'pod', kind, 128, 1, 'job=stay', 'maxmem=256')
+    await_line(dom0, 'pod', 'GUEST READY', 90)
+    assert 126 <= int(dom0.ok('dom_mem pod')) <= 130
+    for size in (192, 144):
+        dom0.ok(f'xl mem-set pod {size}; within 30 sh -c ". /lib/zendo.sh; m=\\$(dom_mem pod); '
+                f'[ \\$m -ge {size - 2} ] && [ \\$m -le {size + 2} ]"', 40)
+        dom0.ok('in_guest pod "dd if=/dev/zero of=/tmp/fill bs=1M count=20 && md5sum /tmp/fill && rm /tmp/fill"', 40)
+    dom0.ok('xl destroy pod; gone pod 20', 40)
+
+
+def test_dump_core(dom0, guest):
+    """An ELF file with the guest's memory; the guest does not notice."""
+    assert dom0.ok(f'xl dump-core {guest} /tmp/core && head -c 4 /tmp/core | tail -c 3; s=$(stat -c %s /tmp/core); rm /tmp/core; '
+                   'test $s -gt 130000000', 60).strip().endswith('ELF')
+    dom0.ok(f'in_guest {guest} true')
+
+
+def test_save_is_whole_or_harmless(dom0, kind):
+    """A guest that is saved can be restored; where that is not supported xl says so and the guest goes on."""
+    create(dom0, 'saved', kind, args='job=stay')
+    await_line(dom0, 'saved', 'GUEST READY')
+    r = dom0.run('xl save saved /tmp/saved', 90)
+    if r.status == 0:
+        dom0.ok('! xl domid saved && xl restore /tmp/saved', 90)
+    else:
+        assert 'rror' in r.out or 'ailed' in r.out
+    answer = dom0.run('in_guest saved "echo alive"', 40)
+    assert answer.out.endswith('alive'), f'save: {r}\nafterwards: {answer}\n' + dom0.run('glog saved | tail; xl list').out
+    dom0.ok('rm -f /tmp/saved; xl destroy saved; gone saved 20', 40)
+
+
+@pytest.mark.parametrize('action', ['rename-restart', 'preserve'])
+def test_on_poweroff(dom0, action):
+    """What xl does when the guest switches itself off, as its configuration says."""
+    create(dom0, 'ends', 'pv', 128, 1, '', f'on_poweroff="{action}"')
+    await_line(dom0, 'ends', 'GUEST DONE')
+    after = {'rename-restart': 'xl list | grep -q "^ends-1 " && xl domid ends',
+             'preserve': 'dom_state ends | grep -q "s"'}[action]
+    dom0.ok("cat > /tmp/after <<'E'\n. /lib/zendo.sh\n" + after + '\nE\nwithin 60 quietly sh /tmp/after', 70)
+    dom0.ok('destroy_named ends')
+
+
+@pytest.mark.parametrize('action', ['coredump-destroy', 'rename-restart'])
+def test_on_crash(dom0, action):
+    dom0.ok('rm -rf /var/lib/xen/dump; mkdir -p /var/lib/xen/dump')
+    create(dom0, 'dies', 'pv', 128, 1, 'job=crash', f'on_crash="{action}"')
+    after = {'coredump-destroy': 'no_domain dies', 'rename-restart': 'xl list | grep -q "^dies-1 "'}[action]
+    dom0.ok("cat > /tmp/after <<'E'\n. /lib/zendo.sh\n" + after + '\nE\nwithin 90 quietly sh /tmp/after', 100)
+    if action.startswith('coredump'):
+        dom0.ok('test $(stat -c %s $(ls /var/lib/xen/dump/* | head -1)) -gt 100000000')
+    dom0.ok('destroy_named dies; rm -rf /var/lib/xen/dump', 40)
 
 
 def test_power_off_from_inside(dom0, kind):

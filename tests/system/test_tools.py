@@ -5,6 +5,8 @@ import re
 
 import pytest
 
+import image
+
 pytestmark = [pytest.mark.xl]
 
 
@@ -107,3 +109,24 @@ def test_claims(dom0):
 def test_xenstore_works(dom0):
     dom0.ok('xenstore-write /tool/t/a 1 /tool/t/b 2; test "$(xenstore-ls /tool/t | wc -l)" = 2; xenstore-rm /tool/t; '
             '! xenstore-exists /tool/t/a')
+
+
+@pytest.mark.long
+def test_every_tool(dom0, pool):
+    """Each xl command and program of xen-utils once, with a guest of either kind: its status and the shape of what it prints."""
+    results = dom0.scenario('tools', 500, PV=pool.guest('pv'), PVH=pool.guest('pvh'))
+    bad = [n for n, v in results.items() if n and not v[0]]
+    assert not bad and 'list-after' in results, f'{bad}\n{results[""][-4000:]}'
+
+
+@pytest.mark.long
+def test_oxenstored(new_machine):
+    """The store in OCaml instead of the one in C, with a guest of either kind."""
+    m = new_machine(files=image.guest_kernels())
+    m.ok('XENSTORED=oxenstored; tools', 90)
+    for kind in ('pv', 'pvh'):
+        m.ok(f'KERNEL=/vmlinuz-cloud; xl create -q $(cfg o{kind} {kind} 128 1 job=stay)', 90)
+    for kind in ('pv', 'pvh'):
+        m.ok(f'await o{kind} "GUEST READY" 90 && in_guest o{kind} true', 130)
+    assert 'name = "opvh"' in m.ok('xenstore-ls /local/domain')
+    m.ok('test-xenstore; xl shutdown -a -w; no_domain opv && no_domain opvh', 90)

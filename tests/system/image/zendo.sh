@@ -27,9 +27,9 @@ within() {
     done
 }
 quietly() { "$@" > /dev/null 2>&1; }
-# tools: start the stock daemons
+# tools: start the stock daemons; XENSTORED names another store than the usual one
 tools() {
-    xenstored --pid-file /run/xenstored.pid || return 1
+    ${XENSTORED:-xenstored} --pid-file /run/xenstored.pid || return 1
     within 30 quietly xenstore-read /tool/xenstored || return 1
     xen-init-dom0 > /dev/null || return 1
     xenconsoled --log=guest --log-dir=/var/log/xen --pid-file=/run/xenconsoled.pid
@@ -85,6 +85,10 @@ free_memory() { xl info | sed -n 's/^free_memory *: *//p'; }
 dom_state() { xl list "$1" | awk 'NR==2{print $5}'; }
 dom_mem() { xl list "$1" | awk 'NR==2{print $3}'; }
 dom_vcpus() { xl list "$1" | awk 'NR==2{print $4}'; }
+# destroy_named NAME: the domain, what it was renamed to, and what it comes back as
+destroy_named() {
+    within 20 sh -c "! xl list | grep -q '^$1[- ]' || { xl list | awk '/^$1[- ]/{print \$2}' | xargs -n1 xl destroy; false; }"
+}
 destroy_all() {
     xl list | awk 'NR>1 && $2!=0{print $2}' | while read -r d; do xl destroy "$d"; done
     [ "$(xl list | wc -l)" = 2 ]
