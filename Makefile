@@ -71,6 +71,22 @@ $(B)/zendo.gz: $(B)/zendo
 	@gzip -9 -n -c $< > $@
 	@echo "  IMAGE   $@ $$(stat -c %s $@) bytes"
 
+# --- simulation: the core with trace points at every branch, where tests/sim takes the pCPU away ---------
+SIM_OBJS   := $(patsubst %.c,$(H)/obj/%.o,$(sort $(wildcard tests/sim/*.c)))
+SEEDS      ?= --seconds 600
+$(H)/simobj/%.o: %.c
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(HOST_CFLAGS) -fsanitize-coverage=trace-pc -c $< -o $@
+$(H)/libzendo-sim.a: $(patsubst %,$(H)/simobj/%.o,$(basename $(HOST_SRCS)))
+	@rm -f $@; ar rcs $@ $^
+$(H)/sim: $(SIM_OBJS) $(H)/libzendo-sim.a
+	@$(HOSTCC) $(HOST_CFLAGS) $^ $(HOST_LIBS) -o $@
+$(H)/sim-links: $(SIM_OBJS) $(H)/libzendo.a # without trace points: nothing is missing
+	@$(HOSTCC) $(HOST_CFLAGS) $^ $(HOST_LIBS) -o $@
+.PHONY: sim
+sim: $(H)/sim ## simulations of the whole core on several pCPUs: SEEDS='--seed 7 --seeds 1' repeats one, '--seconds 600' runs as long
+	@$(H)/sim $(SEEDS)
+
 # --- unit tests: one program per tests/unit/**/*_test.c, linked with the whole core under ASan and UBSan ---
 UNIT_SRCS  := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
 UNIT_BINS  := $(patsubst tests/%.c,$(H)/%,$(UNIT_SRCS))
@@ -85,7 +101,7 @@ $(H)/unit/%: tests/unit/%.c $(H)/libzendo.a
 	@echo "  UNIT    $<"
 	@$(HOSTCC) $(HOST_CFLAGS) -Itests/unit $< $(H)/libzendo.a $(HOST_LIBS) -o $@
 .PHONY: unit
-unit: $(UNIT_BINS) ## the unit tests on this machine, under the sanitizers
+unit: $(UNIT_BINS) $(H)/sim-links ## the unit tests on this machine, under the sanitizers
 	@$(PYTHON) tools/run-unit.py $(RUN_ARGS) $(UNIT_BINS)
 
 # --- fuzzing: one program per tests/fuzz/*_fuzz.c; corpora in tests/fuzz/corpus/<name> -------------
@@ -104,20 +120,6 @@ $(H)/fuzz/%: tests/fuzz/%.c $(H)/libzendo-fuzz.a
 fuzz-programs: $(FUZZ_BINS)
 fuzz: $(FUZZ_BINS) ## each fuzz target for FUZZ_SECONDS
 	@$(PYTHON) tools/run-fuzz.py $(RUN_ARGS) --seconds $(FUZZ_SECONDS) $(FUZZ_BINS)
-
-# --- simulation: the core with trace points at every branch, where tests/sim takes the pCPU away ---------
-SIM_SRCS   := $(sort $(wildcard tests/sim/*.c))
-SEEDS      ?= --seconds 600
-$(H)/simobj/%.o: %.c
-	@mkdir -p $(@D)
-	@$(HOSTCC) $(HOST_CFLAGS) -fsanitize-coverage=trace-pc -c $< -o $@
-$(H)/libzendo-sim.a: $(patsubst %,$(H)/simobj/%.o,$(basename $(HOST_SRCS)))
-	@rm -f $@; ar rcs $@ $^
-$(H)/sim: $(patsubst %.c,$(H)/obj/%.o,$(SIM_SRCS)) $(H)/libzendo-sim.a
-	@$(HOSTCC) $(HOST_CFLAGS) $^ $(HOST_LIBS) -o $@
-.PHONY: sim
-sim: $(H)/sim ## simulations of the whole core on several pCPUs: SEEDS='--seed 7 --seeds 1' repeats one, '--seconds 600' runs as long
-	@$(H)/sim $(SEEDS)
 
 -include $(shell find $(B) $(H) -name '*.d' -type f 2>/dev/null)
 -include Makefile.targets

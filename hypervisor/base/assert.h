@@ -11,7 +11,10 @@ _Noreturn void port_assert_failed(const char *expr, const char *file, int line);
 
 #define BUG_ON(e) (unlikely(e) ? port_assert_failed("BUG: " #e, __FILE__, __LINE__) : (void)0)
 #ifdef ZENDO_DEBUG
-#define ASSERT(e) (likely(e) ? (void)0 : port_assert_failed(#e, __FILE__, __LINE__))
+/* This build can afford checks that walk whole tables. */
+#define DEBUG_CHECKS true
+#define ASSERT(e)    (likely(e) ? (void)0 : port_assert_failed(#e, __FILE__, __LINE__))
 #else
-#define ASSERT(e) ((void)sizeof(!(e)))
+#define DEBUG_CHECKS false
+#define ASSERT(e)    ((void)sizeof(!(e)))
 #endif

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The checker of lock order and of the interrupt rule; debug and host builds only. Each pCPU remembers the locks that it holds, in the order of taking.
+ * The checker of lock order and of the interrupt rule, and the record of interrupt context (context.h); debug and host builds only. Each pCPU remembers the locks that it holds, in the order of taking.
  */
+#include <base/context.h>
 #include <base/lock.h>
 #include <base/percpu.h>
 
@@ -15,6 +16,7 @@ struct held_locks {
 };
 
 static DEFINE_PER_CPU(struct held_locks, held_locks);
+static DEFINE_PER_CPU(uint32_t, irq_depth);
 
 static const struct {
     uint8_t level;
@@ -33,6 +35,7 @@ void lock_check_acquire(struct spinlock *l, bool pair)
 
     BUG_ON(l->class >= LOCK_CLASS_COUNT);
     BUG_ON(classes[l->class].irq == 'i' && irqs_were_on);
+    BUG_ON(classes[l->class].irq == 'p' && in_irq());
     for (unsigned int i = 0; i < h->count; i++) {
         BUG_ON(h->lock[i] == l);
         BUG_ON(!pair && classes[h->lock[i]->class].level >= classes[l->class].level);
@@ -62,6 +65,23 @@ void lock_check_release(struct spinlock *l)
 unsigned int lock_held_count(void)
 {
     return this_cpu(held_locks).count;
+}
+
+void irq_context_enter(void)
+{
+    BUG_ON(irqs_enabled());
+    this_cpu(irq_depth)++;
+}
+
+void irq_context_exit(void)
+{
+    BUG_ON(irqs_enabled() || this_cpu(irq_depth) == 0);
+    this_cpu(irq_depth)--;
+}
+
+bool in_irq(void)
+{
+    return this_cpu(irq_depth) != 0;
 }
 
 #else

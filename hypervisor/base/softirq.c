@@ -2,7 +2,7 @@
 /* Softirqs: see softirq.h. */
 #include <base/assert.h>
 #include <base/contract.h>
-#include <base/lock.h>
+#include <base/context.h>
 #include <base/softirq.h>
 
 DEFINE_PER_CPU(uint32_t, softirq_bits);
@@ -28,6 +28,8 @@ void softirq_run(void)
     uint32_t *pending = &this_cpu(softirq_bits);
     uint32_t bits;
 
+    ASSERT_MAY_WAIT();
+    ASSERT_MAY_LEAVE();
     /* round by round: one that raises itself again waits for the others */
     while ((bits = __atomic_exchange_n(pending, 0, __ATOMIC_SEQ_CST)) != 0) {
         for (; bits; bits &= bits - 1) {

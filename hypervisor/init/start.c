@@ -31,10 +31,12 @@
 #include <core/hypercall/arch.h>
 #include <core/hypercall/build_info.h>
 #include <core/hypercall/console_input.h>
+#include <core/hypercall/debug_keys.h>
 #include <core/memory/heap.h>
 #include <core/sched/sched.h>
 #include <core/timer/timer.h>
 #include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/kinds.h>
 #include <guest/x86/common/x86_domain.h>
 #include <base/contract.h>
 #include <base/log.h>
@@ -216,6 +218,9 @@ _Noreturn void init_start(void)
         last = now;
     }
     report_phases(ticks);
+    if (DEBUG_CHECKS) {
+        debug_key_register('t', "check the page types of PV guests", pv_audit_all);
+    }
     console_set_input(console_input_push);
     if (!opt_vga_keep) {
         console_release_screen();

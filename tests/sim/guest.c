@@ -240,7 +240,7 @@ static bool take_injected(struct x86_vcpu *xv, struct vm_vcpu *vm, struct sim_do
         if (event.vector == SIM_VECTOR) {
             take_upcall(xv, d);
         } else {
-            g->wants_eoi = true;
+            g->wants_eoi = true; /* of the APIC; or a hostile guest chose another vector for its upcalls */
         }
         return false;
     default:
@@ -267,10 +267,15 @@ bool sim_may_sleep(const struct x86_vcpu *xv)
 }
 
 /* Halt; while the guests are active sometimes a poll, which ends by its timeout, so that dom0 at least goes on. */
-static void wait_for_event(struct x86_vcpu *xv, struct vmexit *e)
+static void wait_for_event(struct x86_vcpu *xv, struct sim_domain *d, struct vmexit *e)
 {
     uint64_t gpa;
     struct sched_poll *p;
+
+    if (d->hostile && vcpu_event_pending(&xv->v)) {
+        take_upcall(xv,
+                    d); /* it may have switched its upcalls off: with an event pending it would not sleep */
+    }
 
     if (!sim_quiet && !(sim_may_sleep(xv) && sim_chance(2)) && (p = sim_args(xv, &gpa)) != NULL) {
         p->timeout = port_now_ns() + sim_random(MICROSECS(500));
@@ -328,6 +333,6 @@ void sim_guest_run(struct x86_vcpu *xv, struct vm_vcpu *vm, struct vmexit *e)
         return;
     }
     if (sim_quiet || !(d->hostile ? sim_hostile_program(xv, d, e) : sim_program(xv, d, e))) {
-        wait_for_event(xv, e);
+        wait_for_event(xv, d, e);
     }
 }

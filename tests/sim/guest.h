@@ -3,7 +3,7 @@
  * Simulated PVH guests: a program a vCPU that makes random hypercalls, valid ones on what its domain has (an honest guest) or anything at all (a hostile one),
  * and that sees memory through a TLB of its own. vCPUs have no paging: addresses are guest-physical.
  *
- * Guest frames: 1 + vCPU: arguments; SIM_DATA..: data, given back and asked for anew; SIM_GRANT_GFN: grant table; SIM_MAP..: others' grants.
+ * Guest frames: 1 + vCPU: arguments; SIM_INFO_GFN + vCPU: where it may register its struct vcpu_info; SIM_DATA..: data, given back and asked for anew; SIM_GRANT_GFN: grant table; SIM_MAP..: others' grants.
  */
 #pragma once
 #include <guest/x86/pvh/pvh_internal.h>
@@ -12,6 +12,7 @@
 #define SIM_DOMAINS   5u /* dom0, and one for each slot of its toolstack */
 #define SIM_VCPUS     3u
 #define SIM_PAGES     48u
+#define SIM_INFO_GFN  8u
 #define SIM_DATA      16u
 #define SIM_GRANT_GFN 64u
 #define SIM_MAP       128u

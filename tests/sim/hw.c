@@ -99,15 +99,32 @@ void hw_hide_guest_descriptors(void)
 {
 }
 
-void hw_fpu_save(void *image)
+void hw_fpu_save(void *image, uint64_t components)
 {
 }
 
-void hw_fpu_load(const void *image)
+void hw_fpu_load(const void *image, uint64_t components)
 {
 }
 
 void hw_set_ts(bool on)
+{
+}
+
+void hw_fpu_clear(uint64_t components)
+{
+}
+
+uint64_t hw_xstate_components(void)
+{
+    return 0;
+}
+
+void hw_set_xcr0(uint64_t value)
+{
+}
+
+void hw_set_tsc_aux(uint64_t value)
 {
 }
 
@@ -170,10 +187,6 @@ void vm_switch_to(struct vm_vcpu *vm)
 
     sim_check(g->on_cpu == 0);
     g->on_cpu = pcpu_id() + 1;
-}
-
-void vm_set_tsc_aux(uint64_t value)
-{
 }
 
 void vm_load_debug(struct vm_vcpu *vm)

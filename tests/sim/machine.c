@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The coroutines, their schedule, and the contract with the machine (base/contract.h): machine.h. Takes the place of hypervisor/host/host.c. */
 #include <tests/sim/machine.h>
+#include <base/context.h>
 #include <base/percpu.h>
 #include <base/softirq.h>
 #include <core/sched/sched.h>
@@ -21,7 +22,7 @@ struct sim_cpu {
     void *fake_stack; /* of the address sanitizer */
     struct x86_vcpu *idle;
     bool irqs_on;
-    bool is_halted, is_kicked, in_interrupt;
+    bool is_halted, is_kicked;
     uint64_t deadline_ns; /* 0: not armed */
     uint64_t flush_wanted, flush_done;
     uint64_t flushed_at;
@@ -55,7 +56,7 @@ static size_t main_stack_size;
 static uint64_t now_ns, tlb_clock = 1;
 static uint64_t steps_left;
 static struct x86_domain idle_domain;
-static void (*work)(void *arg); /* for pCPU 0's main loop */
+static bool (*work)(void *arg); /* for pCPU 0's main loop */
 static void *work_arg;
 
 /* --- switching ------------------------------------------------------------------------------------------------------------------------------- */
@@ -125,7 +126,7 @@ void sim_take_interrupts(void)
     struct sim_cpu *c = &cpus[host_pcpu];
 
     sim_check(!host_irqs_on);
-    c->in_interrupt = true;
+    irq_context_enter();
     while (interrupt_pending(host_pcpu)) {
         c->is_kicked = false;
         serve();
@@ -140,7 +141,7 @@ void sim_take_interrupts(void)
             fn(c->device_arg);
         }
     }
-    c->in_interrupt = false;
+    irq_context_exit();
 }
 
 static void interrupt_here(void)
@@ -212,11 +213,10 @@ static void halt(struct sim_cpu *c)
 
 static void run_work(void)
 {
-    void (*fn)(void *arg) = work;
-
     irq_enable();
-    fn(work_arg);
-    work = NULL;
+    if (work(work_arg)) {
+        work = NULL;
+    }
 }
 
 static void pcpu_main(void)
@@ -234,7 +234,7 @@ static void pcpu_main(void)
             softirq_run();
             irq_disable();
         }
-        sim_check(lock_held_count() == 0);
+        ASSERT_MAY_LEAVE();
         v = current_vcpu();
         if (!v->sched.is_idle) {
             pvh_run(x86_vcpu(v));
@@ -296,7 +296,7 @@ bool sim_machine_run(uint64_t switches, bool to_rest)
     return !to_rest;
 }
 
-void sim_do(void (*fn)(void *arg), void *arg)
+void sim_do(bool (*fn)(void *arg), void *arg)
 {
     work_arg = arg;
     work = fn;
@@ -342,11 +342,11 @@ static void start_cpu(unsigned int cpu)
 
 void sim_machine_start(uint64_t seed, uint64_t memory_bytes)
 {
-    static const uint64_t steps[] = {20, 60, 200, 800}, ns[] = {30, 300, 3000, 30000};
+    static const uint64_t steps[] = {20, 60, 200, 800}, ns[] = {1, 4, 16};
 
     sim = (struct sim_machine){.rng = random_seed(seed), .hash = seed, .trace = getenv("SIM_TRACE") != NULL};
     sim.mean_steps = steps[sim_random(sizeof(steps) / sizeof(steps[0]))];
-    sim.mean_ns = ns[sim_random(sizeof(ns) / sizeof(ns[0]))];
+    sim.mean_ns = sim.mean_steps * ns[sim_random(sizeof(ns) / sizeof(ns[0]))];
     sim.cpus = 2 + (unsigned int)sim_random(SIM_MAX_CPUS - 1);
     host_console_to_stderr = getenv("HOST_CONSOLE") != NULL;
     host_on_relax = relax;
@@ -407,7 +407,7 @@ void port_call_on(cpuset_t set, void (*fn)(void *arg), void *arg, bool wait)
     struct sim_call *call = &calls[host_pcpu];
     uint64_t others = set.bits & cpus_online.bits & ~cpuset_of(host_pcpu).bits;
 
-    sim_check(!wait || irqs_enabled());
+    sim_check(!wait || (irqs_enabled() && !in_irq()));
     while (call->pending || call->unfinished) {
         wait_a_little();
     }

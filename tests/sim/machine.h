@@ -63,7 +63,7 @@ bool sim_interrupt_pending(void);
 void sim_take_interrupts(void);
 /* Let the schedule choose another pCPU now. In coroutines only. */
 void sim_yield(void);
-/* Run @fn on pCPU 0 outside the schedule, which is at rest: waits inside it let the others run. */
-void sim_do(void (*fn)(void *arg), void *arg);
+/* Run @fn(@arg) on pCPU 0 while it is idle, again until it returns true; it is preempted like everything else. */
+void sim_do(bool (*fn)(void *arg), void *arg);
 /* When the timer of @cpu interrupts next; UINT64_MAX: never. */
 uint64_t sim_deadline_ns(unsigned int cpu);

@@ -31,7 +31,7 @@ static struct result result;
 
 /* --- dom0, and the end of all -------------------------------------------------------------------------------------------------------------------------- */
 
-static void make_dom0(void *arg)
+static bool make_dom0(void *arg)
 {
     struct domain_config c = {.id = 0,
                               .kind = GUEST_PVH,
@@ -58,27 +58,26 @@ static void make_dom0(void *arg)
     sim_domain_begin(&sim_domains[0], 0, false);
     sim_start_domain(d);
     sim_check(domain_unpause_by_control(d) == 0);
+    return true;
 }
 
-static void kill_domain(struct domain *d)
+/* dom0's half-done calls stop where they are; then everybody goes, dom0 last. Again after each stop: other vCPUs may have the pCPU meanwhile. */
+static bool kill_all(void *arg)
 {
-    while (domain_kill(d) == -XEN_ERESTART) {
-        softirq_run();
+    static bool begun;
+    struct domain *d;
+
+    if (!begun) {
+        begun = true;
+        domain_pause(hardware_domain());
     }
-}
-
-/* dom0's half-done calls stop where they are; then everybody goes, dom0 last. */
-static void kill_all(void *arg)
-{
-    struct domain *dom0 = domain_get(0), *d;
-
-    sim_check(dom0);
-    domain_pause(dom0);
     for (domid_t id = 1; (d = domain_next(id)) != NULL; id = d->id + 1, domain_put(d)) {
-        kill_domain(d);
+        if (domain_kill(d) == -XEN_ERESTART) {
+            domain_put(d);
+            return false;
+        }
     }
-    kill_domain(dom0);
-    domain_put(dom0);
+    return domain_kill(hardware_domain()) == 0;
 }
 
 /* --- events from end to end ------------------------------------------------------------------------------------------------------------------------------ */

@@ -267,7 +267,7 @@ static bool use_vcpu(struct x86_vcpu *xv, struct sim_domain *d, struct vmexit *e
         sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, xv->v.id, gpa, NULL);
         return true;
     case 3:
-        args[0] = SIM_DATA + xv->v.id;
+        args[0] = SIM_INFO_GFN + xv->v.id;
         args[1] = 1024;
         sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, xv->v.id, gpa, NULL);
         return true;
@@ -305,7 +305,7 @@ static bool use_apic(struct x86_vcpu *xv, struct sim_domain *d, struct vmexit *e
         break;
     case 3:
         msr = MSR_X2APIC + 0x38;
-        value = sim_chance(2) ? 0 : 100000 + sim_random(1000000);
+        value = sim_chance(2) ? 0 : 1000000 + sim_random(10000000); /* a nanosecond each */
         break;
     default:
         msr = MSR_X2APIC + 0x30;

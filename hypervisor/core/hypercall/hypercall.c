@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table made from abi/hypercalls.def, and dispatch through it. */
+#include <base/context.h>
 #include <base/log.h>
 #include <core/hypercall/arch.h>
 #include <core/hypercall/handlers.h>
@@ -32,6 +33,7 @@ long hypercall_dispatch(struct hypercall *c)
 {
     const struct domain *d = current_domain();
     const struct row *row;
+    long rc;
 
     if (unlikely(c->nr >= ARRAY_SIZE(rows))) {
         return -XEN_ENOSYS;
@@ -43,7 +45,10 @@ long hypercall_dispatch(struct hypercall *c)
     if (unlikely(row->who != WHO_any) && !may_call(d, row->who)) {
         return -XEN_EPERM;
     }
-    return unlikely(c->is_compat) ? arch_compat_hypercall(c, row->fn) : row->fn(c);
+    rc = unlikely(c->is_compat) ? arch_compat_hypercall(c, row->fn) : row->fn(c);
+    ASSERT_MAY_WAIT();
+    ASSERT_MAY_LEAVE();
+    return rc;
 }
 
 /* One bit for each thing that was asked for; a collision only loses a log line. */

@@ -6,6 +6,7 @@
  * A vCPU belongs to the runqueue of its `cpu`, which changes under that runqueue's lock only, while the vCPU is not queued. Between two
  * runqueues it may for a moment be runnable but neither queued nor current; everyone who looks at it then under its lock can finish the move.
  */
+#include <base/context.h>
 #include <base/softirq.h>
 #include <core/sched/arch.h>
 #include <core/sched/sched_policy.h>
@@ -292,6 +293,7 @@ void sched_sleep(struct sched_vcpu *v)
 void sched_sleep_sync(struct sched_vcpu *v)
 {
     ASSERT(this_cpu(sched_pcpu).curr != v);
+    ASSERT_MAY_WAIT();
     sched_sleep(v);
     /* pairs with the release after its state was saved; ends early when somebody woke it again */
     while (!sched_is_runnable(v) && __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE)) {
@@ -527,6 +529,7 @@ void sched_find_home(struct sched_vcpu *v)
 /* The hardware's part. Interrupts off, no lock. */
 static void switch_vcpu(struct sched_vcpu *prev, struct sched_vcpu *next)
 {
+    ASSERT_MAY_LEAVE();
     if (!prev->is_idle) {
         arch_runstate_changed(prev);
     }

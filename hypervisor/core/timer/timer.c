@@ -3,6 +3,7 @@
  * Timers. The hardware's deadline of a pCPU (`armed_ns`) is never later than its earliest timer; when timers are stopped or put off it is left
  * early, and the softirq that finds nothing to do arms it anew. Invariant: assigned <= capacity, except for timers that found no memory.
  */
+#include <base/context.h>
 #include <base/percpu.h>
 #include <base/softirq.h>
 #include <core/timer/timer.h>
@@ -157,6 +158,7 @@ void timer_kill(struct timer *t)
     struct timer_cpu *c;
     unsigned int ran_on;
 
+    ASSERT_NOT_IN_IRQ(); /* the callback that it waits for may be what was interrupted */
     if (t->state == TIMER_NEW) {
         t->state = TIMER_DEAD;
         return;

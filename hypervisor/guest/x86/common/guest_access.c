@@ -3,6 +3,7 @@
  * base/guest_access.h for x86. PV: the guest's pages are mapped here and now, so a copy is a move that may fault; only the hypervisor's own
  * range must be kept out. PVH: a walk of the guest's page tables.
  */
+#include <base/context.h>
 #include <base/guest_access.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
@@ -22,6 +23,7 @@ int guest_read(void *dst, vaddr_t gva, size_t size)
 {
     struct x86_vcpu *xv = current_x86();
 
+    ASSERT_NOT_IN_IRQ();
     if (unlikely(!is_pv(xv->v.domain))) {
         return pvh_guest_read(xv, dst, gva, size);
     }
@@ -35,6 +37,7 @@ int guest_write(vaddr_t gva, const void *src, size_t size)
 {
     struct x86_vcpu *xv = current_x86();
 
+    ASSERT_NOT_IN_IRQ();
     if (unlikely(!is_pv(xv->v.domain))) {
         return pvh_guest_write(xv, gva, src, size);
     }
@@ -49,6 +52,7 @@ int guest_clear(vaddr_t gva, size_t size)
     static const uint8_t zeroes[256];
     struct x86_vcpu *xv = current_x86();
 
+    ASSERT_NOT_IN_IRQ();
     if (is_pv(xv->v.domain)) {
         return outside_hypervisor(gva, size) ? hw_clear_fallible((void *)(uintptr_t)gva, size) : -XEN_EFAULT;
     }

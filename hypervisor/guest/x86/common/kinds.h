@@ -95,6 +95,8 @@ int pvh_set_callback_vector(struct x86_domain *xd, uint8_t vector);
 void pvh_take_info_width(struct x86_vcpu *xv);
 /* HVMOP_flush_tlbs: nothing of the domain's translations stays in any TLB. */
 void pvh_flush_tlbs(struct x86_domain *xd);
+/* Debug key of debug builds: stop each PV domain but the caller's and check its page types. */
+void pv_audit_all(void);
 /* This build has PV guests. */
 bool pv_is_built(void);
 /* The tools replaced the domain's CPU policy; it is paused. */

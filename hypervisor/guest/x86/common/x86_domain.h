@@ -112,10 +112,10 @@ struct x86_domain {
     uint64_t vm_assist; /* PV */
     uint32_t tsc_mode;
     uint64_t tsc_offset;
-    uint32_t tsc_khz;        /* tsc.h */
-    struct pvh_domain *pvh;  /* NULL unless PVH */
-    uint64_t hvm_params[64]; /* HVMOP_set_param */
-    uint32_t relinquish_step;
+    uint32_t tsc_khz;           /* tsc.h */
+    struct pvh_domain *pvh;     /* NULL unless PVH */
+    uint64_t hvm_params[64];    /* HVMOP_set_param */
+    bool is_audited;            /* debug builds: its page types were checked at its end */
     struct x86_e820_entry *map; /* under d.lock; NULL until the toolstack sets it */
     unsigned int map_count;
     struct pirq_table *pirqs; /* the hardware domain's */

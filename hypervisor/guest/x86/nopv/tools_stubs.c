@@ -18,6 +18,10 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx)
     BUG_ON(true);
 }
 
+void pv_audit_all(void)
+{
+}
+
 bool pv_is_built(void)
 {
     return false;

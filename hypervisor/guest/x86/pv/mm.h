@@ -16,5 +16,7 @@ int pv_set_gdt_frames(struct x86_vcpu *xv, const unsigned long *frames, unsigned
 int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4);
 /* For a vCPU that never ran: reference and pin @l4, whose hypervisor slots are filled, as its kernel table. */
 int pv_adopt_base_table(struct x86_vcpu *xv, mfn_t l4);
+/* Check every page type and count of @d, none of whose vCPUs runs; slow. The number of errors, which are in the log; 0 also when there is no memory for it. */
+unsigned int pv_audit(struct domain *d);
 /* Write the hypercall page; NULL does nothing. */
 void pv_fill_hypercall_page(struct domain *d, void *page);

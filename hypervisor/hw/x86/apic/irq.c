@@ -7,6 +7,7 @@
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/smp/ipi.h>
+#include <base/context.h>
 #include <base/lock.h>
 #include <base/log.h>
 #include <core/hypercall/debug_keys.h>
@@ -318,7 +319,7 @@ static void legacy_interrupt(unsigned int vector)
     log_once(log_warning, "Spurious interrupt with vector %#x", vector);
 }
 
-void hw_interrupt(unsigned int vector)
+static void handle(unsigned int vector)
 {
     if (vector == VECTOR_TIMER) {
         apic_eoi();
@@ -341,4 +342,11 @@ void hw_interrupt(unsigned int vector)
     } else if (vector != VECTOR_SPURIOUS) {
         legacy_interrupt(vector);
     }
+}
+
+void hw_interrupt(unsigned int vector)
+{
+    irq_context_enter();
+    handle(vector);
+    irq_context_exit();
 }

@@ -3,7 +3,7 @@
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/apic/vectors.h>
 #include <hw/x86/cpu/insn.h>
-#include <base/assert.h>
+#include <base/context.h>
 #include <base/percpu.h>
 
 #define ADDRESS_NONE 0ull
@@ -223,7 +223,7 @@ void port_call_on(cpuset_t cpus, void (*fn)(void *arg), void *arg, bool wait)
 {
     cpuset_t rest = others(cpus);
 
-    ASSERT(!wait || irqs_enabled());
+    ASSERT(!wait || (irqs_enabled() && !in_irq()));
     if (!cpuset_is_empty(rest)) {
         call_others(rest, fn, arg, wait);
     }

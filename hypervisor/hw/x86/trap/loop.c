@@ -2,6 +2,7 @@
 /* The pCPU's main loop: where every entry from a guest ends and where a pCPU without work waits, or cleans memory. */
 #include <hw/x86/trap/internal.h>
 #include <hw/x86/trap/trap.h>
+#include <base/context.h>
 #include <base/log.h>
 #include <base/softirq.h>
 #include <core/memory/heap.h>
@@ -20,6 +21,7 @@ _Noreturn void pcpu_loop(void)
             softirq_run();
             irq_disable();
         }
+        ASSERT_MAY_LEAVE();
         v = current_vcpu();
         if (v->sched.is_idle) {
             if (likely(!heap_scrub_wanted)) {

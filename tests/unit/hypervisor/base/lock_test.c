@@ -6,8 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 #include <cmocka.h>
-#include <base/lock.h>
+#include <base/context.h>
 #include <base/softirq.h>
+#include <core/timer/timer.h>
 #include <hypervisor/panics.h>
 
 /* Forget what a caught panic left held: locks of one pCPU are not seen by another. */
@@ -135,12 +136,53 @@ static void test_softirqs(void **state)
     assert_int_equal(ran[SOFTIRQ_SCHEDULE], 3);
 }
 
+/* What an interrupt handler must not do. */
+static void test_interrupt_context(void **state)
+{
+    struct spinlock process = SPINLOCK_INIT(domain), any = SPINLOCK_INIT(heap);
+    struct timer t = {0};
+
+    assert_false(in_irq());
+    expect_panic(irq_context_enter()); /* with interrupts on */
+    irq_disable();
+    expect_panic(irq_context_exit()); /* out of none */
+    irq_context_enter();
+    irq_context_enter();
+    irq_context_exit();
+    assert_true(in_irq());
+    spin_lock(&any);
+    spin_unlock(&any);
+    expect_panic(spin_lock(&process));
+    expect_panic(timer_kill(&t));
+    irq_enable(); /* a handler that did this could be interrupted in the middle: softirqs are not for here all the same */
+    expect_panic(softirq_run());
+    fresh_pcpu();
+}
+
+/* Softirqs may change who runs: nothing may be held, and interrupts must be on. */
+static void test_softirqs_without_locks(void **state)
+{
+    struct spinlock l = SPINLOCK_INIT(domain);
+
+    spin_lock(&l);
+    expect_panic(softirq_run());
+    spin_unlock(&l);
+    irq_disable();
+    expect_panic(softirq_run());
+    irq_enable();
+    softirq_run();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_softirqs),   cmocka_unit_test(test_order),
-        cmocka_unit_test(test_same_class), cmocka_unit_test(test_interrupt_rule),
+        cmocka_unit_test(test_softirqs),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_same_class),
+        cmocka_unit_test(test_interrupt_rule),
         cmocka_unit_test(test_trylock),
+        cmocka_unit_test(test_interrupt_context),
+        cmocka_unit_test(test_softirqs_without_locks),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -191,6 +191,10 @@ static int relinquish_vcpu(struct x86_vcpu *xv)
 
 int pv_relinquish(struct x86_domain *xd)
 {
+    if (DEBUG_CHECKS && !xd->is_audited) {
+        xd->is_audited = true;
+        BUG_ON(pv_audit(&xd->d) != 0);
+    }
     for (unsigned int i = 0; i < xd->d.max_vcpus; i++) {
         struct vcpu *v = xd->d.vcpus[i];
         int rc = v && x86_vcpu(v)->pv ? relinquish_vcpu(x86_vcpu(v)) : 0;

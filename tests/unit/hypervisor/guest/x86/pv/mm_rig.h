@@ -355,6 +355,7 @@ static void rig_check(void)
     for (unsigned int i = 0; i < DOMS; i++) {
         rig_assert(dom[i].d.refs == 0);
     }
+    rig_assert(pv_audit(&dom[0].d) == 0);
 }
 
 /* In long rows of stops, one in 37 is looked at. */

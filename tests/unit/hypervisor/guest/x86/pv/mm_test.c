@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <cmocka.h>
 #include <tests/unit/hypervisor/guest/x86/pv/mm_rig.h>
+#include <hypervisor/panics.h>
 
 static int setup(void **state)
 {
@@ -421,6 +422,37 @@ static void random_sequences(void **state)
     }
 }
 
+/* The debug build's check: silent on a good domain (rig_check() calls it all the time), and every kind of error is found. */
+static void audit_finds_errors(void **state)
+{
+    uint64_t s = frame_read(frame(3)), e = words(3)[2];
+
+    assert_int_equal(pv_audit(&dom[0].d), 0);
+    *frame_state(frame(3)) = s + FRAME_TREF_ONE; /* one too many */
+    assert_int_equal(pv_audit(&dom[0].d), 1);
+    *frame_state(frame(3)) = s - FRAME_TREF_ONE; /* lost: too few of both kinds, and so no table any more */
+    assert_true(pv_audit(&dom[0].d) > 0);
+    *frame_state(frame(3)) = s;
+    words(3)[2] = entry(2, PTE_RW | PTE_US); /* a page table that the guest can write to */
+    assert_true(pv_audit(&dom[0].d) > 0);
+    words(3)[2] = e;
+    words(2)[7] = entry(6, PTE_RW | PTE_US); /* no page table */
+    assert_true(pv_audit(&dom[0].d) > 0);
+    words(2)[7] = 0;
+    pv[0].gdt_frames[0] = frame(7); /* no descriptor page */
+    assert_true(pv_audit(&dom[0].d) > 0);
+    pv[0].gdt_frames[0] = INVALID_MFN;
+    s = frame_read(frame(8)); /* mapped, and somebody dropped the reference */
+    *frame_state(frame(8)) = s - FRAME_REF_ONE - FRAME_TREF_ONE;
+    assert_true(pv_audit(&dom[0].d) > 0);
+    *frame_state(frame(8)) = s;
+    rig_check();
+    dom[0].is_audited = false;
+    *frame_state(frame(3)) += FRAME_TREF_ONE;
+    expect_panic(pv_relinquish(&dom[0])); /* at the domain's end */
+    *frame_state(frame(3)) -= FRAME_TREF_ONE;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -438,6 +470,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(ldt_pages_come_with_use, setup, teardown),
         cmocka_unit_test_setup_teardown(table_writes_are_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(grants, setup, teardown),
+        cmocka_unit_test_setup_teardown(audit_finds_errors, setup, teardown),
         cmocka_unit_test(random_sequences),
     };
 
