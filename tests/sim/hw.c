@@ -115,6 +115,10 @@ void hw_fpu_clear(uint64_t components)
 {
 }
 
+void hw_forget_branches(void)
+{
+}
+
 uint64_t hw_xstate_components(void)
 {
     return 0;
@@ -400,6 +404,16 @@ int hw_wrmsr_fallible(uint32_t msr, uint64_t value)
 }
 
 _Noreturn void pv_resume(struct x86_regs *regs)
+{
+    NOT_SIMULATED;
+}
+
+bool hw_set_irq_cpu(struct irq_desc *desc, unsigned int cpu)
+{
+    NOT_SIMULATED;
+}
+
+void hw_set_tsd(bool on)
 {
     NOT_SIMULATED;
 }
