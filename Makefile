@@ -104,6 +104,21 @@ $(H)/unit/%: tests/unit/%.c $(H)/libzendo.a
 unit: $(UNIT_BINS) $(H)/sim-links ## the unit tests on this machine, under the sanitizers
 	@$(PYTHON) tools/run-unit.py $(RUN_ARGS) $(UNIT_BINS)
 
+# --- coverage: the unit tests once more, counted instead of sanitized -----
+COV_FLAGS   = $(filter-out -fsanitize% -fno-sanitize%,$(HOST_CFLAGS)) -fprofile-instr-generate -fcoverage-mapping
+COV_BINS   := $(patsubst tests/%.c,$(H)/cov/%,$(UNIT_SRCS))
+$(H)/cov/obj/%.o: %.c
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(COV_FLAGS) -c $< -o $@
+$(H)/libzendo-cov.a: $(patsubst %,$(H)/cov/obj/%.o,$(basename $(HOST_SRCS)))
+	@rm -f $@; ar rcs $@ $^
+$(H)/cov/unit/%: tests/unit/%.c $(H)/libzendo-cov.a
+	@mkdir -p $(@D)
+	@$(HOSTCC) $(COV_FLAGS) -Itests/unit $< $(H)/libzendo-cov.a $(HOST_LIBS) -o $@
+.PHONY: coverage
+coverage: $(COV_BINS) ## which lines the unit tests reach, by folder (COVERAGE=--files: by file)
+	@$(PYTHON) tools/coverage.py $(COVERAGE) --objects $(H)/libzendo-cov.a $(COV_BINS)
+
 # --- fuzzing: one program per tests/fuzz/*_fuzz.c; corpora in tests/fuzz/corpus/<name> -------------
 FUZZ_SRCS  := $(sort $(wildcard tests/fuzz/*_fuzz.c))
 FUZZ_BINS  := $(patsubst tests/%.c,$(H)/%,$(FUZZ_SRCS))

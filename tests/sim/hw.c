@@ -228,12 +228,12 @@ int hw_bind_msi(void (*fn)(void *), void *arg, struct irq_desc **desc, uint64_t 
     return -XEN_ENOSPC;
 }
 
-uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size)
+uint32_t hw_pci_read(uint32_t sbdf, unsigned int offset, unsigned int size)
 {
     return ~0u;
 }
 
-void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value)
+void hw_pci_write(uint32_t sbdf, unsigned int offset, unsigned int size, uint32_t value)
 {
 }
 
