@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""coverage.py --objects ARCHIVE [--files] PROGRAM...: run unit test programs built for coverage and print how many lines of each folder they reach.
+"""coverage.py --all OBJECT [--files] PROGRAM...: run unit test programs built for coverage and print how many lines of each folder they reach.
 
-ARCHIVE holds the objects of all sources, so that a file which no program links counts with none of its lines. --files lists every file, worst first.
+OBJECT is linked from all sources, so that a file which no program links counts with none of its lines. --files lists every file, worst first.
 """
 import argparse
 import collections
@@ -27,12 +27,12 @@ def run(program, out):
         return False
 
 
-def summary(programs, archive, out):
+def summary(programs, everything, out):
     """{source file: (lines, lines reached)} of the tree's own files."""
     merged = os.path.join(out, 'all.profdata')
     raw = [os.path.join(out, f) for f in os.listdir(out) if f.endswith('.profraw')]
     subprocess.run(['llvm-profdata' + LLVM, 'merge', '-sparse', '-o', merged, *raw], check=True)
-    objects = [a for p in [*programs[1:], archive] for a in ('-object', p)]
+    objects = [a for p in [*programs[1:], everything] for a in ('-object', p)]
     text = subprocess.run(['llvm-cov' + LLVM, 'export', '-summary-only', '-instr-profile', merged, programs[0], *objects],
                           check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL).stdout
     files = {}
@@ -50,14 +50,14 @@ def show(rows):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--objects', required=True)
+    ap.add_argument('--all', required=True)
     ap.add_argument('--files', action='store_true')
     ap.add_argument('program', nargs='+')
     a = ap.parse_args()
     with tempfile.TemporaryDirectory() as out:
         with concurrent.futures.ThreadPoolExecutor(2) as pool:
             ended = list(pool.map(lambda p: run(p, out), a.program))
-        files = summary(a.program, a.objects, out)
+        files = summary(a.program, a.all, out)
     for program, good in zip(a.program, ended):
         if not good:
             print(f'coverage.py: {program} failed; what it reached is missing or partial', file=sys.stderr)
