@@ -7,6 +7,7 @@
  */
 #include <abi/memory.h>
 #include <base/guest_access.h>
+#include <base/log.h>
 #include <base/softirq.h>
 #include <core/domain/arch.h>
 #include <core/gnttab/gnttab_ops.h>
@@ -302,7 +303,10 @@ long do_memory_op(struct hypercall *c)
     case XENMEM_acquire_resource:
         return acquire_resource(gva);
     case XENMEM_get_vnumainfo:
-        return -XEN_EOPNOTSUPP; /* how those are told that no nodes were given to the domain: none ever are */
+        /* what libxl asks first of a guest that it saves: refused here, before the guest is stopped. -XEN_EOPNOTSUPP would say "go on" */
+        log_once(log_info,
+                 "A guest's virtual nodes were asked for: saving and migrating guests is not built\n");
+        return -XEN_ENOSYS;
     default:
         return arch_memory_op(c, op);
     }
