@@ -252,14 +252,26 @@ static bool take_output(volatile struct xencons_interface *r)
     }
     return ends;
 }
+static bool is_down(void)
+{
+    return domctl(XEN_DOMCTL_getdomaininfo) || op.domain != dom ||
+           (op.u.getdomaininfo.flags & (XEN_DOMINF_shutdown | XEN_DOMINF_dying));
+}
+/* Until it says that it ends, or is down. */
 static void follow(u32 port)
 {
-    evtchn_port_t p = port;
-    struct sched_poll poll = {.nr_ports = 1};
-    set_xen_guest_handle(poll.ports, &p);
+    evtchn_port_t p[2] = {port, bind_virq(VIRQ_DOM_EXC, 0)};
+    struct sched_poll poll = {.nr_ports = 2};
+    set_xen_guest_handle(poll.ports, p);
     while (!take_output((void *)ring_page)) {
+        if (is_down()) {
+            take_output((void *)ring_page);
+            print("# PANIC: the domain went down\n");
+            return;
+        }
         sched_op(SCHEDOP_poll, &poll);
-        port_clear(port);
+        port_clear(p[0]);
+        port_clear(p[1]);
     }
 }
 
