@@ -4,6 +4,7 @@ import os
 import pty
 import re
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -29,13 +30,22 @@ def failed_step(p):
 
 
 class Terminal:
-    """A program on a terminal of its own; expect() waits for its words."""
+    """A program on a terminal of its own, as long as the with block; expect() waits for its words."""
 
     def __init__(self, *command):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
             os.execv(command[0], command)
-        self.text = ''
+        self.text, self.ended = '', False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if not self.ended:
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        os.close(self.fd)
 
     def expect(self, pattern, seconds):
         end = time.monotonic() + seconds
@@ -63,23 +73,25 @@ class Terminal:
                     break
             except OSError:
                 break
+        self.ended = True
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
 @pytest.mark.long
 def test_at_a_terminal(hv):
     """Both guests come up, dom0's shell takes commands, `exit` shuts the machine down with status 0."""
-    t = Terminal(RUN, '--hv', hv)
-    for step in ('hypervisor', 'dom0', 'tools', 'PV guest', 'PVH guest'):
-        t.expect(rf'ok +{step} +[\d.]+ s', 300)
-    t.expect('dom0# ', 60)
-    t.send('xl list | wc -l\n')
-    t.expect('^4$', 60)
-    t.send("in_guest pvh-guest 'echo sum=$((40+2))'\n")
-    t.expect('^sum=42$', 60)
-    t.send('exit\n')
-    t.expect(r'ok +power off', 120)
-    assert t.status() == 0
+    with Terminal(RUN, '--hv', hv) as t:
+        for step in ('hypervisor', 'dom0', 'tools', 'PV guest', 'PVH guest'):
+            t.expect(rf'ok +{step} +[\d.]+ s', 300)
+        # one line at a time, as people type: the shell's editor may lose what comes before its prompt
+        for line, answer in (('xl list | wc -l', '^4$'), ("in_guest pvh-guest 'echo sum=$((40+2))'", '^sum=42$')):
+            t.expect('dom0# ', 60)
+            t.send(line + '\n')
+            t.expect(answer, 60)
+        t.expect('dom0# ', 60)
+        t.send('exit\n')
+        t.expect(r'ok +power off', 120)
+        assert t.status() == 0
 
 
 def test_image_that_is_none(tmp_path):
