@@ -76,6 +76,12 @@ static void entry_of_table(struct audit *a, mfn_t table, enum frame_type type, u
         }
         return;
     }
+    if (type == FT_L4 && mfn_eq(mfn, table)) { /* its map of itself holds no reference */
+        if (e & PTE_RW) {
+            complain(a, table, "a level 4 table maps itself writable");
+        }
+        return;
+    }
     f = &a->found[mfn.n];
     f->refs++;
     if (type == FT_L1) {

@@ -439,6 +439,11 @@ static void audit_finds_errors(void **state)
     words(2)[7] = entry(6, PTE_RW | PTE_US); /* no page table */
     assert_true(pv_audit(&dom[0].d) > 0);
     words(2)[7] = 0;
+    words(0)[9] = entry(0, PTE_US); /* a map of itself is allowed, but not to write to */
+    assert_int_equal(pv_audit(&dom[0].d), 0);
+    words(0)[9] = entry(0, PTE_US | PTE_RW);
+    assert_true(pv_audit(&dom[0].d) > 0);
+    words(0)[9] = 0;
     pv[0].gdt_frames[0] = frame(7); /* no descriptor page */
     assert_true(pv_audit(&dom[0].d) > 0);
     pv[0].gdt_frames[0] = INVALID_MFN;
