@@ -57,7 +57,8 @@ static uint64_t reserved_bits(const struct pt_ctx *ctx, enum pt_mode mode, unsig
     if (mode == PT_MODE_PAE) {
         mask |= 0x7ff0000000000000ull; /* above bit 51 all is reserved but NX */
         if (level == 3) {
-            return mask | PTE_NX | 0x1e6; /* PDPTE: no permissions, no A */
+            /* no permissions; A only where walks read these from memory, as under nested paging: QEMU's leave it there */
+            return mask | PTE_NX | 0x1c6 | (ctx->pdpte ? PTE_A : 0);
         }
     }
     if (!(ctx->efer & EFER_NXE)) {
