@@ -65,6 +65,10 @@ static long move_domain(struct xen_sysctl_cpupool_op *p)
     if (!d) {
         return -XEN_EINVAL;
     }
+    if (sched_domain_pool(&d->sched) == p->cpupool_id) {
+        domain_put(d);
+        return 0;
+    }
     if (d == current_domain() || d->dying != DOMAIN_ALIVE) {
         domain_put(d);
         return -XEN_EINVAL; /* dom0 stays where it is */

@@ -26,7 +26,7 @@
 #define STARVING_NS      MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
 #define STARVING_EACH_NS MILLISECS(25)
 #define PULL_LEAD_NS     MILLISECS(5) /* how far behind another runqueue's vCPU must be, for a distance of 10 */
-#define DRIFT_MAX_NS     MILLISECS(50) /* how far behind a pulled one may be */
+#define DRIFT_MAX_NS     MILLISECS(100) /* how far behind one that runs, or was pulled, may be */
 #define PUBLISH_NS       MILLISECS(1)
 
 struct credit2_rq {
@@ -205,9 +205,9 @@ static void credit2_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t n
     if (unlikely(credit2_is_capped(v))) {
         credit2_of(v)->budget_ns -= (int64_t)ns;
     }
-    /* one that runs all the time and still falls behind has no claim to more */
+    /* one that runs all the time and still falls behind has no claim to more; what others overran their slices by, it may catch up on */
     if (rq->queued_count > 0) {
-        move_forward(vtime_of(v), crq(rq)->vtime - LAG_NS);
+        move_forward(vtime_of(v), crq(rq)->vtime - DRIFT_MAX_NS);
     }
 }
 

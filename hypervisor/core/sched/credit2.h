@@ -24,6 +24,7 @@ struct credit2_domain {
     uint64_t total_ns;    /* for a period; 0: no cap. Also read without the lock. */
     int64_t left_ns;
     uint64_t period_end_ns;
+    bool is_waited_for;  /* a vCPU was parked in this period */
     uint32_t vcpu_count; /* how many share it; under the pool's lock */
     struct timer timer;  /* at period_end_ns while a vCPU is parked */
 };

@@ -2,26 +2,33 @@
 /* Caps of credit2; see credit2.h. */
 #include <core/sched/credit2.h>
 
-#define CHUNK_MIN_NS MICROSECS(500)
+#define CHUNK_MIN_NS     MICROSECS(500)
+#define LATE_PERIODS_MAX 20ull
 
 static struct credit2_domain *cd(const struct sched_vcpu *v)
 {
     return v->dom->policy_data;
 }
 
-/* Begin the period that @now is in, if it has not begun. Under the lock. */
+/*
+ * Begin the period that @now is in, if it has not begun. What is owed is paid back period by period; what was not used is not kept, unless somebody waited
+ * for it: that our timer came late is not the domain's fault. Under the lock.
+ */
 static void renew(struct credit2_domain *d, uint64_t now)
 {
-    uint64_t periods;
+    uint64_t periods, keep = 1;
 
     if (now < d->period_end_ns) {
         return;
     }
     periods = (now - d->period_end_ns) / CREDIT2_PERIOD_NS + 1;
     d->period_end_ns += periods * CREDIT2_PERIOD_NS;
-    /* what is owed is paid back period by period; what was not used is not kept */
+    if (d->is_waited_for) {
+        keep = MIN(periods, LATE_PERIODS_MAX);
+        d->is_waited_for = false;
+    }
     d->left_ns += (int64_t)(MIN(periods, 1000ull) * d->total_ns);
-    d->left_ns = MIN(d->left_ns, (int64_t)d->total_ns);
+    d->left_ns = MIN(d->left_ns, (int64_t)(keep * d->total_ns));
 }
 
 bool credit2_budget_take(struct sched_vcpu *v, uint64_t now)
@@ -34,9 +41,9 @@ bool credit2_budget_take(struct sched_vcpu *v, uint64_t now)
         return true;
     }
     spin_lock(&d->lock);
-    renew(d, now);
-    d->left_ns += cv->budget_ns; /* what it owes */
+    d->left_ns += cv->budget_ns; /* what it owes; before the new period, which pays it */
     cv->budget_ns = 0;
+    renew(d, now);
     chunk = MAX_T(int64_t, (int64_t)(d->total_ns / MAX(d->vcpu_count, 1u)), (int64_t)CHUNK_MIN_NS);
     chunk = MIN(chunk, d->left_ns);
     if (chunk > 0) {
@@ -67,6 +74,7 @@ bool credit2_budget_park_unless_left(struct sched_vcpu *v, uint64_t now)
     has_left = d->left_ns > 0 || d->total_ns == 0;
     if (!has_left) {
         credit2_of(v)->is_parked = true;
+        d->is_waited_for = true;
         if (!timer_is_armed(&d->timer)) {
             (void)timer_set(&d->timer, d->period_end_ns); /* room was reserved when the cap was set */
         }

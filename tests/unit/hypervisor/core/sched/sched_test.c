@@ -336,6 +336,30 @@ static void test_heavy_vcpu_takes_one_cpu(void **state)
     assert_near(share(&vcpus[0], 0, SECONDS(3)), 1.0 / 3, 0.02);
 }
 
+/* A machine that is late: slices end up to 60 ms after their time. The shares are right nevertheless. */
+static void test_weights_when_timers_are_late(void **state)
+{
+    struct random r = random_seed(1);
+
+    start(1);
+    come_up(add(256, 0, 0));
+    come_up(add(512, 0, 0));
+    while (port_now_ns() < SECONDS(20)) {
+        host_set_now(port_now_ns() + random_below(&r, MILLISECS(60)));
+        host_advance(MICROSECS(100));
+    }
+    assert_near(share(&vcpus[1], 0, port_now_ns()), 2.0 / 3, 0.01);
+    /* so are caps */
+    start(1);
+    come_up(add(256, 0, 0));
+    sched_set_params(&domains[0], 256, 30);
+    while (port_now_ns() < SECONDS(20)) {
+        host_set_now(port_now_ns() + random_below(&r, MILLISECS(60)));
+        host_advance(MICROSECS(100));
+    }
+    assert_near(share(&vcpus[0], 0, port_now_ns()), 0.3, 0.01);
+}
+
 static void test_idle_cpus_are_used(void **state)
 {
     start(8);
@@ -1124,6 +1148,7 @@ int main(void)
         cmocka_unit_test(test_weights_on_one_cpu),
         cmocka_unit_test(test_weights_on_many_cpus),
         cmocka_unit_test(test_heavy_vcpu_takes_one_cpu),
+        cmocka_unit_test(test_weights_when_timers_are_late),
         cmocka_unit_test(test_idle_cpus_are_used),
         cmocka_unit_test(test_sleeper_latency),
         cmocka_unit_test(test_sleeping_saves_up_nothing),
