@@ -110,6 +110,11 @@ FAKE_WEAK void hw_set_xcr0(uint64_t value)
     fake_xcr0 = value;
 }
 
+FAKE_WEAK uint64_t hw_read_xcr0(void)
+{
+    return fake_xcr0;
+}
+
 FAKE_WEAK void hw_fpu_save(void *image, uint64_t components)
 {
 }

@@ -4,6 +4,7 @@
  * domain's policy is replaced by XEN_DOMCTL_set_cpu_policy only, while the domain is paused, so that vCPUs read it without a lock.
  */
 #include <guest/x86/common/cpuid.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 #include <guest/x86/common/platform.h>
@@ -119,6 +120,9 @@ static void add_identity(struct x86_vcpu *xv, struct cpuid_vcpu *v)
 {
     v->vcpu_id = xv->v.id;
     v->domid = xv->v.domain->id;
+    if (xv == current_x86() && !is_pv(xv->v.domain)) {
+        fpu_follow_xcr0(xv);
+    }
     v->xcr0 = xv->xcr0;
     if (is_pv(xv->v.domain)) {
         v->apic_enabled = true;

@@ -48,7 +48,7 @@ int fpu_init(struct x86_vcpu *xv)
     }
     xstate_reset(xv->fpu, size);
     xv->xcr0 = XSTATE_X87;
-    xv->xcr0_used = XSTATE_LEGACY;
+    xv->xcr0_used = is_pv(xv->v.domain) ? XSTATE_LEGACY : XSTATE_LEGACY | hw_xstate_components();
     return 0;
 }
 
@@ -89,6 +89,11 @@ int fpu_write_xcr0(struct x86_vcpu *xv, uint32_t index, uint64_t value)
     xv->xcr0 = value;
     hw_set_xcr0(value);
     return 0;
+}
+
+void fpu_follow_xcr0(struct x86_vcpu *xv)
+{
+    xv->xcr0 = hw_read_xcr0();
 }
 
 /* --- from and to outside ------------------------------------------------------------------------------------------------------------------------ */

@@ -14,6 +14,11 @@ void fpu_free(struct x86_vcpu *xv);
 
 /* XSETBV of the current vCPU. -XEN_EINVAL: #GP. */
 int fpu_write_xcr0(struct x86_vcpu *xv, uint32_t index, uint64_t value);
+/*
+ * The current PVH vCPU's XCR0 is what the processor has. XSETBV should exit, but QEMU 7.2 does not intercept it; so all components of a PVH vCPU are switched
+ * from the start, whatever its XCR0 was.
+ */
+void fpu_follow_xcr0(struct x86_vcpu *xv);
 /* The current vCPU begins to use @components without XCR0's help (protection keys). */
 void fpu_use(struct x86_vcpu *xv, uint64_t components);
 

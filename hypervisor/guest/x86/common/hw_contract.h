@@ -49,6 +49,8 @@ void hw_fpu_clear(uint64_t components);
 uint64_t hw_xstate_components(void);
 /* XCR0; without XSAVE only 1. */
 void hw_set_xcr0(uint64_t value);
+/* What is in it, which a PVH guest may have changed by itself. */
+uint64_t hw_read_xcr0(void);
 /* The bits that MXCSR may have; 0: the processor does not say. */
 uint32_t hw_mxcsr_mask(void);
 /* What the processor learnt of indirect branches is forgotten (IBPB), where it can be told to. */

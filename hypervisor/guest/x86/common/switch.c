@@ -4,6 +4,7 @@
 #include <base/percpu.h>
 #include <core/domain/arch.h>
 #include <core/sched/arch.h>
+#include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
 
@@ -21,6 +22,9 @@ static void change_domain(const struct domain *d)
 static void switch_from(struct x86_vcpu *xv)
 {
     hw_set_ts(false);
+    if (!is_pv(xv->v.domain)) {
+        fpu_follow_xcr0(xv);
+    }
     hw_fpu_save(xv->fpu, xv->xcr0_used);
     if (is_pv(xv->v.domain)) {
         pv_switch_from(xv);

@@ -12,10 +12,11 @@
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
-#define CR0_PE      BIT(0)
-#define DR6_BS      (1ull << 14)
-#define CR4_TSD     BIT(2)
-#define CR4_OSXSAVE BIT(18)
+#define CR0_PE        BIT(0)
+#define DR6_BS        (1ull << 14)
+#define OPCODE_RDTSCP 0xf9010fu
+#define CR4_TSD       BIT(2)
+#define CR4_OSXSAVE   BIT(18)
 
 /* --- past the instruction ------------------------------------------------------------------------------------------------------------------------------ */
 
@@ -212,11 +213,14 @@ static void xsetbv(struct x86_vcpu *xv, const struct vmexit *e)
     }
 }
 
-/* RDTSC and RDTSCP, when the domain's counter is not the processor's. */
+/* RDTSC and RDTSCP, when the domain's counter is not the processor's. QEMU 7.2 says RDTSC for both. */
 static void read_tsc(struct x86_vcpu *xv, const struct vmexit *e, bool with_aux)
 {
-    unsigned int length = with_aux ? length_of(xv, e, 0xf9010f, 3) : length_of(xv, e, 0x310f, 2);
+    unsigned int length;
     uint64_t tsc;
+
+    with_aux = with_aux || (pvh_peek_code(xv, code_address(xv)) & 0xffffff) == OPCODE_RDTSCP;
+    length = with_aux ? length_of(xv, e, OPCODE_RDTSCP, 3) : length_of(xv, e, 0x310f, 2);
 
     if (length == 0) {
         return;

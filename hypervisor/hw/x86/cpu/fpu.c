@@ -103,6 +103,17 @@ void hw_set_xcr0(uint64_t value)
     }
 }
 
+uint64_t hw_read_xcr0(void)
+{
+    uint32_t low, high;
+
+    if (components) {
+        asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+        this_cpu(loaded_xcr0) = low | (uint64_t)high << 32;
+    }
+    return this_cpu(loaded_xcr0);
+}
+
 void hw_fpu_save(void *image, uint64_t used)
 {
     uint32_t low = (uint32_t)used, high = (uint32_t)(used >> 32);

@@ -140,6 +140,11 @@ void hw_set_xcr0(uint64_t value)
 {
 }
 
+uint64_t hw_read_xcr0(void)
+{
+    return 1;
+}
+
 void hw_fpu_clear(uint64_t components)
 {
 }
