@@ -192,11 +192,17 @@ static void test_pae(void **state)
     mem[512 * 4 + 1] = 0x5555000 | ALL;
     assert_int_equal(pt_walk(&ctx, 0xc0401abc, PT_ACCESS_WRITE | PT_ACCESS_USER, &r), PT_OK);
     assert_int_equal(r.gpa, 0x5555abc);
+    mem[512 * 1 + 4 + 3] |= PTE_A; /* as a walk of nested tables leaves it in memory */
+    assert_int_equal(pt_walk(&ctx, 0xc0401abc, 0, &r), PT_OK);
     mem[512 * 1 + 4 + 3] |= PTE_RW; /* reserved there */
     assert_int_equal(pt_walk(&ctx, 0xc0401abc, 0, &r), PT_FAULT);
     assert_int_equal(r.error, PFEC_P | PFEC_RSVD);
     ctx.pdpte = pdpte;
     assert_int_equal(pt_walk(&ctx, 0xc0401abc, 0, &r), PT_OK);
+    pdpte[3] |= PTE_A; /* the CPU would not have loaded this */
+    assert_int_equal(pt_walk(&ctx, 0xc0401abc, 0, &r), PT_FAULT);
+    assert_int_equal(r.error, PFEC_P | PFEC_RSVD);
+    pdpte[3] &= ~PTE_A;
     assert_int_equal(pt_walk(&ctx, 0x40401abc, PT_ACCESS_EXEC, &r), PT_FAULT);
     assert_int_equal(r.error, PFEC_I);
 }
