@@ -77,7 +77,7 @@ void hw_msi_message(struct irq_desc *desc, uint64_t *address, uint32_t *data)
 }
 
 /* One function at every address: a network card with MSI at 0x50, MSI-X at 0x70 whose table is in BAR 0. */
-uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size)
+uint32_t hw_pci_read(uint32_t sbdf, unsigned int offset, unsigned int size)
 {
     switch (offset) {
     case 0x00:
@@ -103,8 +103,20 @@ uint32_t hw_pci_read(uint16_t bdf, unsigned int offset, unsigned int size)
     }
 }
 
-void hw_pci_write(uint16_t bdf, unsigned int offset, unsigned int size, uint32_t value)
+void hw_pci_write(uint32_t sbdf, unsigned int offset, unsigned int size, uint32_t value)
 {
+}
+
+/* Segment 0 only. */
+bool hw_pci_reaches(uint32_t sbdf)
+{
+    return sbdf <= 0xffff;
+}
+
+bool hw_pci_window_reserved(uint64_t base, uint16_t segment, uint8_t first_bus, uint8_t last_bus,
+                            bool reserved)
+{
+    return segment == 0 && first_bus == 0;
 }
 
 void *hw_map_device(paddr_t pa, uint64_t size_bytes)
