@@ -126,6 +126,11 @@ void hw_set_xcr0(uint64_t value)
 {
 }
 
+uint64_t hw_read_xcr0(void)
+{
+    return 0;
+}
+
 void hw_set_tsc_aux(uint64_t value)
 {
 }

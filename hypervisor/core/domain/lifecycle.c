@@ -212,6 +212,13 @@ static int step_areas(struct domain *d)
     return 0;
 }
 
+/* After the physmap is gone: it may map them. */
+static int step_grant_frames(struct domain *d)
+{
+    gnttab_release_frames(&d->gnttab);
+    return 0;
+}
+
 static int step_memory(struct domain *d)
 {
     return domain_mem_relinquish(&d->mem, RELINQUISH_BUDGET, arch_drop_types(d));
@@ -219,7 +226,7 @@ static int step_memory(struct domain *d)
 
 /* In this order: nothing may run, nobody may send, mappings of others' pages go, then the domain's own. */
 static int (*const kill_steps[])(struct domain *d) = {
-    step_stop, step_events, step_grants, step_areas, arch_domain_relinquish, step_memory,
+    step_stop, step_events, step_grants, step_areas, arch_domain_relinquish, step_grant_frames, step_memory,
 };
 
 int domain_kill(struct domain *d)

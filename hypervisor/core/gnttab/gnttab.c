@@ -54,7 +54,7 @@ void gnttab_destroy(struct gnttab *g)
 {
     ASSERT(g->maptrack_used == 0);
     for (uint32_t i = 0; i < g->frame_count; i++) {
-        BUG_ON(g->frames[i]); /* gnttab_release_mappings() took them back */
+        BUG_ON(g->frames[i]); /* gnttab_release_frames() took them back */
     }
     for (uint32_t i = 0; i < g->frame_count * ACTIVE_PAGES_PER_FRAME; i++) {
         heap_free_page(g->active[i]);
@@ -154,8 +154,7 @@ bool gnttab_next_used(struct gnttab *g, grant_ref_t *ref, struct gnttab_active *
     return found;
 }
 
-/* Take the frames back; who has mapped one of them keeps it until it unmaps. The entries behind stay: others may have pins. */
-static void drop_frames(struct gnttab *g)
+void gnttab_release_frames(struct gnttab *g)
 {
     for (uint32_t i = 0; i < g->frame_count; i++) {
         grant_entry_v1_t *frame;
@@ -172,14 +171,8 @@ static void drop_frames(struct gnttab *g)
 
 int gnttab_release_mappings(struct gnttab *g)
 {
-    int rc;
-
     spin_lock(&g->lock);
     g->dying = true;
     spin_unlock(&g->lock);
-    rc = gnttab_maptrack_release(g);
-    if (rc == 0) {
-        drop_frames(g);
-    }
-    return rc;
+    return gnttab_maptrack_release(g);
 }

@@ -14,10 +14,15 @@
 int gnttab_init(struct gnttab *g, domid_t domid, struct domain_mem *mem, uint32_t max_frames,
                 uint32_t max_maptrack_frames);
 /*
- * The domain dies and does not run: nothing of it can be used any more, its mappings of others' pages count no more, and the table's own frames are taken
- * back. Others' mappings of its pages stay until they undo them. 0, or -XEN_ERESTART: preemption is due, call again.
+ * The domain dies and does not run: nothing of it can be used any more, its mappings of others' pages count no more. Others' mappings of its pages stay
+ * until they undo them. 0, or -XEN_ERESTART: preemption is due, call again.
  */
 int gnttab_release_mappings(struct gnttab *g);
+/*
+ * After that, and when the domain's own page tables map nothing any more: take the table's frames back; who has mapped one of them keeps it until it unmaps.
+ * The entries behind stay: others may have pins.
+ */
+void gnttab_release_frames(struct gnttab *g);
 /* Free the table's memory; nobody holds it any more. */
 void gnttab_destroy(struct gnttab *g);
 

@@ -295,6 +295,7 @@ static inline void fake_kill(unsigned int id)
             arch_put_gfn(NULL, f->mapping[i].mfn, f->mapping[i].write);
         }
     }
+    gnttab_release_frames(&f->d.gnttab);
     while ((rc = domain_mem_relinquish(&f->d.mem, 64, NULL)) == -XEN_ERESTART) {
         host_run_softirqs();
     }
