@@ -14,6 +14,7 @@
 #include <model/x86/xstate/xstate.h>
 
 #define LEAF_XEN_TSC 0x40000003u
+#define LEAF_XSTATE  0xdu /* the only one that depends on XCR0 */
 #define CR4_OSXSAVE  (1ull << 18)
 #define KHZ_PER_GHZ  1000000ull
 
@@ -120,9 +121,6 @@ static void add_identity(struct x86_vcpu *xv, struct cpuid_vcpu *v)
 {
     v->vcpu_id = xv->v.id;
     v->domid = xv->v.domain->id;
-    if (xv == current_x86() && !is_pv(xv->v.domain)) {
-        fpu_follow_xcr0(xv);
-    }
     v->xcr0 = xv->xcr0;
     if (is_pv(xv->v.domain)) {
         v->apic_enabled = true;
@@ -140,6 +138,9 @@ void x86_cpuid(struct x86_vcpu *xv, uint32_t leaf, uint32_t subleaf, uint32_t ou
     struct cpuid_vcpu v = {0};
     struct cpuid_regs r;
 
+    if (leaf == LEAF_XSTATE && xv == current_x86() && !is_pv(xv->v.domain)) {
+        fpu_follow_xcr0(xv);
+    }
     add_identity(xv, &v);
     if (leaf == LEAF_XEN_TSC) {
         add_clock(xd, &v);
