@@ -78,17 +78,22 @@ class Terminal:
 
 
 @pytest.mark.long
+def prompt(t):
+    """Wait for the shell's prompt. Its editor asks where the cursor is, and takes what is typed before the answer for a part of it."""
+    t.expect(r'dom0# \x1b\[6n', 60)
+    t.send('\x1b[24;7R')
+
+
 def test_at_a_terminal(hv):
     """Both guests come up, dom0's shell takes commands, `exit` shuts the machine down with status 0."""
     with Terminal(RUN, '--hv', hv) as t:
         for step in ('hypervisor', 'dom0', 'tools', 'PV guest', 'PVH guest'):
             t.expect(rf'ok +{step} +[\d.]+ s', 300)
-        # one line at a time, as people type: the shell's editor may lose what comes before its prompt
         for line, answer in (('xl list | wc -l', '^4$'), ("in_guest pvh-guest 'echo sum=$((40+2))'", '^sum=42$')):
-            t.expect('dom0# ', 60)
+            prompt(t)
             t.send(line + '\n')
             t.expect(answer, 60)
-        t.expect('dom0# ', 60)
+        prompt(t)
         t.send('exit\n')
         t.expect(r'ok +power off', 120)
         assert t.status() == 0
