@@ -111,7 +111,7 @@ def test_xenstore_works(dom0):
             '! xenstore-exists /tool/t/a')
 
 
-@pytest.mark.long
+@pytest.mark.extra
 def test_every_tool(dom0, pool):
     """Each xl command and program of xen-utils once, with a guest of either kind: its status and the shape of what it prints."""
     results = dom0.scenario('tools', 500, PV=pool.guest('pv'), PVH=pool.guest('pvh'))

@@ -62,7 +62,9 @@ for g in "$PV" "$PVH"; do
     t trigger-reset-$g '.*' 'failed' xl trigger $g reset
     t qemu-monitor-$g 1 'QMP' xl qemu-monitor-command $g help
     t config-update-$g 0 '' xl config-update $g /tmp/$g.cfg
-    t dump-core-$g 0 '' "xl dump-core $g /tmp/core && rm /tmp/core"
+    case $g in # of a PVH guest libxc asks for a million pages that are not there, one by one
+    *-pv) t dump-core-$g 0 '' "xl dump-core $g /tmp/core && rm /tmp/core" ;;
+    esac
     t alive-$g 0 '' in_guest $g true
 done
 t hvm-says-why '[1-9].*' 'creat' 'xl create -q $(cfg h hvm 64 1 "")'
