@@ -7,6 +7,7 @@ other_kernel('cloud')               another of Debian's kernels; its package is 
 debian_xen() -> path                Debian's own hypervisor, the oracle: likewise
 debian_root() -> path               an ext4 file system with a small Debian and systemd, made by mmdebstrap
 libvirt_archive() -> path           libvirtd with its libxl driver and virsh, to append to the initrd; likewise only unpacked
+loaders_archive() -> path           GRUB as PV and as PVH guest, and the 32-bit kernel with an initrd: /loaders in dom0
 """
 import fcntl
 import functools
@@ -239,6 +240,66 @@ def debian_root():
         shutil.rmtree(tree)
 
     return _make('debian-root', build) + '/root.img'
+
+
+LOADERS_INIT = """#!/bin/busybox sh
+# The first process of a 32-bit guest: what it sees, and its disk read through blkfront.
+export PATH=/bin
+/bin/busybox --install -s /bin
+mkdir /proc /sys /dev
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+insmod /xen-blkfront.ko
+i=0
+while [ ! -b /dev/xvda ] && [ $i -lt 100 ]; do sleep 0.2; i=$((i + 1)); done
+echo "GUEST32 $(uname -m) cpus=$(grep -c ^processor /proc/cpuinfo) hv=$(cat /sys/hypervisor/type)" \\
+    "mode=$(cat /sys/hypervisor/guest_type) disk=$(md5sum < /dev/xvda | cut -c1-32)"
+poweroff -f
+"""
+
+
+def _i386_apt(directory):
+    """Options with which apt knows another architecture's packages, by lists of its own: this machine's stay as they are."""
+    return ['-o', 'APT::Architecture=i386', '-o', 'APT::Architectures=i386', '-o', f'Dir::State::lists={directory}/lists', '-o', 'Dir::Cache::pkgcache=',
+            '-o', 'Dir::Cache::srcpkgcache=', '-o', 'Acquire::Languages=none']
+
+
+def _unpack(directory, options, *packages):
+    """Download packages, unpack their files under directory/x."""
+    for package in packages:
+        _run(['apt-get', 'download', '-qq', *options, package], cwd=directory)
+    for deb in glob.glob(directory + '/*.deb'):
+        _run(['dpkg', '-x', deb, directory + '/x'])
+        os.remove(deb)
+
+
+def _bytes(pattern):
+    with open(glob.glob(pattern, recursive=True)[0], 'rb') as f:
+        return f.read()
+
+
+def loaders_archive():
+    def build(work):
+        with tempfile.TemporaryDirectory() as t:
+            os.chmod(t, 0o777)
+            os.makedirs(t + '/lists/partial')
+            apt, files = _i386_apt(t), t + '/x'
+            try:
+                _run(['apt-get', 'update', '-qq', *apt])
+            except ImageError:
+                pass  # one index of several may be changing just now; what is not in the others fails below, by name
+            meta = _run(['apt-cache', *apt, 'depends', '--important', 'linux-image-686-pae'])
+            _unpack(t, [], 'grub-xen-host')
+            _unpack(t, apt, 'busybox-static', re.search(r'Depends: (linux-image-\S+)', meta).group(1))
+            initrd = cpio({'bin/busybox': _bytes(files + '/bin/busybox'), 'init': LOADERS_INIT,
+                           'xen-blkfront.ko': _bytes(files + '/lib/modules/**/xen-blkfront.ko')})
+            with open(work + '/loaders.img', 'wb') as out:
+                out.write(cpio({'loaders/grub-pvh': _bytes(files + '/usr/lib/grub-xen/grub-i386-xen_pvh.bin'),
+                                'loaders/grub-pv': _bytes(files + '/usr/lib/grub-xen/grub-x86_64-xen.bin'),
+                                'loaders/vmlinuz-686': _bytes(files + '/boot/vmlinuz-*-686-pae'), 'loaders/initrd-686': initrd}))
+
+    return _make('loaders-2', build) + '/loaders.img'
 
 
 def cpio(files):
