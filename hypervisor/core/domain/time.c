@@ -97,13 +97,21 @@ void domain_set_info_width(struct domain *d, bool is_32bit)
 void vcpu_periodic_fired(void *arg)
 {
     struct vcpu *v = arg;
+    uint64_t period = __atomic_load_n(&v->periodic_ns, __ATOMIC_SEQ_CST);
 
+    if (period == 0) {
+        return; /* stopped while this was on its way */
+    }
     if (!v->sched.is_running) {
         __atomic_store_n(&v->periodic_missed, true, __ATOMIC_RELEASE);
         return;
     }
     vcpu_send_virq(v, VIRQ_TIMER);
-    (void)timer_set(&v->periodic, port_now_ns() + v->periodic_ns);
+    (void)timer_set(&v->periodic, port_now_ns() + period);
+    /* pairs with vcpu_set_periodic(): one of the two sees the other's */
+    if (__atomic_load_n(&v->periodic_ns, __ATOMIC_SEQ_CST) == 0) {
+        timer_stop(&v->periodic);
+    }
 }
 
 void vcpu_periodic_resume(struct vcpu *v)
@@ -118,8 +126,8 @@ int vcpu_set_periodic(struct vcpu *v, uint64_t period_ns)
     if (period_ns != 0 && (period_ns < PERIOD_MIN_NS || period_ns > PERIOD_MAX_NS)) {
         return -XEN_EINVAL;
     }
+    __atomic_store_n(&v->periodic_ns, period_ns, __ATOMIC_SEQ_CST);
     timer_stop(&v->periodic);
-    v->periodic_ns = period_ns;
     v->periodic_missed = false;
     return period_ns == 0 ? 0 : timer_set(&v->periodic, port_now_ns() + period_ns);
 }

@@ -193,6 +193,26 @@ static void create_refuses(void **state)
 }
 
 /* domain_next() visits each domain once, also when one of them goes while the caller is there. */
+/* Another vCPU stops the periodic timer while its callback is on its way: it does not start again, least of all with a period of 0. */
+static void periodic_timer_stopped_on_its_way(void **state)
+{
+    struct domain_config c = config(GUEST_PV, 1);
+    struct domain *d;
+    struct vcpu *v;
+
+    assert_int_equal(domain_create(&c, &d), 0);
+    assert_int_equal(vcpu_create(d, 0, &v), 0);
+    assert_int_equal(vcpu_set_periodic(v, MILLISECS(10)), 0);
+    assert_true(timer_is_armed(&v->periodic));
+    assert_int_equal(vcpu_set_periodic(v, 0), 0);
+    v->sched.is_running = SCHED_RUNNING;
+    vcpu_periodic_fired(v);
+    v->sched.is_running = 0;
+    assert_false(timer_is_armed(&v->periodic));
+    kill_now(d);
+    nothing_is_left();
+}
+
 static void walk(void **state)
 {
     static const domid_t ids[] = {3, 4, 600, 0x7fef};
@@ -279,6 +299,7 @@ int main(void)
         T(create_without_frames),
         T(vcpu_without_objects),
         T(create_refuses),
+        T(periodic_timer_stopped_on_its_way),
         T(walk),
         T(ids_are_not_reused),
         T(a_mapping_keeps_the_domain),
