@@ -129,7 +129,7 @@ static long scheduler(struct xen_sysctl_scheduler_op *s, bool *copyback)
         return -XEN_EINVAL;
     }
     if (s->sched_id != XEN_SCHEDULER_CREDIT2) {
-        return 0; /* the others have no parameters */
+        return -XEN_EOPNOTSUPP; /* the others have no parameters */
     }
     if (s->cmd == XEN_SYSCTL_SCHEDOP_putinfo) {
         return sched_pool_set_ratelimit(found.id, s->u.sched_credit2.ratelimit_us);

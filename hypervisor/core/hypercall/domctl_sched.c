@@ -142,7 +142,6 @@ static long credit2(struct domain *d, struct xen_domctl_scheduler_op *s, bool *c
 long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, bool *copyback)
 {
     struct xen_domctl_scheduler_op *s = &op->u.scheduler_op;
-
     unsigned int id = sched_id(sched_domain_pool(&d->sched));
 
     if (s->sched_id != id || s->cmd > XEN_DOMCTL_SCHEDOP_getvcpuinfo) {
@@ -151,5 +150,5 @@ long domctl_scheduler_op(struct domain *d, struct xen_domctl *op, bool *copyback
     if (id == XEN_SCHEDULER_CREDIT2) {
         return credit2(d, s, copyback);
     }
-    return s->cmd <= XEN_DOMCTL_SCHEDOP_getinfo ? 0 : -XEN_EINVAL; /* the others have no parameters */
+    return -XEN_EOPNOTSUPP; /* the others have no parameters */
 }

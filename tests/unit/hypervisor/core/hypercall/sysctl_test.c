@@ -244,6 +244,11 @@ static void pools_change(void **state)
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 0), -XEN_EINVAL);
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 9), -XEN_EINVAL);
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 4, 0, 3), -XEN_ENOENT);
+    memset(op, 0, sizeof(*op));
+    op->u.scheduler_op.cpupool_id = 1;
+    op->u.scheduler_op.sched_id = XEN_SCHEDULER_NULL;
+    op->u.scheduler_op.cmd = XEN_SYSCTL_SCHEDOP_putinfo;
+    assert_int_equal(call(XEN_SYSCTL_scheduler_op), -XEN_EOPNOTSUPP); /* null has no parameters */
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_MOVEDOMAIN, 1, 0, 3), 0);
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_DESTROY, 1, 0, 0), -XEN_EBUSY);
     assert_int_equal(pool_op(XEN_SYSCTL_CPUPOOL_OP_RMCPU, 1, 3, 0), -XEN_EBUSY);
