@@ -4,6 +4,7 @@
 #include <base/log.h>
 #include <core/domain/arch.h>
 #include <core/memory/heap.h>
+#include <guest/x86/common/user_regs.h>
 #include <guest/x86/common/fpu.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
@@ -125,28 +126,12 @@ void pv_fill_hypercall_page(struct domain *d, void *page)
 static void regs_from_user(struct x86_regs *r, const struct cpu_user_regs *u)
 {
     *r = (struct x86_regs){
-        .r15 = u->r15,
-        .r14 = u->r14,
-        .r13 = u->r13,
-        .r12 = u->r12,
-        .rbp = u->rbp,
-        .rbx = u->rbx,
-        .r11 = u->r11,
-        .r10 = u->r10,
-        .r9 = u->r9,
-        .r8 = u->r8,
-        .rax = u->rax,
-        .rcx = u->rcx,
-        .rdx = u->rdx,
-        .rsi = u->rsi,
-        .rdi = u->rdi,
         .entry_vector = VECTOR_NONE,
-        .rip = u->rip,
         .cs = pv_fix_selector(u->cs),
-        .rsp = u->rsp,
         .ss = pv_fix_selector(u->ss),
         .rflags = (u->rflags & ~(X86_FLAGS_IOPL | X86_FLAGS_VM)) | X86_FLAGS_IF | X86_FLAGS_FIXED,
     };
+    general_from_user(r, u);
 }
 
 static int check_context(const struct vcpu_guest_context *c)
@@ -254,31 +239,15 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
     c->flags = VGCF_i387_valid | (xv->is_kernel_mode ? VGCF_in_kernel : 0) |
                (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15,
-        .r14 = r->r14,
-        .r13 = r->r13,
-        .r12 = r->r12,
-        .rbp = r->rbp,
-        .rbx = r->rbx,
-        .r11 = r->r11,
-        .r10 = r->r10,
-        .r9 = r->r9,
-        .r8 = r->r8,
-        .rax = r->rax,
-        .rcx = r->rcx,
-        .rdx = r->rdx,
-        .rsi = r->rsi,
-        .rdi = r->rdi,
-        .rip = r->rip,
         .cs = xv->is_kernel_mode ? r->cs & ~3 : r->cs,
         .rflags = r->rflags,
-        .rsp = r->rsp,
         .ss = r->ss,
         .ds = p->ds,
         .es = p->es,
         .fs = p->fs,
         .gs = p->gs,
     };
+    general_to_user(&c->user_regs, r);
     for (unsigned int i = 0; i < 256; i++) {
         c->trap_ctxt[i] = (struct trap_info){(uint8_t)i, p->traps[i].flags, p->traps[i].cs, p->traps[i].rip};
     }

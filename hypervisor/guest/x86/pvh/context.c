@@ -4,6 +4,7 @@
  * are loaded as save records: save.c.
  */
 #include <abi/xen.h>
+#include <guest/x86/common/user_regs.h>
 #include <guest/x86/common/fpu.h>
 #include <guest/x86/pvh/pvh_internal.h>
 #include <lib/string.h>
@@ -20,31 +21,15 @@ void pvh_get_vcpu_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
     c->flags = VGCF_i387_valid | (vm->cpl == 0 ? VGCF_in_kernel : 0) |
                (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){
-        .r15 = r->r15,
-        .r14 = r->r14,
-        .r13 = r->r13,
-        .r12 = r->r12,
-        .rbp = r->rbp,
-        .rbx = r->rbx,
-        .r11 = r->r11,
-        .r10 = r->r10,
-        .r9 = r->r9,
-        .r8 = r->r8,
-        .rax = r->rax,
-        .rcx = r->rcx,
-        .rdx = r->rdx,
-        .rsi = r->rsi,
-        .rdi = r->rdi,
-        .rip = r->rip,
         .cs = s->seg[X86_SEG_CS].sel,
         .rflags = r->rflags,
-        .rsp = r->rsp,
         .ss = s->seg[X86_SEG_SS].sel,
         .ds = s->seg[X86_SEG_DS].sel,
         .es = s->seg[X86_SEG_ES].sel,
         .fs = s->seg[X86_SEG_FS].sel,
         .gs = s->seg[X86_SEG_GS].sel,
     };
+    general_to_user(&c->user_regs, r);
     c->ctrlreg[0] = s->cr0;
     c->ctrlreg[2] = s->cr2;
     c->ctrlreg[3] = s->cr3;
@@ -61,23 +46,7 @@ int pvh_set_vcpu_context(struct x86_vcpu *xv, const struct vcpu_guest_context *c
     struct x86_regs r = xv->regs;
     int rc;
 
-    r.r15 = u->r15;
-    r.r14 = u->r14;
-    r.r13 = u->r13;
-    r.r12 = u->r12;
-    r.rbp = u->rbp;
-    r.rbx = u->rbx;
-    r.r11 = u->r11;
-    r.r10 = u->r10;
-    r.r9 = u->r9;
-    r.r8 = u->r8;
-    r.rax = u->rax;
-    r.rcx = u->rcx;
-    r.rdx = u->rdx;
-    r.rsi = u->rsi;
-    r.rdi = u->rdi;
-    r.rip = u->rip;
-    r.rsp = u->rsp;
+    general_from_user(&r, u);
     r.rflags = u->rflags;
     rc = pvh_check_state(x86_domain(xv->v.domain), vm_fetch(&xv->pvh->vm, VM_ALL), &r);
     if (rc == 0) {
