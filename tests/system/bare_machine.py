@@ -3,7 +3,6 @@
 the monitor's, and a debugger's stub that stops it and changes memory and registers. For tests of what the hypervisor does when the hardware, or
 the hypervisor itself, misbehaves."""
 import ctypes
-import json
 import os
 import re
 import shutil
@@ -13,6 +12,8 @@ import subprocess
 import tempfile
 import threading
 import time
+
+from qmp import qmp
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
@@ -74,17 +75,7 @@ class BareMachine:
                 self.changed.wait(left)
 
     def qmp(self, command, **arguments):
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(20)
-            s.connect(self.work + '/qmp')
-            f = s.makefile('rw')
-            f.readline()
-            for c in ({'execute': 'qmp_capabilities'}, {'execute': command, 'arguments': arguments}):
-                f.write(json.dumps(c) + '\n')
-                f.flush()
-                answer = json.loads(f.readline())
-                while 'event' in answer:
-                    answer = json.loads(f.readline())
+        answer = qmp(self.work + '/qmp', command, arguments)
         assert 'error' not in answer, answer
         return answer['return']
 

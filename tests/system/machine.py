@@ -15,20 +15,19 @@ import base64
 import ctypes
 import hashlib
 import itertools
-import json
 import math
 import os
 import re
 import select
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
 import time
 
 import image
+from qmp import qmp
 
 LOGS = os.path.join(image.ROOT, 'build/test/system')
 SCENARIOS = os.path.join(image.ROOT, 'tests/system/scenarios')
@@ -384,17 +383,7 @@ class Machine:
 
     def qmp(self, command, **arguments):
         """One QMP command, e.g. qmp('inject-nmi')."""
-        with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(10)
-            s.connect(self.work + '/qmp')
-            f = s.makefile('rw')
-            f.readline()
-            for c in ({'execute': 'qmp_capabilities'}, {'execute': command, 'arguments': arguments}):
-                f.write(json.dumps(c) + '\n')
-                f.flush()
-                answer = json.loads(f.readline())
-                while 'event' in answer:
-                    answer = json.loads(f.readline())
+        answer = qmp(self.work + '/qmp', command, arguments)
         if 'error' in answer:
             raise MachineError(f'qmp {command}: {answer["error"]["desc"]}')
         return answer.get('return')
