@@ -18,7 +18,7 @@ def create(m, name, kind, mem=128, vcpus=1, args='', *lines, kernel='/vmlinuz-cl
 
 def await_line(m, name, pattern, seconds=60):
     r = m.run(f"await {name} '{pattern}' {seconds}", seconds + 10)
-    assert r.status == 0, f'no {pattern!r} on the console of {name}:\n' + m.run(f'glog {name} | tail -20; xl list').out
+    assert r.status == 0, f'no {pattern!r} on the console of {name}:\n' + m.run(f'glog {name} | tail -20; xl list; xl_log {name}; hv_log 10').out
 
 
 @pytest.mark.quick
@@ -228,12 +228,16 @@ def test_save_is_whole_or_harmless(dom0, kind):
     dom0.ok('rm -f /tmp/saved; xl destroy saved; gone saved 20', 40)
 
 
+# What xl's rename-restart makes of a name: the time is added.
+RENAMED = '^{}-[0-9]{{8}}T[0-9]{{4}}Z '
+
+
 @pytest.mark.parametrize('action', ['rename-restart', 'preserve'])
 def test_on_poweroff(dom0, action):
     """What xl does when the guest switches itself off, as its configuration says."""
     create(dom0, 'ends', 'pv', 128, 1, '', f'on_poweroff="{action}"')
     await_line(dom0, 'ends', 'GUEST DONE')
-    after = {'rename-restart': 'xl list | grep -q "^ends-1 " && xl domid ends',
+    after = {'rename-restart': f'xl list | grep -qE "{RENAMED.format("ends")}" && xl domid ends',
              'preserve': 'dom_state ends | grep -q "s"'}[action]
     dom0.ok("cat > /tmp/after <<'E'\n. /lib/zendo.sh\n" + after + '\nE\nwithin 60 quietly sh /tmp/after', 70)
     dom0.ok('destroy_named ends')
@@ -243,7 +247,7 @@ def test_on_poweroff(dom0, action):
 def test_on_crash(dom0, action):
     dom0.ok('rm -rf /var/lib/xen/dump; mkdir -p /var/lib/xen/dump')
     create(dom0, 'dies', 'pv', 128, 1, 'job=crash', f'on_crash="{action}"')
-    after = {'coredump-destroy': 'no_domain dies', 'rename-restart': 'xl list | grep -q "^dies-1 "'}[action]
+    after = {'coredump-destroy': 'no_domain dies', 'rename-restart': f'xl list | grep -qE "{RENAMED.format("dies")}"'}[action]
     dom0.ok("cat > /tmp/after <<'E'\n. /lib/zendo.sh\n" + after + '\nE\nwithin 90 quietly sh /tmp/after', 100)
     if action.startswith('coredump'):
         dom0.ok('test $(stat -c %s $(ls /var/lib/xen/dump/* | head -1)) -gt 100000000')

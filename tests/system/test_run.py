@@ -77,13 +77,13 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
-@pytest.mark.long
 def prompt(t):
     """Wait for the shell's prompt. Its editor asks where the cursor is, and takes what is typed before the answer for a part of it."""
     t.expect(r'dom0# \x1b\[6n', 60)
     t.send('\x1b[24;7R')
 
 
+@pytest.mark.long
 def test_at_a_terminal(hv):
     """Both guests come up, dom0's shell takes commands, `exit` shuts the machine down with status 0."""
     with Terminal(RUN, '--hv', hv) as t:

@@ -51,9 +51,28 @@ vmlinux() { test -s /vmlinux; }
 # glog NAME: all that the guest wrote on its console
 glog() { tr -d '\r' < "/var/log/xen/guest-$1.log" 2>/dev/null; }
 glog_has() { busybox grep -q "$2" "/var/log/xen/guest-$1.log" 2>/dev/null; }
-# await NAME PATTERN SECONDS: a line in the guest's console log
-await() { within "$3" glog_has "$1" "$2"; }
 no_domain() { ! quietly xl domid "$1"; }
+# await NAME PATTERN SECONDS: a line in the guest's console log; a guest that is gone (looked at every five seconds) will not write it
+await() {
+    local up end look
+    read -r up _ < /proc/uptime
+    end=$((${up%.*} + $3 * ${SLOW:-1}))
+    look=$((${up%.*} + 5))
+    until glog_has "$1" "$2"; do
+        read -r up _ < /proc/uptime
+        [ "${up%.*}" -lt "$end" ] || return 1
+        if [ "${up%.*}" -ge "$look" ]; then
+            look=$((${up%.*} + 5))
+            # it may have written the line before it ended
+            no_domain "$1" && { glog_has "$1" "$2" || { echo "$1 is gone"; return 1; }; }
+        fi
+        usleep 200000
+    done
+}
+# xl_log NAME: what xl's process that watches the guest wrote last
+xl_log() { tail -n 10 "/var/log/xen/xl-$1.log" 2>/dev/null; }
+# hv_log LINES: the hypervisor's last lines, without the tag by which the test machine takes them out of dom0's console
+hv_log() { xl dmesg | tail -n "$1" | sed 's/^([A-Za-z]*) /hv: /'; }
 # gone NAME SECONDS: the domain is no more
 gone() { within "$2" no_domain "$1"; }
 # in_guest NAME "COMMAND" [SECONDS]: run a command in a guest that was started with job=stay, print its output, return its status

@@ -6,7 +6,8 @@ answers() { # answers GUEST: or shows what it does instead
     in_guest "$1" true 60 && return 0
     xl vcpu-list "$1"
     xl debug-keys e
-    xl dmesg | tail -60
+    hv_log 60
+    xl_log "$1"
     glog "$1" | tail -5
     return 1
 }
