@@ -29,6 +29,8 @@ LINT = [
     ('links', [PYTHON, 'tools/check/links.py']),
     ('hypercalls', [PYTHON, 'tools/check/hypercalls.py']),
     ('hypercalls-self-test', [PYTHON, 'tools/check/hypercalls_test.py']),
+    ('params', [PYTHON, 'tools/check/params.py']),
+    ('params-self-test', [PYTHON, 'tools/check/params_test.py']),
 ]
 LAST_LINES = 100
 

@@ -12,20 +12,22 @@
 #define RING_SIZE 65536u
 #define LINE_MAX  512u
 #define PREFIX    "(XEN) " /* what people, and programs that read hypervisor logs, look for */
-/* What guests can cause: so many lines at once, then one in each period. */
-#define GUEST_BURST     20u
-#define GUEST_PERIOD_NS MILLISECS(250)
+/* What is limited: so many lines at once, then one in each period. */
+#define LIMIT_BURST     20u
+#define LIMIT_PERIOD_NS MILLISECS(250)
 
-int log_threshold = LOG_INFO;
-int log_guest_threshold = LOG_WARNING;
+struct log_levels log_levels = {LOG_INFO, LOG_INFO};
+struct log_levels log_guest_levels = {LOG_NONE, LOG_WARNING};
 enum log_timestamps log_timestamps = LOG_TS_NONE;
 
 static struct spinlock lock = SPINLOCK_INIT(console); /* guards all below */
 static char ring[RING_SIZE];
 static uint32_t ring_start, ring_end;
-static uint32_t guest_tokens = GUEST_BURST;
-static uint64_t guest_tokens_at_ns;
-static uint32_t guest_dropped;
+/* How many lines may pass now, and were not passed since the last that was. */
+static struct limit {
+    uint32_t tokens, dropped;
+    uint64_t at_ns;
+} guest_limit = {LIMIT_BURST}, own_limit = {LIMIT_BURST};
 
 static void ring_put(const char *text, size_t len)
 {
@@ -94,22 +96,22 @@ static int put_timestamp(char *buf, size_t size)
     }
 }
 
-/* May a guest's line pass? *@dropped: how many did not since the last that did. */
-static bool take_guest_token(uint32_t *dropped)
+/* May a line pass? *@dropped: how many did not since the last that did. */
+static bool take_token(struct limit *l, uint32_t *dropped)
 {
-    uint64_t periods = (port_now_ns() - guest_tokens_at_ns) / GUEST_PERIOD_NS;
+    uint64_t periods = (port_now_ns() - l->at_ns) / LIMIT_PERIOD_NS;
 
     if (periods > 0) {
-        guest_tokens_at_ns += periods * GUEST_PERIOD_NS;
-        guest_tokens = (uint32_t)MIN_T(uint64_t, guest_tokens + periods, GUEST_BURST);
+        l->at_ns += periods * LIMIT_PERIOD_NS;
+        l->tokens = (uint32_t)MIN_T(uint64_t, l->tokens + periods, LIMIT_BURST);
     }
-    if (guest_tokens == 0) {
-        guest_dropped++;
+    if (l->tokens == 0) {
+        l->dropped++;
         return false;
     }
-    guest_tokens--;
-    *dropped = guest_dropped;
-    guest_dropped = 0;
+    l->tokens--;
+    *dropped = l->dropped;
+    l->dropped = 0;
     return true;
 }
 
@@ -121,23 +123,39 @@ static void emit(const char *text, size_t len, bool to_console)
     }
 }
 
-static void emit_dropped(uint32_t dropped, bool to_console)
+static void emit_dropped(uint32_t dropped, const char *about, bool to_console)
 {
     char buf[64];
 
     if (dropped > 0) {
-        emit(buf,
-             (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages about guests suppressed\n", dropped),
+        emit(buf, (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages%s suppressed\n", dropped, about),
              to_console);
     }
+}
+
+/* A line about a guest is limited as such; one of our own goes to the ring in any case. */
+static void emit_limited(const char *line, size_t len, int level, bool guest)
+{
+    const struct log_levels *levels = guest ? &log_guest_levels : &log_levels;
+    bool to_console = level <= MAX(levels->always, levels->limited);
+    uint32_t dropped = 0;
+
+    if (guest) {
+        if (!take_token(&guest_limit, &dropped)) {
+            return;
+        }
+        emit_dropped(dropped, " about guests", to_console);
+    } else if (to_console && level > levels->always) {
+        to_console = take_token(&own_limit, &dropped);
+        emit_dropped(dropped, "", to_console);
+    }
+    emit(line, len, to_console);
 }
 
 void log_at(enum log_level level, bool guest, const char *fmt, ...)
 {
     char line[LINE_MAX];
-    bool to_console = (int)level <= (guest ? log_guest_threshold : log_threshold);
     unsigned long flags;
-    uint32_t dropped = 0;
     size_t len;
     va_list args;
 
@@ -151,10 +169,7 @@ void log_at(enum log_level level, bool guest, const char *fmt, ...)
         line[len++] = '\n';
     }
     flags = spin_lock_irqsave(&lock);
-    if (!guest || take_guest_token(&dropped)) {
-        emit_dropped(dropped, to_console);
-        emit(line, len, to_console);
-    }
+    emit_limited(line, len, (int)level, guest);
     spin_unlock_irqrestore(&lock, flags);
 }
 

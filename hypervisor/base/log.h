@@ -7,6 +7,7 @@
 #include <base/types.h>
 
 enum log_level {
+    LOG_NONE = -1, /* as a threshold: nothing */
     LOG_ERROR = 0,
     LOG_WARNING = 1,
     LOG_INFO = 2,
@@ -36,12 +37,16 @@ void log_at(enum log_level level, bool guest, const char *fmt, ...) __attribute_
 /* Bytes as they are to the console, not to the ring, without level or time stamp (a guest's console_io output). */
 void log_raw(const char *text, size_t len);
 
-/* Thresholds: messages of a level above are not put on the console. */
-extern int log_threshold;       /* loglvl=, default LOG_INFO while starting */
-extern int log_guest_threshold; /* guest_loglvl= */
+/* What is put on the console: messages up to level `always`, and with a limit on their number those up to `limited`, which is not below. May change at any time. */
+struct log_levels {
+    int always, limited;
+};
+extern struct log_levels log_levels; /* loglvl= */
+extern struct log_levels
+    log_guest_levels; /* guest_loglvl=; these have a limit in any case, for the ring too */
 
 enum log_timestamps { LOG_TS_NONE, LOG_TS_DATE, LOG_TS_DATEMS, LOG_TS_BOOT, LOG_TS_RAW };
-extern enum log_timestamps log_timestamps; /* console_timestamps= */
+extern enum log_timestamps log_timestamps; /* console_timestamps=; may change at any time */
 
 /*
  * Read the ring: copy at most @size bytes from position @*index (a running byte count; moved past what was copied, and forward to the

@@ -14,7 +14,7 @@
 #include <hw/x86/boot/boot_info.h>
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/cpu/insn.h>
-#include <init/options.h>
+#include <core/param/options.h>
 #include <lib/bzimage.h>
 #include <lib/elf.h>
 #include <lib/string.h>
@@ -174,8 +174,8 @@ static struct domain *create(void)
         .is_xenstore = true,
         .max_vcpus = vcpus_wanted(),
         .max_evtchn_port = ~0u,
-        .max_grant_frames = GNTTAB_MAX_FRAMES_DEFAULT,
-        .max_maptrack_frames = GNTTAB_MAPTRACK_DEFAULT,
+        .max_grant_frames = ~0u, /* as gnttab_max_frames= says */
+        .max_maptrack_frames = ~0u,
     };
     unsigned int online = hweight64(cpus_online.bits);
     struct domain *d;

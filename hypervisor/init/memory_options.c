@@ -2,60 +2,9 @@
 #include <init/memory_options.h>
 #include <base/layout.h>
 #include <base/log.h>
+#include <core/param/options.h>
 #include <hw/x86/boot/boot_info.h>
 #include <hw/x86/boot/image.h>
-#include <lib/cmdline.h>
-#include <lib/string.h>
-
-#define BAD_RANGES_MAX 16u
-
-struct range {
-    paddr_t start, end;
-};
-
-static uint64_t limit; /* mem=; 0: not given */
-static struct range bad[BAD_RANGES_MAX];
-static unsigned int bad_count;
-
-bool parse_mem(const char *value)
-{
-    return cmdline_parse_size(value, 1024, &limit);
-}
-
-/* "<frame>" or "<first>-<last>" */
-static bool parse_range(const char *text, struct range *r)
-{
-    const char *dash = strchr(text, '-');
-    char first[24];
-    uint64_t from, to;
-
-    strlcpy(first, text, sizeof(first));
-    if (dash) {
-        if ((size_t)(dash - text) >= sizeof(first)) {
-            return false;
-        }
-        first[dash - text] = 0;
-    }
-    if (!cmdline_parse_u64(first, &from) || !cmdline_parse_u64(dash ? dash + 1 : text, &to) || to < from ||
-        to >= UINT64_MAX >> PAGE_SHIFT) {
-        return false;
-    }
-    *r = (struct range){from << PAGE_SHIFT, (to + 1) << PAGE_SHIFT};
-    return true;
-}
-
-bool parse_badpage(const char *value)
-{
-    char part[48];
-
-    while (cmdline_next_part(&value, part, sizeof(part))) {
-        if (bad_count == BAD_RANGES_MAX || !parse_range(part, &bad[bad_count])) {
-            return false;
-        }
-        bad_count++;
-    }
-    return true;
-}
 
 /* Where the image and the modules end. */
 static paddr_t end_of_loaded(void)
@@ -68,7 +17,7 @@ static paddr_t end_of_loaded(void)
     return ALIGN_UP(end, PAGE_SIZE);
 }
 
-static bool holds_loaded(const struct range *r)
+static bool holds_loaded(const struct bad_range *r)
 {
     bool holds = r->start < image_pa(_end_image) && r->end > image_pa(_start_image);
 
@@ -82,20 +31,20 @@ static bool holds_loaded(const struct range *r)
 
 void memory_options_apply(void)
 {
-    if (limit != 0) {
-        paddr_t from = MAX(ALIGN_DOWN(limit, PAGE_SIZE), end_of_loaded());
+    if (opt_mem_limit != 0) {
+        paddr_t from = MAX(ALIGN_DOWN(opt_mem_limit, PAGE_SIZE), end_of_loaded());
 
-        if (from > limit) {
+        if (from > opt_mem_limit) {
             log_warning("mem=: the loader has used memory up to %#lx, which is kept", from);
         }
         boot_info_remove_ram(from, UINT64_MAX);
     }
-    for (unsigned int i = 0; i < bad_count; i++) {
-        if (holds_loaded(&bad[i])) {
+    for (unsigned int i = 0; i < opt_bad_range_count; i++) {
+        if (holds_loaded(&opt_bad_range[i])) {
             log_warning("badpage=: the loader has put something into %#lx-%#lx, which stays in use",
-                        bad[i].start, bad[i].end - 1);
+                        opt_bad_range[i].start, opt_bad_range[i].end - 1);
             continue;
         }
-        boot_info_remove_ram(bad[i].start, bad[i].end);
+        boot_info_remove_ram(opt_bad_range[i].start, opt_bad_range[i].end);
     }
 }

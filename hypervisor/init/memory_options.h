@@ -3,8 +3,5 @@
 #pragma once
 #include <lib/bits.h>
 
-/* The options' values; false: not understood. Several badpage= add up. */
-bool parse_mem(const char *value);
-bool parse_badpage(const char *value);
 /* Take what they name out of boot_info's map, but for what the loader has already put something into. Before mmu_init(). */
 void memory_options_apply(void);

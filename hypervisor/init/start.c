@@ -5,7 +5,6 @@
  */
 #include <init/first_domain.h>
 #include <init/memory_options.h>
-#include <init/options.h>
 #include <hw/drivers/console.h>
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/apic/irq.h>
@@ -33,6 +32,8 @@
 #include <core/hypercall/console_input.h>
 #include <core/hypercall/debug_keys.h>
 #include <core/memory/heap.h>
+#include <core/param/options.h>
+#include <core/param/param.h>
 #include <core/sched/sched.h>
 #include <core/timer/timer.h>
 #include <guest/x86/common/cpuid.h>
@@ -53,7 +54,10 @@ static void banner(void)
 
     log_info("Zendo 4.17-zendo (gcc " __VERSION__ ", build %02x%02x%02x%02x)", id[0], id[1], id[2], id[3]);
     log_info("Loader: %s; options: %s", boot_info.loader.loader_name, boot_info.cmdline);
-    options_report();
+    params_report();
+    if (console_unknown_device()) {
+        log_warning("Console option not understood: %s", console_unknown_device());
+    }
     for (unsigned int i = 0; i < boot_info.map_count; i++) {
         static const char *const types[] = {"?", "RAM", "reserved", "ACPI tables", "ACPI NVS", "unusable"};
         const struct loader_memory *m = &boot_info.map[i];
@@ -65,7 +69,7 @@ static void banner(void)
 
 static void open_console(void)
 {
-    options_parse(boot_info.cmdline);
+    params_parse(boot_info.cmdline);
     strlcpy(build_command_line, boot_info.cmdline, sizeof(build_command_line));
     console_init(boot_info.has_text_screen);
     banner();
@@ -145,11 +149,6 @@ static void start_scheduler(void)
     if (sched_init(opt_sched[0] ? opt_sched : "credit2") != 0) {
         log_warning("sched=%s: there is no such scheduler; using credit2", opt_sched);
         BUG_ON(sched_init("credit2") != 0);
-    }
-    if (opt_sched_ratelimit_us != UINT64_MAX &&
-        sched_pool_set_ratelimit(0, (uint32_t)MIN_T(uint64_t, opt_sched_ratelimit_us, UINT32_MAX)) != 0) {
-        log_warning("sched_ratelimit_us=%lu: must be 0, or 100 to 500000 under credit2; ignored",
-                    (unsigned long)opt_sched_ratelimit_us);
     }
     make_idle_vcpu();
 }

@@ -25,9 +25,15 @@ static void array_free(void *array, uint32_t count)
     }
 }
 
-static bool is_default(uint32_t limit)
+/* A negative @wanted means the limit itself; false: it is above that. */
+static bool choose_limit(uint32_t *wanted, const uint64_t *limit)
 {
-    return limit > INT32_MAX;
+    uint32_t most = (uint32_t)__atomic_load_n(limit, __ATOMIC_RELAXED);
+
+    if (*wanted > INT32_MAX) {
+        *wanted = most;
+    }
+    return *wanted <= most;
 }
 
 int gnttab_init(struct gnttab *g, domid_t domid, struct domain_mem *mem, uint32_t max_frames,
@@ -37,9 +43,8 @@ int gnttab_init(struct gnttab *g, domid_t domid, struct domain_mem *mem, uint32_
     g->domid = domid;
     g->mem = mem;
     g->maptrack_free = MAPTRACK_END;
-    max_frames = is_default(max_frames) ? GNTTAB_MAX_FRAMES_DEFAULT : max_frames;
-    max_maptrack_frames = is_default(max_maptrack_frames) ? GNTTAB_MAPTRACK_DEFAULT : max_maptrack_frames;
-    if (max_frames > GNTTAB_MAX_FRAMES_LIMIT || max_maptrack_frames > GNTTAB_MAPTRACK_LIMIT) {
+    if (!choose_limit(&max_frames, &gnttab_limits.frames) ||
+        !choose_limit(&max_maptrack_frames, &gnttab_limits.maptrack_frames)) {
         return -XEN_EINVAL;
     }
     g->max_frames = max_frames;

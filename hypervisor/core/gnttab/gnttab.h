@@ -21,7 +21,13 @@ struct domain_mem;
 #define GNTTAB_MAPTRACK_DEFAULT   1024u
 #define GNTTAB_MAX_FRAMES_LIMIT   8192u
 #define GNTTAB_MAPTRACK_LIMIT     65536u
-#define GNTTAB_ENTRIES_PER_FRAME  ((uint32_t)(PAGE_SIZE / sizeof(grant_entry_v1_t)))
+/* What a new domain gets when its configuration says nothing, and the most that it may say. Change at any time. */
+struct gnttab_limits {
+    uint64_t frames, maptrack_frames;
+};
+extern struct gnttab_limits gnttab_limits;
+
+#define GNTTAB_ENTRIES_PER_FRAME ((uint32_t)(PAGE_SIZE / sizeof(grant_entry_v1_t)))
 
 /* How one entry is used. */
 struct gnttab_active {

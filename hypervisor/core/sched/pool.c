@@ -11,8 +11,9 @@
 
 static struct sched_pool pool0, no_pool;
 static LIST_HEAD(pools);
-static struct sched_rq runqueues[MAX_PCPUS]; /* pool NULL: not in use */
-static struct sched_rq nowhere;              /* where pCPUs in no pool are: nothing runs there */
+static uint32_t ratelimit_us = SCHED_RATELIMIT_DEFAULT_NS / MICROSECS(1); /* of new pools */
+static struct sched_rq runqueues[MAX_PCPUS];                              /* pool NULL: not in use */
+static struct sched_rq nowhere; /* where pCPUs in no pool are: nothing runs there */
 static const struct sched_policy *const policies[] = {&sched_credit2, &sched_null};
 
 static struct sched_topology topology[MAX_PCPUS];
@@ -97,7 +98,7 @@ static void pool_init(struct sched_pool *pool, uint32_t id, const struct sched_p
     *pool = (struct sched_pool){.id = id,
                                 .policy = policy,
                                 .lock = SPINLOCK_INIT(schedpool),
-                                .ratelimit_ns = SCHED_RATELIMIT_DEFAULT_NS};
+                                .ratelimit_ns = MICROSECS(ratelimit_us)};
     list_init(&pool->domains);
     waitq_init(&pool->unassigned);
 }
@@ -218,6 +219,11 @@ int sched_pool_destroy(uint32_t id)
     return 0;
 }
 
+static bool is_ratelimit(uint32_t us)
+{
+    return us == 0 || (us >= XEN_SYSCTL_SCHED_RATELIMIT_MIN && us <= XEN_SYSCTL_SCHED_RATELIMIT_MAX);
+}
+
 int sched_pool_set_ratelimit(uint32_t id, uint32_t us)
 {
     struct sched_pool *pool = find_pool(id);
@@ -228,7 +234,7 @@ int sched_pool_set_ratelimit(uint32_t id, uint32_t us)
     if (pool->policy->is_direct) {
         return -XEN_EOPNOTSUPP;
     }
-    if (us != 0 && (us < XEN_SYSCTL_SCHED_RATELIMIT_MIN || us > XEN_SYSCTL_SCHED_RATELIMIT_MAX)) {
+    if (!is_ratelimit(us)) {
         return -XEN_EINVAL;
     }
     __atomic_store_n(&pool->ratelimit_ns, MICROSECS(us), __ATOMIC_RELAXED);
@@ -244,6 +250,26 @@ int sched_pool_get_ratelimit(uint32_t id, uint32_t *us)
     }
     *us = (uint32_t)(pool->ratelimit_ns / MICROSECS(1));
     return 0;
+}
+
+int sched_set_ratelimit(uint32_t us)
+{
+    struct sched_pool *pool;
+
+    if (!is_ratelimit(us)) {
+        return -XEN_EINVAL;
+    }
+    ratelimit_us = us;
+    list_for_each_entry(pool, &pools, entry)
+    {
+        __atomic_store_n(&pool->ratelimit_ns, MICROSECS(us), __ATOMIC_RELAXED);
+    }
+    return 0;
+}
+
+uint32_t sched_ratelimit(void)
+{
+    return ratelimit_us;
 }
 
 unsigned int sched_id(uint32_t id)

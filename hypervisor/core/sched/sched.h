@@ -171,6 +171,10 @@ uint32_t sched_domain_pool(const struct sched_domain *d);
 /* A choice stands for @us at least; 0: no limit. -XEN_ESRCH: no such pool. -XEN_EINVAL: not 0 and not 100 to 500000. -XEN_EOPNOTSUPP: its policy has none. */
 int sched_pool_set_ratelimit(uint32_t pool, uint32_t us);
 int sched_pool_get_ratelimit(uint32_t pool, uint32_t *us);
+/* The same for all pools, and those made from now on. Also before sched_init(). -XEN_EINVAL. */
+int sched_set_ratelimit(uint32_t us);
+/* What sched_set_ratelimit() was told last. */
+uint32_t sched_ratelimit(void);
 /* XEN_SCHEDULER_* and the name of a pool's policy; pool 0's when there is no such pool. */
 unsigned int sched_id(uint32_t pool);
 const char *sched_name(uint32_t pool);

@@ -4,6 +4,7 @@
 #include <hw/drivers/vga.h>
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/cpu/watchdog.h>
+#include <core/param/options.h>
 #include <base/contract.h>
 #include <lib/cmdline.h>
 #include <lib/string.h>
@@ -13,9 +14,6 @@
         .io_base = (io), .gsi = (line), .baud = 0, .line_control = 3 \
     }
 
-char console_option[CONSOLE_OPTION_MAX] = "com1,vga";
-char console_com_option[2][CONSOLE_OPTION_MAX];
-
 static struct uart uarts[2] = {COM_DEFAULT(0x3f8, 4), COM_DEFAULT(0x2f8, 3)};
 static struct uart *outputs[2] = {&uarts[0]};
 static unsigned int output_count;
@@ -24,7 +22,7 @@ static void (*input_fn)(char c);
 
 static void add_output(unsigned int n)
 {
-    bool good = uart_parse_options(&uarts[n], console_com_option[n]);
+    bool good = uart_parse_options(&uarts[n], opt_com[n]);
 
     if (!good) {
         strlcpy(unknown_device, n ? "com2=" : "com1=", sizeof(unknown_device));
@@ -41,7 +39,7 @@ static void add_output(unsigned int n)
 
 void console_init(bool text_screen)
 {
-    const char *list = console_option;
+    const char *list = opt_console;
     char part[16];
 
     outputs[0] = NULL;

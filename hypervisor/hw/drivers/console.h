@@ -6,11 +6,6 @@
 #pragma once
 #include <lib/bits.h>
 
-/* Option texts, as given (console=com1,vga com1=115200,8n1 com2=...). */
-#define CONSOLE_OPTION_MAX 64
-extern char console_option[CONSOLE_OPTION_MAX];
-extern char console_com_option[2][CONSOLE_OPTION_MAX];
-
 /* Open the devices. @text_screen: the display is in VGA text mode. */
 void console_init(bool text_screen);
 /* The name of the first word of console= that is no device, or NULL; valid after console_init(). */

@@ -5,6 +5,7 @@
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/mmu/mmu.h>
+#include <core/param/options.h>
 #include <base/assert.h>
 #include <base/contract.h>
 #include <base/log.h>
@@ -45,7 +46,6 @@
 #define ICR_SPINS        1000000u
 #define LAPIC_DEFAULT    0xfee00000ull
 
-bool opt_x2apic;
 uint32_t apic_id_of_cpu[MAX_PCPUS];
 static volatile uint8_t *regs; /* xAPIC */
 static bool is_x2;

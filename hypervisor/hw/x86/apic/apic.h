@@ -3,9 +3,6 @@
 #pragma once
 #include <lib/bits.h>
 
-/* x2apic= given: use x2APIC mode when the CPU has it. Firmware that turned it on, or APIC ids from 255 up, force it. */
-extern bool opt_x2apic;
-
 /* Boot CPU, after the platform tables are read: choose the mode, mask the 8259s, enable. Other CPUs: enable in the same mode. */
 void apic_init_bsp(void);
 void apic_init_ap(void);

@@ -5,6 +5,7 @@
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/cpu/watchdog.h>
+#include <core/param/options.h>
 #include <base/assert.h>
 #include <lib/printf.h>
 
@@ -16,7 +17,6 @@ extern const uint32_t symtab_count;
 extern const uint32_t symtab_addrs[], symtab_names[];
 extern const char symtab_strings[];
 
-bool opt_noreboot;
 static uint32_t panic_cpu = ~0u;
 
 void panic_say(const char *fmt, ...)

@@ -27,6 +27,3 @@ _Noreturn void halt_cpu(void);
 bool symbol_lookup(uint64_t addr, const char **name, uint64_t *offset);
 /* Print the call chain that starts at frame pointer @rbp, as long as it stays in the stack block that holds it. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
-
-/* noreboot: halt after a panic. */
-extern bool opt_noreboot;

@@ -3,6 +3,7 @@
 #include <hw/x86/boot/boot_info.h>
 #include <hw/x86/mmu/mmu.h>
 #include <hw/x86/cpu/insn.h>
+#include <core/param/options.h>
 #include <base/layout.h>
 #include <base/log.h>
 #include <lib/string.h>
@@ -11,7 +12,6 @@
 #define XAPIC_BROADCAST 0xffu
 
 struct platform_info platform;
-uint64_t opt_maxcpus;
 
 static const void *map_for_parser(void *opaque, uint64_t paddr, size_t size_bytes)
 {

@@ -16,8 +16,5 @@ struct platform_info {
 
 extern struct platform_info platform;
 
-/* maxcpus=, 0: as many as there are. */
-extern uint64_t opt_maxcpus;
-
 /* Read the tables. Boot CPU, after mmu_give_heap(). */
 void platform_init(void);

@@ -8,6 +8,7 @@
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/cpu/watchdog.h>
 #include <hw/x86/mmu/mmu.h>
+#include <core/param/options.h>
 #include <base/log.h>
 
 #define PM1_SCI_ENABLE      0x0001u
@@ -19,7 +20,6 @@
 #define KEYBOARD_RESET      0xfe
 #define RESET_CONTROL       0xcf9
 
-enum reboot_way opt_reboot;
 static volatile uint8_t *reset_memory; /* a reset register that is in memory */
 
 void power_init(void)

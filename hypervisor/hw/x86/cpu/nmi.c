@@ -8,6 +8,7 @@
 #include <hw/x86/cpu/mca.h>
 #include <hw/x86/cpu/watchdog.h>
 #include <hw/x86/trap/trap.h>
+#include <core/param/options.h>
 #include <base/log.h>
 #include <base/percpu.h>
 #include <base/softirq.h>
@@ -20,12 +21,6 @@
 #define PORT_B_IOCHK     0x40u
 #define PORT_B_SERR_OFF  0x04u
 #define PORT_B_IOCHK_OFF 0x08u
-
-#ifdef ZENDO_DEBUG
-enum nmi_action opt_nmi = NMI_FATAL;
-#else
-enum nmi_action opt_nmi = NMI_DOM0;
-#endif
 
 static DEFINE_PER_CPU(uint64_t, nmi_count);
 static uint32_t unreported; /* bit for each enum nmi_reason; atomic */

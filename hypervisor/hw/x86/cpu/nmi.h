@@ -7,9 +7,6 @@
 #pragma once
 #include <guest/x86/common/x86_domain.h>
 
-enum nmi_action { NMI_IGNORE, NMI_DOM0, NMI_FATAL };
-extern enum nmi_action opt_nmi; /* nmi= */
-
 /* The softirq's handler and the debug key. Boot CPU, after the log works. */
 void nmi_init(void);
 /* From the entry code. */

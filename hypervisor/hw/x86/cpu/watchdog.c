@@ -7,6 +7,7 @@
 #include <hw/x86/boot/panic.h>
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/trap/trap.h>
+#include <core/param/options.h>
 #include <base/log.h>
 #include <base/percpu.h>
 #include <core/timer/heartbeat.h>
@@ -25,9 +26,6 @@ struct beat {
     uint64_t accused_at; /* and how many beats it had then */
     struct heartbeat_watch neighbour; /* of the next CPU, as this one sees it */
 };
-
-bool opt_watchdog, opt_watchdog_force;
-uint64_t opt_watchdog_timeout = 5;
 
 static DEFINE_PER_CPU(struct beat, beat);
 static struct heartbeat_watch seen_by_tick[MAX_PCPUS]; /* the boot CPU's NMI handler alone */

@@ -8,10 +8,6 @@
 #pragma once
 #include <guest/x86/common/x86_domain.h>
 
-extern bool opt_watchdog;
-extern bool opt_watchdog_force; /* NMIs that are not ours are handled as nmi= says, in spite of our ticks */
-extern uint64_t opt_watchdog_timeout; /* seconds */
-
 /* Start, if the option is given. Boot CPU, all CPUs up, interrupts on, nothing long to be done any more before pcpu_loop(). */
 void watchdog_start(void);
 /* The machine is about to be stopped on purpose. Any context. */

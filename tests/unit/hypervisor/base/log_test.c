@@ -15,8 +15,8 @@ static int setup(void **state)
     host_console_clear();
     log_ring_clear();
     log_timestamps = LOG_TS_NONE;
-    log_threshold = LOG_INFO;
-    log_guest_threshold = LOG_WARNING;
+    log_levels = (struct log_levels){LOG_INFO, LOG_INFO};
+    log_guest_levels = (struct log_levels){LOG_NONE, LOG_WARNING};
     return 0;
 }
 
@@ -109,6 +109,36 @@ static unsigned int count_lines(const char *s)
     return n;
 }
 
+/* loglvl=warning/debug: what is above warning is put on the console 20 times at once, and always into the ring. */
+static void test_own_limit(void **state)
+{
+    static char ring[8192];
+    unsigned int shown = 0, kept = 0;
+
+    log_levels = (struct log_levels){LOG_WARNING, LOG_DEBUG};
+    host_set_now(100000000000ull);
+    for (unsigned int i = 0; i < 50; i++) {
+        log_debug("limited");
+        log_warning("always");
+    }
+    for (const char *at = host_console(); (at = strstr(at, "limited")); at++) {
+        shown++;
+    }
+    read_ring(ring, sizeof(ring));
+    for (const char *at = ring; (at = strstr(at, "limited")); at++) {
+        kept++;
+    }
+    assert_int_equal(shown, 20);
+    assert_int_equal(kept, 50);
+    host_console_clear();
+    host_set_now(101000000000ull);
+    log_debug("limited");
+    assert_string_equal(host_console(), "(XEN) 30 messages suppressed\n(XEN) limited\n");
+    log_levels = (struct log_levels){LOG_NONE, LOG_NONE};
+    log_error("never");
+    assert_null(strstr(host_console(), "never"));
+}
+
 static void test_guest_limit(void **state)
 {
     host_set_now(SECONDS(100));
@@ -130,9 +160,9 @@ static void test_guest_limit(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(test_thresholds, setup),  cmocka_unit_test_setup(test_timestamps, setup),
-        cmocka_unit_test_setup(test_long_line, setup),   cmocka_unit_test_setup(test_ring_wraps, setup),
-        cmocka_unit_test_setup(test_guest_limit, setup),
+        cmocka_unit_test_setup(test_thresholds, setup), cmocka_unit_test_setup(test_timestamps, setup),
+        cmocka_unit_test_setup(test_long_line, setup),  cmocka_unit_test_setup(test_ring_wraps, setup),
+        cmocka_unit_test_setup(test_own_limit, setup),  cmocka_unit_test_setup(test_guest_limit, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
