@@ -16,7 +16,7 @@ PAGE = 'docs/hypercalls.md'
 PREFIXES = {'mmuext_op': 'MMUEXT_', 'platform_op': 'XENPF_', 'memory_op': 'XENMEM_', 'xen_version': 'XENVER_', 'console_io': 'CONSOLEIO_',
             'grant_table_op': 'GNTTABOP_', 'vm_assist': 'VMASST_CMD_', 'vcpu_op': 'VCPUOP_', 'nmi_op': 'XENNMI_', 'sched_op': 'SCHEDOP_',
             'callback_op': 'CALLBACKOP_', 'event_channel_op': 'EVTCHNOP_', 'physdev_op': 'PHYSDEVOP_', 'hvm_op': 'HVMOP_',
-            'sysctl': 'XEN_SYSCTL_', 'domctl': 'XEN_DOMCTL_', 'mca': 'XEN_MC_'}
+            'sysctl': 'XEN_SYSCTL_', 'domctl': 'XEN_DOMCTL_', 'mca': 'XEN_MC_', 'hypfs_op': 'XEN_HYPFS_OP_'}
 # names inside an operation, not operations
 INNER = re.compile(r'^XEN_(DOMCTL_(SCHEDOP|SHADOW_OP|SENDTRIGGER)_|SYSCTL_(SCHEDOP|CPUPOOL_OP|cpu_policy|cpu_featureset)_)')
 KINDS = {'PV': 'PV', 'PVH': 'PVH', 'BOTH': 'both'}

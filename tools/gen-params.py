@@ -33,6 +33,8 @@ Words separated by blanks, `name` or `name=value`; quotes keep blanks in a word;
 `name`, `no-name`, or `name=` and one of yes, on, true, enable, 1, no, off, false, disable, 0. A **size** has a suffix B, K, M, G or T; without one it is in KiB.
 An unknown option, or a value that is not understood, is named in a warning with what is allowed (`Boot option not understood: ...`), up to 16 of them.
 
+Options marked **yes** under "later" also change while the machine runs: [parameters.md](parameters.md).
+
 ## Options
 
 | option | value | default | later | meaning |
@@ -52,7 +54,7 @@ TAIL = '''
     console=com1 com1=115200,8n1 loglvl=all guest_loglvl=all dom0_mem=1G,max:1G dom0_max_vcpus=2 noreboot
 
 ## See also
-[boot.md](boot.md), [scheduling.md](scheduling.md); tests: `tests/unit/hypervisor/core/param/param_test.c`, `tests/fuzz/param_fuzz.c`,
+[parameters.md](parameters.md), [boot.md](boot.md), [scheduling.md](scheduling.md); tests: `tests/unit/hypervisor/core/param/param_test.c`, `tests/fuzz/param_fuzz.c`,
 `tests/unit/lib/cmdline_test.c`, `tests/fuzz/cmdline_fuzz.c`.
 '''
 

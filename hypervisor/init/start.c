@@ -67,8 +67,27 @@ static void banner(void)
     }
 }
 
+/* What /buildinfo/config of hypfs shows. */
+static const char config_text[] = "CONFIG_X86_64=y\n"
+#ifdef CONFIG_PV
+                                  "CONFIG_PV=y\n"
+#else
+                                  "# CONFIG_PV is not set\n"
+#endif
+#ifdef CONFIG_PVH
+                                  "CONFIG_PVH=y\n"
+#else
+                                  "# CONFIG_PVH is not set\n"
+#endif
+#ifdef ZENDO_DEBUG
+                                  "CONFIG_DEBUG=y\n";
+#else
+                                  "# CONFIG_DEBUG is not set\n";
+#endif
+
 static void open_console(void)
 {
+    build_config = config_text;
     params_parse(boot_info.cmdline);
     strlcpy(build_command_line, boot_info.cmdline, sizeof(build_command_line));
     console_init(boot_info.has_text_screen);

@@ -4,6 +4,7 @@
 const char build_compiler[] = "gcc " __VERSION__;
 const char build_date[] = "reproducible build";
 const char build_changeset[] = "unavailable";
+const char *build_config = "";
 char build_command_line[1024];
 bool build_has_hvm;
 

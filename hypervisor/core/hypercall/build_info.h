@@ -6,6 +6,10 @@
 extern const char build_compiler[];
 extern const char build_date[];
 extern const char build_changeset[];
+#define BUILD_BY     "zendo"
+#define BUILD_DOMAIN "zendo"
+/* What is built in, a line each: "CONFIG_PV=y". */
+extern const char *build_config;
 /* As the loader gave it; at most 1023 characters. */
 extern char build_command_line[1024];
 /* The machine can run PVH guests. */

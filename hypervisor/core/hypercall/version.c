@@ -55,8 +55,8 @@ static long compile_info(vaddr_t gva)
 
     memset(&info, 0, sizeof(info));
     strlcpy(info.compiler, build_compiler, sizeof(info.compiler));
-    strlcpy(info.compile_by, "zendo", sizeof(info.compile_by));
-    strlcpy(info.compile_domain, "zendo", sizeof(info.compile_domain));
+    strlcpy(info.compile_by, BUILD_BY, sizeof(info.compile_by));
+    strlcpy(info.compile_domain, BUILD_DOMAIN, sizeof(info.compile_domain));
     strlcpy(info.compile_date, build_date, sizeof(info.compile_date));
     return guest_write_obj(gva, &info) == 0 ? 0 : -XEN_EFAULT;
 }

@@ -493,6 +493,36 @@ static bool physdev_input(const u8 *bytes, u64 size)
     return tools_records(bytes, size, physdev_record);
 }
 
+/* --- hypfs_op: the command says which path, and which size is off ------------------------------------------------------------------------------ */
+
+#define HYPFS_OWN_PATH 48
+
+static bool hypfs_record(u16 cmd, u16 id, u8 *args)
+{
+    static const char *const paths[] = {
+        "/",        "/buildinfo", "/buildinfo/config", "/cpupool/0/sched-gran",
+        "/cpupool", "/params",    "/params/loglvl",    "/params/nonsense"};
+    u32 which = cmd >> 2 & 0x3f;
+    u8 *path = area, *buffer = area + PAGE_SIZE;
+    u64 length;
+
+    memset(area, 0, PAGE_SIZE);
+    if (which >= HYPFS_OWN_PATH) {
+        memcpy(path, args, 64);
+    } else {
+        memcpy(path, paths[which % ARRAY_SIZE(paths)], strlen(paths[which % ARRAY_SIZE(paths)]) + 1);
+    }
+    length = strlen((char *)path) + 1 + (u64)(signed char)(cmd >> 8);
+    memcpy(buffer, args + 64, 64);
+    return is_result(
+        hc5(__HYPERVISOR_hypfs_op, cmd & 3, (u64)path, length, (u64)buffer, id == 0xffff ? ~0UL : id % 8192));
+}
+
+static bool hypfs_input(const u8 *bytes, u64 size)
+{
+    return tools_records(bytes, size, hypfs_record);
+}
+
 /* Free frames, once those that wait for scrubbing are counted too; 0 where this guest may not ask. */
 static u64 free_frames(void)
 {
@@ -653,6 +683,10 @@ TEST(tools)
     CHECK(replay("sysctl", sysctl_input) > 0);
     CHECK(replay("domctl", domctl_input) > 0);
     CHECK(settled_frames() >= before);
+}
+TEST(parameters)
+{
+    CHECK(replay("hypfs_op", hypfs_input) > 0);
 }
 TEST(vcpus)
 {

@@ -230,6 +230,7 @@ static const struct compat_call calls[] = {
     [__HYPERVISOR_hvm_op] = ALIKE,
     [__HYPERVISOR_sysctl] = ALIKE,
     [__HYPERVISOR_domctl] = ALIKE,
+    [__HYPERVISOR_hypfs_op] = ALIKE,
 };
 
 const struct compat_call *compat_call_of(uint64_t nr)
