@@ -14,6 +14,8 @@ extern cpuset_t cpus_online;
 uint64_t port_now_ns(void);
 /* Seconds since 1970 (UTC) at port_now_ns() == 0, in nanoseconds. */
 uint64_t port_wallclock_base_ns(void);
+/* Spin for @ns. Any context, panics included. */
+void port_delay_ns(uint64_t ns);
 /* Raise SOFTIRQ_TIMER on this pCPU at or after @deadline_ns; 0 disarms. One deadline a pCPU: a later call replaces it. */
 void port_timer_arm(uint64_t deadline_ns);
 

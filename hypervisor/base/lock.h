@@ -44,6 +44,13 @@ static inline void lock_check_release(struct spinlock *l)
 /* Locks that this pCPU holds; always 0 in release builds. */
 unsigned int lock_held_count(void);
 
+/* After locks_break() nobody waits for a lock: the machine is in panic, this pCPU alone runs, and who holds a lock will never let it go. */
+extern bool locks_are_broken;
+static inline void locks_break(void)
+{
+    locks_are_broken = true;
+}
+
 static inline void spin_lock_raw(struct spinlock *l)
 {
     uint16_t me = __atomic_fetch_add(&l->next, 1, __ATOMIC_RELAXED);
@@ -51,6 +58,9 @@ static inline void spin_lock_raw(struct spinlock *l)
     /* pairs with the release in spin_unlock() */
     while (__atomic_load_n(&l->serving, __ATOMIC_ACQUIRE) != me) {
         cpu_relax();
+        if (unlikely(locks_are_broken)) {
+            break;
+        }
     }
 }
 

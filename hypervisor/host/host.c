@@ -152,6 +152,11 @@ void port_timer_arm(uint64_t deadline_ns)
     }
 }
 
+void port_delay_ns(uint64_t ns)
+{
+    now_ns += ns;
+}
+
 void host_set_now(uint64_t ns)
 {
     now_ns = ns;

@@ -239,7 +239,8 @@ _Noreturn void init_start(void)
     if (DEBUG_CHECKS) {
         debug_key_register('t', "check the page types of PV guests", pv_audit_all);
     }
-    console_set_input(console_input_push);
+    console_switch_init();
+    console_set_input(console_input);
     if (!opt_vga_keep) {
         console_release_screen();
     }

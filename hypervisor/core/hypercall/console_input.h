@@ -3,3 +3,8 @@
 
 /* A character typed at the machine's console, for the hardware domain. Dropped when 1 KiB waits unread. Any context. */
 void console_input_push(char ch);
+
+/* console_switch.c: a character was typed: for the hardware domain, a debug key, or part of the switch between them (conswitch=). Any context. */
+void console_input(char c);
+/* After timers work and the command line is parsed. */
+void console_switch_init(void);

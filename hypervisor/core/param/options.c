@@ -20,6 +20,7 @@ uint64_t opt_watchdog_timeout = 5;
 char opt_console[OPTION_TEXT_MAX] = "com1,vga";
 char opt_com[2][OPTION_TEXT_MAX];
 bool opt_vga_keep, opt_noreboot;
+char opt_crash_keys[CRASH_COUNT][OPTION_TEXT_MAX];
 struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
 bool opt_dom0_vcpus_pin;

@@ -38,7 +38,13 @@ extern uint64_t opt_watchdog_timeout; /* seconds */
 extern char opt_console[OPTION_TEXT_MAX];
 extern char opt_com[2][OPTION_TEXT_MAX];
 extern bool opt_vga_keep;
+/* conswitch=: the control character, 0: no switching (may change at any time); and where input goes first. */
+extern char opt_conswitch;
+extern bool opt_conswitch_to_keys;
 extern bool opt_noreboot; /* may change at any time */
+/* crash-debug-*=: terminated texts that may change at any time; a reader sees some mix of old and new then. */
+enum crash { CRASH_HWDOM, CRASH_PANIC, CRASH_WATCHDOG, CRASH_COUNT };
+extern char opt_crash_keys[CRASH_COUNT][OPTION_TEXT_MAX];
 
 /* --- the first domain, scheduling ---------------------------------------------------------------------------------------------------------------- */
 

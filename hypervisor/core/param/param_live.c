@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Parameters that change at run time and are no plain boolean, number or text: read and shown. */
 #include <base/log.h>
+#include <core/param/options.h>
 #include <core/param/param_internal.h>
 #include <core/sched/sched.h>
 #include <lib/cmdline.h>
 #include <lib/printf.h>
 #include <lib/string.h>
+
+#define CTRL(c) ((char)((c)&0x1f))
+
+char opt_conswitch = CTRL('a');
+bool opt_conswitch_to_keys;
 
 /* --- the log ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -99,6 +105,25 @@ bool param_parse_timestamps(const char *value)
 void param_show_timestamps(char *value, uint32_t size)
 {
     strlcpy(value, timestamps[log_timestamps], size);
+}
+
+/* --- the console's switch ------------------------------------------------------------------------------------------------------------------------ */
+
+bool param_parse_conswitch(const char *value)
+{
+    char key = *value;
+
+    if (key < '@' || key > '~' || (value[1] != 0 && strcmp(value + 1, "x"))) {
+        return false;
+    }
+    __atomic_store_n(&opt_conswitch, CTRL(key), __ATOMIC_RELAXED);
+    opt_conswitch_to_keys = value[1] == 'x';
+    return true;
+}
+
+void param_show_conswitch(char *value, uint32_t size)
+{
+    zscnprintf(value, size, "%c%s", opt_conswitch | '`', opt_conswitch_to_keys ? "x" : "");
 }
 
 /* --- scheduling ------------------------------------------------------------------------------------------------------------------------------------- */

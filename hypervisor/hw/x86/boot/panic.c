@@ -5,8 +5,8 @@
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/cpu/watchdog.h>
-#include <core/param/options.h>
-#include <base/assert.h>
+#include <core/hypercall/crash_keys.h>
+#include <base/lock.h>
 #include <lib/printf.h>
 
 #define BACKTRACE_MAX   24
@@ -18,6 +18,7 @@ extern const uint32_t symtab_addrs[], symtab_names[];
 extern const char symtab_strings[];
 
 static uint32_t panic_cpu = ~0u;
+static enum crash panic_kind = CRASH_PANIC;
 
 void panic_say(const char *fmt, ...)
 {
@@ -130,6 +131,11 @@ static _Noreturn void panic_finish(void)
     port_reboot();
 }
 
+void panic_set_kind(enum crash kind)
+{
+    panic_kind = kind;
+}
+
 static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uint64_t rbp, const char *fmt,
                                    va_list args)
 {
@@ -140,6 +146,9 @@ static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uin
     if (!__atomic_compare_exchange_n(&panic_cpu, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_RELAXED)) {
         if (nobody == me) {
             panic_say("\nPanic inside a panic at %016lx.\n", rip);
+            if (crash_keys_at_work()) {
+                panic_finish();
+            }
         }
         halt_cpu();
     }
@@ -152,6 +161,8 @@ static _Noreturn void panic_common(const struct panic_regs *r, uint64_t rip, uin
         say_regs(r);
     }
     backtrace_print(rip, rbp);
+    locks_break();
+    crash_keys_press(panic_kind);
     panic_finish();
 }
 
@@ -180,6 +191,7 @@ _Noreturn void port_assert_failed(const char *expr, const char *file, int line)
 
 _Noreturn void port_stop(void)
 {
+    crash_keys_press(CRASH_HWDOM);
     irq_disable();
     watchdog_stop();
     apic_stop_others();

@@ -4,6 +4,7 @@
  * trap frame.
  */
 #pragma once
+#include <core/param/options.h>
 #include <base/contract.h>
 
 /* General registers at the fault; fields in the order that early_entry.S pushes them. */
@@ -17,6 +18,8 @@ _Noreturn void panic_with_regs(const struct panic_regs *r, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* A line of text on the console, as panics print it: no lock, any context. For what belongs before a panic. */
 void panic_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* The panic that follows is of this kind, for crash-debug-*=; CRASH_PANIC otherwise. */
+void panic_set_kind(enum crash kind);
 /* Some CPU is in panic: the NMI and stop handlers halt then, unless it is this one. */
 bool panic_in_progress(void);
 bool panic_is_here(void);

@@ -156,6 +156,11 @@ void time_spin_ns(uint64_t ns)
     }
 }
 
+void port_delay_ns(uint64_t ns)
+{
+    time_spin_ns(ns);
+}
+
 /* Interrupts off. */
 static void start_timer(uint64_t delta_ns)
 {

@@ -49,6 +49,7 @@ static _Noreturn void stuck(const struct x86_regs *regs)
     struct panic_regs p;
 
     trap_panic_regs(&p, regs);
+    panic_set_kind(CRASH_WATCHDOG);
     panic_with_regs(&p, "Watchdog: CPU %u is stuck (%s): no timer has run there for %lu seconds", pcpu_id(),
                     regs->cs & 3 ? "in a guest" : "in the hypervisor", (unsigned long)opt_watchdog_timeout);
 }
@@ -62,6 +63,7 @@ static void accuse(unsigned int cpu, uint64_t now)
         __atomic_store_n(&per_cpu(beat, cpu).accused_at, beats_of(cpu), __ATOMIC_SEQ_CST);
         apic_send_nmi(cpu);
     } else if (since + ANSWER_NS < now) {
+        panic_set_kind(CRASH_WATCHDOG);
         panic_with_regs(NULL, "Watchdog: CPU %u is stuck and takes no NMI (seen by CPU %u)", cpu, pcpu_id());
     }
 }
