@@ -42,8 +42,8 @@ struct log_levels {
     int always, limited;
 };
 extern struct log_levels log_levels; /* loglvl= */
-extern struct log_levels
-    log_guest_levels; /* guest_loglvl=; these have a limit in any case, for the ring too */
+/* guest_loglvl=; these have a limit in any case, for the ring too */
+extern struct log_levels log_guest_levels;
 
 enum log_timestamps { LOG_TS_NONE, LOG_TS_DATE, LOG_TS_DATEMS, LOG_TS_BOOT, LOG_TS_RAW };
 extern enum log_timestamps log_timestamps; /* console_timestamps=; may change at any time */

@@ -118,6 +118,51 @@ def test_nmi_fatal(machine):
     m.expect('Halted', 10)
 
 
+# --- debug keys at a crash ------------------------------------------------------------------------------------------------------
+UD2 = bytes([0x0f, 0x0b])
+
+
+def test_keys_at_a_panic(machine, hv):
+    """They are pressed though somebody holds a lock that one of them takes, and though loglvl hides what keys show."""
+    m = machine(smp=2, hv_args='nmi=fatal loglvl=error crash-debug-panic=q+i! crash-debug-watchdog=n')
+    d = m.debugger()
+    d.write(symbol(hv + '.elf', 'table_lock'), bytes([1, 0]))
+    d.resume()
+    m.qmp('inject-nmi')
+    m.expect(r'NMI: unknown reason \(nmi=fatal\)', 20)
+    m.expect("Debug key 'q': domains and their vCPUs", 20)
+    m.expect(r'd0: PV, hardware domain', 10)
+    m.expect("Debug key 'i': device interrupts", 10)
+    m.expect('Halted', 10)
+    assert "Debug key 'n'" not in m.text
+
+
+def test_key_that_crashes(machine, hv):
+    """The machine ends as it would have without the key."""
+    m = machine(hv_args='nmi=fatal crash-debug-panic=iq')
+    d = m.debugger()
+    d.write(symbol(hv + '.elf', 'show_irqs'), UD2)
+    d.resume()
+    m.qmp('inject-nmi')
+    m.expect(r'NMI: unknown reason \(nmi=fatal\)', 20)
+    m.expect('Panic inside a panic', 20)
+    m.expect('Halted', 10)
+    assert "Debug key 'q'" not in m.text
+
+
+def test_keys_when_a_cpu_is_stuck(machine, hv):
+    m = machine(hv_args=WATCHDOG + ' crash-debug-watchdog=q+n crash-debug-panic=m')
+    m.expect('# uptime')
+    d = m.debugger()
+    d.write(symbol(hv + '.elf', 'time_interrupt'), JMP_SELF)
+    d.resume()
+    m.expect(r'Watchdog: CPU \d is stuck', 30)
+    m.expect("Debug key 'q'", 10)
+    m.expect("Debug key 'n'", 10)
+    m.expect('Halted', 10)
+    assert "Debug key 'm'" not in m.text
+
+
 # --- machine checks ---------------------------------------------------------------------------------------------------------------
 VALID, UNCORRECTED, ENABLED, HAS_ADDRESS, CORRUPT = (1 << n for n in (63, 61, 60, 58, 57))
 MEMORY_READ = 0x93  # a memory controller's read, channel 3
