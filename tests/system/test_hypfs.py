@@ -81,9 +81,9 @@ def test_guest_log_level(params):
     for level, seen in (('none', False), ('all', True)):
         write(params, '/params/guest_loglvl', level)
         begin = len(params.console.hv_lines)
-        params.ok(f'KERNEL=/vmlinux; xl create -q $(cfg early pv 96 1 "earlyprintk=xen keep job=stay")', 90)
+        params.ok('KERNEL=/vmlinux; xl create -q $(cfg early pv 96 1 "earlyprintk=xen ignore_loglevel job=stay")', 90)
         domid = params.ok('xl domid early').strip()
-        params.ok('await early "Linux version" 60', 70)
+        params.ok('await early "GUEST READY" 90', 100)
         params.ok('xl destroy early; gone early 20', 40)
         lines = [line for line in params.console.hv_lines[begin:] if re.search(rf'\(d{domid}\)', line)]
         assert bool(lines) == seen, (level, lines[:3])
