@@ -187,6 +187,7 @@ static struct domain *create(void)
             rc = sched_set_affinity(&d->vcpus[i]->sched, cpuset_of(i % online), CPUSET_ALL);
         }
     }
+    domain_update_nodes(d);
     if (rc == 0) {
         d->mem.max_pages = opt_dom0_mem.max_bytes ? opt_dom0_mem.max_bytes >> PAGE_SHIFT : UINT32_MAX;
         rc = grant_hardware(d);

@@ -4,6 +4,7 @@
  * loop; the other CPUs come in at ap_main().
  */
 #include <init/first_domain.h>
+#include <init/memory_nodes.h>
 #include <init/memory_options.h>
 #include <hw/drivers/console.h>
 #include <hw/x86/apic/apic.h>
@@ -138,7 +139,7 @@ static void start_virtualization(void)
 /* Whom the idle vCPUs belong to; it has no number of its own and is in no table. */
 static struct x86_domain idle_domain = {.d = {.id = DOMID_IDLE}};
 
-/* Which CPUs share a core and a socket; there is one memory node. */
+/* Which CPUs share a core, a socket and a memory node. */
 static void describe_cpu(unsigned int cpu)
 {
     struct xen_sysctl_cputopo topo = {0};
@@ -147,6 +148,7 @@ static void describe_cpu(unsigned int cpu)
     arch_cpu_topology(cpu, &topo);
     t.core = (uint16_t)topo.core;
     t.socket = (uint16_t)topo.socket;
+    t.node = (uint16_t)node_of_this_cpu();
     sched_set_topology(cpu, &t);
 }
 
@@ -199,6 +201,7 @@ static const struct {
     {"memory", start_memory, PHASE_MEMORY},
     {"traps", start_traps, PHASE_CPUS},
     {"firmware tables", platform_init, PHASE_DEVICES},
+    {"memory nodes", start_memory_nodes, PHASE_MEMORY},
     {"PCI", pci_init, PHASE_DEVICES},
     {"power", power_init, PHASE_DEVICES},
     {"local APIC", apic_init_bsp, PHASE_DEVICES},
@@ -206,10 +209,10 @@ static const struct {
     {"time", start_time, PHASE_DEVICES},
     {"timers", start_timers, PHASE_DEVICES},
     {"machine checks", mca_init_cpu, PHASE_DEVICES},
+    {"CPU policies", cpuid_init, PHASE_CPUS},
     {"scheduler", start_scheduler, PHASE_CPUS},
     {"virtualization", start_virtualization, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
-    {"CPU policies", cpuid_init, PHASE_CPUS},
     {"memory scrubbing", start_scrubbing, PHASE_MEMORY},
     {"first domain", first_domain_start, PHASE_DOMAIN},
 };

@@ -301,6 +301,7 @@ int domain_create(const struct domain_config *c, struct domain **out)
         hwdom = d;
     }
     domain_update_wallclock(d);
+    domain_update_nodes(d);
     *out = d;
     return 0;
 }

@@ -71,6 +71,7 @@ struct domain {
     domid_t target;     /* which domain this one is the device model of; DOMID_NONE */
     uint32_t kill_step; /* progress of domain_kill() */
     int64_t time_offset_s;
+    bool has_set_nodes; /* domain_set_nodes() was told where its memory shall be */
 
     struct sched_domain sched;
     struct domain_mem mem;
@@ -155,6 +156,14 @@ int domain_kill(struct domain *d);
 /* Deliver virtual interrupt @virq: to the vCPU for per-vCPU ones, to the hardware domain for global ones. Any context. */
 void vcpu_send_virq(struct vcpu *v, unsigned int virq);
 void domain_send_global_virq(unsigned int virq);
+
+/* --- memory nodes ------------------------------------------------------------------------------------------------------------------- */
+/* Whatever decides where its vCPUs run has changed: its memory comes from the nodes of the pCPUs that they prefer, unless nodes were set. */
+void domain_update_nodes(struct domain *d);
+/* Its memory shall come from @nodes from now on; all bits set: from where its vCPUs are again. -XEN_EINVAL: there is none of these. Both under the tools' lock. */
+int domain_set_nodes(struct domain *d, uint64_t nodes);
+/* From where its memory comes; never empty. */
+uint64_t domain_nodes(const struct domain *d);
 
 /* --- time --------------------------------------------------------------------------------------------------------------------------- */
 /* Refresh the vCPU's struct vcpu_time_info from the pCPU's calibration. */

@@ -93,6 +93,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
     evtchn_vcpu_attach(&d->evtchn, id, &v->evtchn);
     /* pairs with the unlocked readers of vcpus[] */
     __atomic_store_n(&d->vcpus[id], v, __ATOMIC_RELEASE);
+    domain_update_nodes(d);
     if (out) {
         *out = v;
     }

@@ -75,6 +75,7 @@ static long move_domain(struct xen_sysctl_cpupool_op *p)
     }
     domain_pause(d);
     rc = sched_domain_move(&d->sched, p->cpupool_id);
+    domain_update_nodes(d);
     domain_unpause(d);
     domain_put(d);
     return rc;

@@ -7,6 +7,7 @@
 #include <core/hypercall/domctl_internal.h>
 #include <core/memory/heap.h>
 #include <core/memory/slab.h>
+#include <core/numa/numa.h>
 #include <core/timer/timer.h>
 
 #define KEYS            128u
@@ -187,16 +188,42 @@ static void show_memory(void)
              PAGES_TO_KIB(slab_pages()));
 }
 
+/* How many of its frames are in @node. */
+static uint64_t frames_in(struct domain *d, unsigned int node)
+{
+    uint64_t n = 0, first, end;
+    unsigned int owner;
+
+    spin_lock(&d->mem.lock);
+    for (unsigned int i = 0; numa_range(i, &first, &end, &owner); i++) {
+        n += owner == node ? pageset_count_in(&d->mem.owned, MFN(first), MFN(MIN(end, frame_limit))) : 0;
+    }
+    spin_unlock(&d->mem.lock);
+    return n;
+}
+
 static void show_domain_memory(struct domain *d)
 {
-    log_info("  d%u: %lu of %lu KiB\n", d->id, PAGES_TO_KIB(d->mem.tot_pages),
-             PAGES_TO_KIB(d->mem.max_pages));
+    log_info("  d%u: %lu of %lu KiB, wanted from nodes %#lx\n", d->id, PAGES_TO_KIB(d->mem.tot_pages),
+             PAGES_TO_KIB(d->mem.max_pages), (unsigned long)domain_nodes(d));
+    for (unsigned int node = 0; numa_nodes > 1 && node < numa_nodes; node++) {
+        log_info("    node %u: %lu KiB\n", node, PAGES_TO_KIB(frames_in(d, node)));
+    }
 }
 
 static void show_nodes(void)
 {
-    log_info("Node 0: %lu KiB, %lu free; CPUs %#lx\n", PAGES_TO_KIB(heap_total_frames()),
-             PAGES_TO_KIB(heap_free_frames()), (unsigned long)cpus_online.bits);
+    for (unsigned int node = 0; node < numa_nodes; node++) {
+        cpuset_t cpus = CPUSET_NONE;
+
+        for_each_cpu (cpu, cpus_online) {
+            if (numa_cpu_node(cpu) == node) {
+                cpuset_add(&cpus, cpu);
+            }
+        }
+        log_info("Node %u: %lu KiB, %lu free; CPUs %#lx\n", node, PAGES_TO_KIB(heap_node_total_frames(node)),
+                 PAGES_TO_KIB(heap_node_free_frames(node)), (unsigned long)cpus.bits);
+    }
     for_each_domain (show_domain_memory)
         ;
 }

@@ -4,7 +4,6 @@
 #include <core/hypercall/domctl_internal.h>
 
 #define BITMAP_BITS_MAX 65536u
-#define NODE_MASK       1ull /* one memory node */
 
 /* --- bitmaps ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -76,6 +75,7 @@ long domctl_set_vcpu_affinity(struct domain *d, struct xen_domctl *op, bool *cop
     }
     if (rc == 0) {
         rc = sched_set_affinity(&v->sched, hard, soft);
+        domain_update_nodes(d);
     }
     /* back go the effective ones */
     hard = cpuset_and(hard, cpus_online);
@@ -103,21 +103,17 @@ long domctl_get_vcpu_affinity(struct domain *d, struct xen_domctl *op, bool *cop
     return rc;
 }
 
-/* There is one node, so every set with it in is as good as another. */
 long domctl_set_node_affinity(struct domain *d, struct xen_domctl *op, bool *copyback)
 {
     uint64_t nodes;
     int rc = xenctl_bitmap_read(&op->u.nodeaffinity.nodemap, &nodes);
 
-    if (rc != 0) {
-        return rc;
-    }
-    return nodes & NODE_MASK ? 0 : -XEN_EINVAL;
+    return rc != 0 ? rc : domain_set_nodes(d, nodes);
 }
 
 long domctl_get_node_affinity(struct domain *d, struct xen_domctl *op, bool *copyback)
 {
-    return xenctl_bitmap_write(&op->u.nodeaffinity.nodemap, NODE_MASK);
+    return xenctl_bitmap_write(&op->u.nodeaffinity.nodemap, domain_nodes(d));
 }
 
 /* --- parameters -------------------------------------------------------------------------------------------------------------------------------------- */

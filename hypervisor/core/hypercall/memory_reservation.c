@@ -5,16 +5,32 @@
 #include <base/softirq.h>
 #include <core/domain/arch.h>
 #include <core/hypercall/memory_internal.h>
+#include <core/numa/numa.h>
 
 #define GUEST_MAX_ORDER    9u
 #define CONTROL_MAX_ORDER  18u
 #define EXCHANGE_MAX_ORDER 11u
 
+/* Which memory to take: below an address, of a memory node. There are no virtual nodes, so nobody can mean one. */
 static unsigned int heap_flags(uint32_t mem_flags)
 {
     unsigned int bits = XENMEMF_get_address_bits(mem_flags);
+    unsigned int flags = bits != 0 && bits <= 32 ? HEAP_BELOW_4G : 0;
 
-    return bits != 0 && bits <= 32 ? HEAP_BELOW_4G : 0;
+    if (unlikely(mem_flags >> 8) && !(mem_flags & XENMEMF_vnode)) {
+        flags |= HEAP_NODE(XENMEMF_get_node(mem_flags));
+        flags |= mem_flags & XENMEMF_exact_node_request ? HEAP_EXACT_NODE : 0;
+    }
+    return flags;
+}
+
+/* Memory of exactly a node that there is not? */
+static bool asks_for_no_node(uint32_t mem_flags)
+{
+    unsigned int node = XENMEMF_get_node(mem_flags);
+
+    return (mem_flags & (XENMEMF_exact_node_request | XENMEMF_vnode)) == XENMEMF_exact_node_request &&
+           node != NUMA_NO_NODE && node >= numa_nodes;
 }
 
 static bool order_ok(unsigned int order)
@@ -164,7 +180,8 @@ long memory_reservation(struct hypercall *c, uint64_t op, uint64_t start)
     if (guest_read_obj(&r, c->arg[1]) != 0) {
         return (long)start;
     }
-    if (r.nr_extents > memory_extent_limit(c) || start > r.nr_extents || !order_ok(r.extent_order)) {
+    if (r.nr_extents > memory_extent_limit(c) || asks_for_no_node(r.mem_flags) || start > r.nr_extents ||
+        !order_ok(r.extent_order)) {
         return (long)start;
     }
     rc = memory_target(r.domid, &d);
@@ -260,6 +277,15 @@ static int exchange_outputs(const struct exchange *e, uint64_t in_first, const m
     return 0;
 }
 
+/* Without a wish of its own the domain gets memory of the nodes that it has. */
+static unsigned int exchange_flags(const struct domain *d, uint32_t mem_flags)
+{
+    uint64_t nodes = __atomic_load_n(&d->mem.nodes, __ATOMIC_RELAXED);
+    unsigned int flags = heap_flags(mem_flags);
+
+    return nodes != 0 && HEAP_GET_NODE(flags) == NUMA_NO_NODE ? flags | HEAP_NODE(ffs64(nodes) - 1) : flags;
+}
+
 static int exchange_chunk(const struct exchange *e, uint64_t first, mfn_t *fresh)
 {
     unsigned int order = e->x.out.extent_order, count = 1u << (e->chunk_order - order);
@@ -269,7 +295,7 @@ static int exchange_chunk(const struct exchange *e, uint64_t first, mfn_t *fresh
         return rc;
     }
     for (unsigned int k = 0; k < count; k++) {
-        fresh[k] = heap_alloc(order, heap_flags(e->x.out.mem_flags) | HEAP_ZERO);
+        fresh[k] = heap_alloc(order, exchange_flags(e->d, e->x.out.mem_flags) | HEAP_ZERO);
         if (mfn_is_invalid(fresh[k])) {
             while (k-- > 0) {
                 heap_free(fresh[k], order);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* sysctl: figures about the machine and the list of domains. Memory is one node. */
+/* sysctl: figures about the machine and the list of domains. */
 #include <base/guest_access.h>
 #include <core/hypercall/build_info.h>
 #include <core/hypercall/sysctl_internal.h>
 #include <core/memory/heap.h>
+#include <core/numa/numa.h>
 #include <lib/string.h>
 
-#define NODE_DISTANCE 10u /* to itself, as ACPI's SLIT counts */
 #define PREEMPT_EVERY 64u
 
 long sysctl_physinfo(struct xen_sysctl *op, bool *copyback)
@@ -16,7 +16,8 @@ long sysctl_physinfo(struct xen_sysctl *op, bool *copyback)
     memset(info, 0, sizeof(*info));
     info->nr_cpus = (uint32_t)__builtin_popcountll(cpus_online.bits);
     info->max_cpu_id = pcpu_limit() - 1;
-    info->nr_nodes = 1;
+    info->nr_nodes = numa_nodes;
+    info->max_node_id = numa_nodes - 1;
     info->capabilities = XEN_SYSCTL_PHYSCAP_gnttab_v1;
     if (build_has_hvm) {
         info->capabilities |= XEN_SYSCTL_PHYSCAP_hvm | XEN_SYSCTL_PHYSCAP_hap;
@@ -77,13 +78,14 @@ long sysctl_avail_heap(struct xen_sysctl *op, bool *copyback)
 {
     struct xen_sysctl_availheap *a = &op->u.availheap;
 
-    if (a->node > 0 || a->node < -1) {
+    if (a->node < -1 || a->node >= (int32_t)numa_nodes) {
         return -XEN_EINVAL;
     }
     if (a->min_bitwidth != 0 || a->max_bitwidth != 0) {
         return -XEN_EOPNOTSUPP; /* the heap does not count by address */
     }
-    a->avail_bytes = heap_free_frames() << PAGE_SHIFT;
+    a->avail_bytes = (a->node < 0 ? heap_free_frames() : heap_node_free_frames((unsigned int)a->node))
+                     << PAGE_SHIFT;
     *copyback = true;
     return 0;
 }
@@ -97,7 +99,7 @@ long sysctl_cpu_topology(struct xen_sysctl *op, bool *copyback)
         struct xen_sysctl_cputopo topo = {XEN_INVALID_CORE_ID, XEN_INVALID_SOCKET_ID, XEN_INVALID_NODE_ID};
 
         if (cpuset_has(cpus_online, cpu)) {
-            topo.node = 0;
+            topo.node = numa_cpu_node(cpu);
             arch_cpu_topology(cpu, &topo);
         }
         if (guest_write_elem(guest_addr(t->cputopo), cpu, &topo) != 0) {
@@ -109,25 +111,38 @@ long sysctl_cpu_topology(struct xen_sysctl *op, bool *copyback)
     return 0;
 }
 
+static int write_node(const struct xen_sysctl_numainfo *n, unsigned int node, uint32_t count)
+{
+    struct xen_sysctl_meminfo m = {heap_node_total_frames(node) << PAGE_SHIFT, heap_node_free_frames(node)
+                                                                                   << PAGE_SHIFT};
+
+    if (guest_addr(n->meminfo) != 0 && guest_write_elem(guest_addr(n->meminfo), node, &m) != 0) {
+        return -XEN_EFAULT;
+    }
+    for (uint32_t other = 0; other < count && guest_addr(n->distance) != 0; other++) {
+        uint32_t distance = numa_distance(node, other);
+
+        if (guest_write_elem(guest_addr(n->distance), (uint64_t)node * count + other, &distance) != 0) {
+            return -XEN_EFAULT;
+        }
+    }
+    return 0;
+}
+
 long sysctl_numa_info(struct xen_sysctl *op, bool *copyback)
 {
     struct xen_sysctl_numainfo *n = &op->u.numainfo;
+    bool is_question = guest_addr(n->meminfo) == 0 && guest_addr(n->distance) == 0;
+    uint32_t count = is_question ? 0 : MIN(n->num_nodes, numa_nodes);
 
-    if (n->num_nodes > 0 && guest_addr(n->meminfo) != 0) {
-        struct xen_sysctl_meminfo m = {heap_total_frames() << PAGE_SHIFT, heap_free_frames() << PAGE_SHIFT};
+    for (unsigned int node = 0; node < count; node++) {
+        int rc = write_node(n, node, count);
 
-        if (guest_write_obj(guest_addr(n->meminfo), &m) != 0) {
-            return -XEN_EFAULT;
+        if (rc != 0) {
+            return rc;
         }
     }
-    if (n->num_nodes > 0 && guest_addr(n->distance) != 0) {
-        uint32_t distance = NODE_DISTANCE;
-
-        if (guest_write_obj(guest_addr(n->distance), &distance) != 0) {
-            return -XEN_EFAULT;
-        }
-    }
-    n->num_nodes = 1;
+    n->num_nodes = numa_nodes;
     *copyback = true;
     return 0;
 }

@@ -2,6 +2,7 @@
 /* A domain's frames: getting them, giving them back, and what happens when the last reference to one goes. */
 #include <base/softirq.h>
 #include <core/memory/arch.h>
+#include <core/numa/numa.h>
 #include <lib/string.h>
 
 int domain_mem_init(struct domain_mem *m, domid_t owner)
@@ -86,6 +87,34 @@ static void return_claim(struct domain_mem *m, uint64_t count)
     spin_unlock(&m->lock);
 }
 
+/* From the domain's nodes in turn, so that each gets the same; from others when these have nothing left. */
+static mfn_t alloc_in_turn(struct domain_mem *m, unsigned int order, unsigned int flags, uint64_t claimed)
+{
+    uint64_t nodes = __atomic_load_n(&m->nodes, __ATOMIC_RELAXED) & numa_all_nodes(), left;
+    unsigned int node = NUMA_NO_NODE;
+
+    nodes = nodes ? nodes : numa_all_nodes();
+    for (left = nodes; left != 0; left &= ~BIT(node)) {
+        uint64_t after = left & ~((2ull << m->last_node) - 1);
+        mfn_t mfn;
+
+        node = ffs64(after ? after : left) - 1;
+        m->last_node = (uint8_t)node;
+        mfn = heap_alloc_claimed(order, flags | HEAP_NODE(node) | HEAP_EXACT_NODE, claimed);
+        if (!mfn_is_invalid(mfn)) {
+            return mfn;
+        }
+    }
+    return nodes == numa_all_nodes() ? INVALID_MFN
+                                     : heap_alloc_claimed(order, flags | HEAP_NODE(node), claimed);
+}
+
+static mfn_t alloc_near(struct domain_mem *m, unsigned int order, unsigned int flags, uint64_t claimed)
+{
+    return HEAP_GET_NODE(flags) < numa_nodes ? heap_alloc_claimed(order, flags, claimed)
+                                             : alloc_in_turn(m, order, flags, claimed);
+}
+
 int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap_flags, mfn_t *start)
 {
     uint64_t from_claim;
@@ -106,7 +135,8 @@ int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap
     spin_unlock(&m->lock);
 
     heap_flags |= heap_flags & DOMAIN_MEM_AS_IS ? 0 : HEAP_ZERO;
-    mfn = heap_alloc_claimed(order, heap_flags, from_claim);
+    mfn = unlikely(numa_nodes > 1) ? alloc_near(m, order, heap_flags, from_claim)
+                                   : heap_alloc_claimed(order, heap_flags, from_claim);
     if (mfn_is_invalid(mfn)) {
         return_claim(m, from_claim);
         return -XEN_ENOMEM;

@@ -16,7 +16,9 @@ struct domain_mem {
     uint64_t shared_pages;    /* of the hypervisor's, shared with the domain (not in tot_pages) */
     uint64_t claim;           /* promised and not yet allocated */
     uint64_t relinquish_from; /* progress of domain_mem_relinquish() */
-    struct pageset owned;     /* the frames in tot_pages */
+    uint64_t nodes; /* where its memory shall be, a bit a node; 0: anywhere. Atomic: read without the lock */
+    uint8_t last_node;    /* of them, where the last block was taken; a hint, without the lock */
+    struct pageset owned; /* the frames in tot_pages */
 };
 
 int domain_mem_init(struct domain_mem *m, domid_t owner);
@@ -28,6 +30,10 @@ void domain_mem_destroy(struct domain_mem *m);
  * @heap_flags has DOMAIN_MEM_AS_IS: for the first domain, which may see what was in the machine before.
  */
 #define DOMAIN_MEM_AS_IS (1u << 31)
+/*
+ * On a machine of several memory nodes: from the node that @heap_flags names, else from the domain's nodes in turn, else from the one that is nearest
+ * to these.
+ */
 int domain_mem_alloc(struct domain_mem *m, unsigned int order, unsigned int heap_flags, mfn_t *start);
 /* Make frames that the hypervisor allocated (owner none, refs 0) the domain's, the same way. Same errors. */
 int domain_mem_assign(struct domain_mem *m, mfn_t start, unsigned int order);

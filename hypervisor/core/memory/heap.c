@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page allocator. A frame that is free is in exactly one place: in the block of one order whose bit is set in maps[order], or on one of two lists
+ * The page allocator. A frame that is free is in exactly one place: in the block of one order whose bit is set in heap.maps[order], or on one of two lists
  * of single frames (linked through the auxiliary words): `stale`, which some TLB may still know, and `flushed`, which none does. Invariants: no
- * two buddies are both free in the maps; free_count is the number of all free frames; claimed <= free_count.
+ * two buddies are both free in the maps; free_count is the number of all free frames; claimed_count <= free_count.
  */
 #include <base/lock.h>
 #include <base/percpu.h>
 #include <base/softirq.h>
-#include <core/memory/heap.h>
 #include <core/memory/heap_dirty.h>
-#include <core/memory/heap_map.h>
+#include <core/memory/heap_internal.h>
 #include <lib/string.h>
 
-#define ORDERS       (HEAP_MAX_ORDER + 1)
-#define FRAMES_4G    (1ull << (32 - PAGE_SHIFT))
-#define LIST_END     UINT32_MAX
 #define STALE_BATCH  1024u /* flush when so many wait */
 #define FLUSHED_KEPT 4096u /* frames that stay on the list, for quick allocation */
 #define MERGE_STEP   2u /* above it each free moves so many to the maps: the list shrinks while frames come */
@@ -22,18 +18,10 @@
 #define PENDING_MAX  16u
 #define SCRUB_ORDER  4u /* frames cleaned at once: some microseconds */
 
-struct frame_list {
-    uint32_t head, tail;
-    uint64_t count;
-};
-
-static struct spinlock lock = SPINLOCK_INIT(heap); /* guards all below */
-static struct heap_map maps[ORDERS];
-static uint32_t orders_free; /* bit n: maps[n] is not empty */
-static struct frame_list stale = {LIST_END, LIST_END, 0};
-static struct frame_list flushed = {LIST_END, LIST_END, 0};
-static uint64_t free_count, total_count, claimed_count;
-static bool maps_ready;
+struct heap_state heap = {.lock = SPINLOCK_INIT(heap),
+                          .stale = LIST_EMPTY,
+                          .flushed = {[0 ... NUMA_NODES_MAX - 1] = LIST_EMPTY},
+                          .safe_order = HEAP_MAX_ORDER};
 static uint64_t scrub_from; /* where the scrubber goes on */
 static uint32_t
     scrub_holds; /* blocks that scrubbers have out of the maps, though they count as free; atomic to read */
@@ -46,36 +34,23 @@ static unsigned int pending_count;
 
 /* --- blocks in the maps --------------------------------------------------------------------------------------------------------------- */
 
-static void put_block(uint64_t mfn, unsigned int order)
-{
-    heap_map_set(&maps[order], mfn >> order);
-    orders_free |= 1u << order;
-}
-
-static void take_block(uint64_t mfn, unsigned int order)
-{
-    struct heap_map *m = &maps[order];
-
-    heap_map_clear(m, mfn >> order);
-    if (m->level[m->top][0] == 0) {
-        orders_free &= ~(1u << order);
-    }
-}
-
-/* Enter a free block, joining it with its buddy for as long as that is free too. */
+/* Enter a free block, joining it with its buddy for as long as that is free too, and of the same node. */
 static void merge_block(uint64_t mfn, unsigned int order)
 {
     while (order < HEAP_MAX_ORDER) {
         uint64_t buddy = mfn ^ (1ull << order);
 
-        if ((buddy >> order) >= maps[order].bits || !heap_map_test(&maps[order], buddy >> order)) {
+        if ((buddy >> order) >= heap.maps[order].bits || !heap_map_test(&heap.maps[order], buddy >> order)) {
             break;
         }
-        take_block(buddy, order);
+        if (unlikely(order >= heap.safe_order) && numa_is_split(MFN(mfn & buddy), 2ull << order)) {
+            break;
+        }
+        heap_take_block(buddy, order);
         mfn &= ~(1ull << order);
         order++;
     }
-    put_block(mfn, order);
+    heap_put_block(mfn, order);
 }
 
 /* The block to take a block of @order from: *@from is its order. The smallest that fits; of several, the highest; memory under 4 GiB last. */
@@ -83,10 +58,10 @@ static uint64_t find_block(unsigned int order, bool below_4g, unsigned int *from
 {
     uint64_t low = HEAP_MAP_NONE;
 
-    for (uint32_t left = orders_free & ~((1u << order) - 1); left; left &= left - 1) {
+    for (uint32_t left = heap.orders_free & ~((1u << order) - 1); left; left &= left - 1) {
         unsigned int o = (unsigned int)__builtin_ctz(left);
-        uint64_t bit =
-            below_4g ? heap_map_highest_below(&maps[o], FRAMES_4G >> o) : heap_map_highest(&maps[o]);
+        uint64_t bit = below_4g ? heap_map_highest_below(&heap.maps[o], FRAMES_4G >> o)
+                                : heap_map_highest(&heap.maps[o]);
 
         if (bit == HEAP_MAP_NONE) {
             continue;
@@ -109,38 +84,10 @@ static mfn_t split_block(unsigned int order, bool below_4g)
     unsigned int from = 0;
     uint64_t mfn = find_block(order, below_4g, &from);
 
-    if (mfn == HEAP_MAP_NONE) {
-        return INVALID_MFN;
-    }
-    take_block(mfn, from);
-    while (from > order) {
-        from--;
-        put_block(mfn, from);
-        mfn += 1ull << from;
-    }
-    return MFN(mfn);
+    return mfn == HEAP_MAP_NONE ? INVALID_MFN : heap_split(mfn, from, order);
 }
 
 /* --- the lists of single frames --------------------------------------------------------------------------------------------------------- */
-
-static void list_push(struct frame_list *l, mfn_t mfn)
-{
-    *frame_aux(mfn) = l->head;
-    l->head = (uint32_t)mfn.n;
-    if (l->count++ == 0) {
-        l->tail = l->head;
-    }
-}
-
-static mfn_t list_pop(struct frame_list *l)
-{
-    mfn_t mfn = MFN(l->head);
-
-    l->head = *frame_aux(mfn);
-    l->count--;
-    *frame_aux(mfn) = 0;
-    return mfn;
-}
 
 /* Put all of @from in front of @to. */
 static void list_join(struct frame_list *to, struct frame_list *from)
@@ -154,47 +101,63 @@ static void list_join(struct frame_list *to, struct frame_list *from)
         to->tail = from->tail;
     }
     to->count += from->count;
-    *from = (struct frame_list){LIST_END, LIST_END, 0};
+    *from = (struct frame_list)LIST_EMPTY;
 }
 
-static void merge_flushed(unsigned int budget)
+static void merge_flushed(struct frame_list *flushed, unsigned int budget)
 {
-    while (flushed.count > 0 && budget-- > 0) {
-        merge_block(list_pop(&flushed).n, 0);
+    while (flushed->count > 0 && budget-- > 0) {
+        merge_block(heap_list_pop(flushed).n, 0);
+    }
+}
+
+/* Frames that no TLB knows any more go to their nodes' lists. */
+static void sort_flushed(struct frame_list *batch)
+{
+    if (likely(numa_nodes <= 1)) {
+        list_join(&heap.flushed[0], batch);
+        return;
+    }
+    while (batch->count > 0) {
+        mfn_t mfn = heap_list_pop(batch);
+
+        heap_list_push(&heap.flushed[numa_frame_node(mfn)], mfn);
     }
 }
 
 /* Make every stale frame usable: flush all TLBs. The lock is not held; interrupts on. */
 static void flush_stale(void)
 {
-    unsigned long flags = spin_lock_irqsave(&lock);
-    struct frame_list batch = stale;
+    unsigned long flags = spin_lock_irqsave(&heap.lock);
+    struct frame_list batch = heap.stale;
 
-    stale = (struct frame_list){LIST_END, LIST_END, 0};
-    spin_unlock_irqrestore(&lock, flags);
+    heap.stale = (struct frame_list)LIST_EMPTY;
+    spin_unlock_irqrestore(&heap.lock, flags);
     if (batch.count == 0) {
         return;
     }
     port_flush_tlb(cpus_online);
-    flags = spin_lock_irqsave(&lock);
-    list_join(&flushed, &batch);
-    spin_unlock_irqrestore(&lock, flags);
+    flags = spin_lock_irqsave(&heap.lock);
+    sort_flushed(&batch);
+    spin_unlock_irqrestore(&heap.lock, flags);
 }
 
 /* Everything that waits into the maps, for an allocation that found nothing there. */
 static void merge_all(void)
 {
-    bool more = true;
-
     if (irqs_enabled()) {
         flush_stale();
     }
-    while (more) {
-        unsigned long flags = spin_lock_irqsave(&lock);
+    for (unsigned int node = 0; node < numa_nodes; node++) {
+        bool more = true;
 
-        merge_flushed(MERGE_BATCH);
-        more = flushed.count > 0;
-        spin_unlock_irqrestore(&lock, flags);
+        while (more) {
+            unsigned long flags = spin_lock_irqsave(&heap.lock);
+
+            merge_flushed(&heap.flushed[node], MERGE_BATCH);
+            more = heap.flushed[node].count > 0;
+            spin_unlock_irqrestore(&heap.lock, flags);
+        }
     }
 }
 
@@ -203,22 +166,34 @@ static void merge_all(void)
 static mfn_t try_alloc(unsigned int order, unsigned int flags, uint64_t claimed)
 {
     uint64_t count = 1ull << order;
-    unsigned long irq = spin_lock_irqsave(&lock);
+    unsigned long irq = spin_lock_irqsave(&heap.lock);
     mfn_t mfn = INVALID_MFN;
 
-    if (free_count >= count && free_count - count >= claimed_count - claimed) {
-        if (order == 0 && flushed.count > 0 && !(flags & HEAP_BELOW_4G)) {
-            mfn = list_pop(&flushed);
+    if (heap.free_count >= count && heap.free_count - count >= heap.claimed_count - claimed) {
+        if (unlikely(numa_nodes > 1)) {
+            mfn = heap_take_near(order, flags);
+        } else if (order == 0 && heap.flushed[0].count > 0 && !(flags & HEAP_BELOW_4G)) {
+            mfn = heap_list_pop(&heap.flushed[0]);
         } else {
             mfn = split_block(order, flags & HEAP_BELOW_4G);
         }
         if (!mfn_is_invalid(mfn)) {
-            free_count -= count;
-            claimed_count -= claimed;
+            heap.free_count -= count;
+            heap.claimed_count -= claimed;
         }
     }
-    spin_unlock_irqrestore(&lock, irq);
+    spin_unlock_irqrestore(&heap.lock, irq);
     return mfn;
+}
+
+/* Is enough free, where it is looked for, so that what waits may be what is missing? */
+static bool could_be_merged(unsigned int order, unsigned int flags)
+{
+    unsigned int node = HEAP_GET_NODE(flags);
+    uint64_t free =
+        flags & HEAP_EXACT_NODE && node < numa_nodes ? heap_node_free_frames(node) : heap_free_frames();
+
+    return free >= 1ull << order;
 }
 
 mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claimed)
@@ -229,7 +204,7 @@ mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claime
         return INVALID_MFN;
     }
     mfn = try_alloc(order, flags, claimed);
-    if (mfn_is_invalid(mfn) && __atomic_load_n(&free_count, __ATOMIC_RELAXED) >= 1ull << order) {
+    if (mfn_is_invalid(mfn) && could_be_merged(order, flags)) {
         merge_all();
         while (__atomic_load_n(&scrub_holds, __ATOMIC_ACQUIRE)) {
             cpu_relax(); /* they come back within microseconds */
@@ -254,10 +229,10 @@ void heap_free_clean(mfn_t start, unsigned int order)
 
     ASSERT(order <= HEAP_MAX_ORDER && IS_ALIGNED(start.n, 1ull << order) && start.n < frame_limit);
     ASSERT(frame_read(start) == FRAME_OWNER(DOMID_NONE));
-    flags = spin_lock_irqsave(&lock);
+    flags = spin_lock_irqsave(&heap.lock);
     merge_block(start.n, order);
-    free_count += 1ull << order;
-    spin_unlock_irqrestore(&lock, flags);
+    heap_count_free(start, 1ull << order);
+    spin_unlock_irqrestore(&heap.lock, flags);
 }
 
 void heap_free(mfn_t start, unsigned int order)
@@ -268,18 +243,20 @@ void heap_free(mfn_t start, unsigned int order)
 
 void heap_free_stale(mfn_t mfn)
 {
+    struct frame_list *flushed;
     unsigned long flags;
     bool flush;
 
     ASSERT(frame_read(mfn) == FRAME_OWNER(DOMID_NONE));
-    flags = spin_lock_irqsave(&lock);
-    list_push(&stale, mfn);
-    free_count++;
-    if (flushed.count > FLUSHED_KEPT) {
-        merge_flushed(MERGE_STEP);
+    flags = spin_lock_irqsave(&heap.lock);
+    heap_list_push(&heap.stale, mfn);
+    heap_count_free(mfn, 1);
+    flushed = &heap.flushed[unlikely(numa_nodes > 1) ? numa_frame_node(mfn) : 0];
+    if (flushed->count > FLUSHED_KEPT) {
+        merge_flushed(flushed, MERGE_STEP);
     }
-    flush = stale.count >= STALE_BATCH;
-    spin_unlock_irqrestore(&lock, flags);
+    flush = heap.stale.count >= STALE_BATCH;
+    spin_unlock_irqrestore(&heap.lock, flags);
     if (unlikely(flush) && irqs_enabled()) {
         flush_stale();
     }
@@ -306,16 +283,16 @@ static bool take_around(uint64_t frame, uint64_t *start, unsigned int *order)
 {
     unsigned int from = 0;
 
-    while (from <= HEAP_MAX_ORDER && !heap_map_test(&maps[from], frame >> from)) {
+    while (from <= HEAP_MAX_ORDER && !heap_map_test(&heap.maps[from], frame >> from)) {
         from++;
     }
     if (from > HEAP_MAX_ORDER) {
         return false;
     }
-    take_block(frame >> from << from, from);
+    heap_take_block(frame >> from << from, from);
     while (from > SCRUB_ORDER) {
         from--;
-        put_block((frame >> from ^ 1) << from, from); /* the half that @frame is not in */
+        heap_put_block((frame >> from ^ 1) << from, from); /* the half that @frame is not in */
     }
     *start = frame >> from << from;
     *order = from;
@@ -333,8 +310,8 @@ static void clean_block(uint64_t start, unsigned int order)
 
 bool heap_scrub_step(void)
 {
-    unsigned long flags =
-        spin_lock_irqsave(&lock); /* off until the block is back: who waits for it must not be in the way */
+    unsigned long flags = spin_lock_irqsave(
+        &heap.lock); /* off until the block is back: who waits for it must not be in the way */
     uint64_t frame = heap_dirty_next(scrub_from), start;
     unsigned int order;
     bool taken = false;
@@ -349,13 +326,13 @@ bool heap_scrub_step(void)
         scrub_from = frame + 1;
     }
     scrub_holds += taken;
-    spin_unlock(&lock);
+    spin_unlock(&heap.lock);
     if (taken) {
         clean_block(start, order);
-        spin_lock(&lock);
+        spin_lock(&heap.lock);
         merge_block(start, order);
         __atomic_store_n(&scrub_holds, scrub_holds - 1, __ATOMIC_RELEASE);
-        spin_unlock(&lock);
+        spin_unlock(&heap.lock);
     }
     irq_restore(flags);
     return frame != HEAP_DIRTY_NONE;
@@ -370,39 +347,39 @@ uint64_t heap_dirty_frames(void)
 
 uint64_t heap_free_frames(void)
 {
-    return __atomic_load_n(&free_count, __ATOMIC_RELAXED);
+    return __atomic_load_n(&heap.free_count, __ATOMIC_RELAXED);
 }
 
 uint64_t heap_total_frames(void)
 {
-    return __atomic_load_n(&total_count, __ATOMIC_RELAXED);
+    return __atomic_load_n(&heap.total_count, __ATOMIC_RELAXED);
 }
 
 uint64_t heap_claimed_frames(void)
 {
-    return __atomic_load_n(&claimed_count, __ATOMIC_RELAXED);
+    return __atomic_load_n(&heap.claimed_count, __ATOMIC_RELAXED);
 }
 
 int heap_claim(uint64_t frames)
 {
-    unsigned long flags = spin_lock_irqsave(&lock);
+    unsigned long flags = spin_lock_irqsave(&heap.lock);
     int rc = -XEN_ENOMEM;
 
-    if (frames <= free_count - claimed_count) {
-        claimed_count += frames;
+    if (frames <= heap.free_count - heap.claimed_count) {
+        heap.claimed_count += frames;
         rc = 0;
     }
-    spin_unlock_irqrestore(&lock, flags);
+    spin_unlock_irqrestore(&heap.lock, flags);
     return rc;
 }
 
 void heap_unclaim(uint64_t frames)
 {
-    unsigned long flags = spin_lock_irqsave(&lock);
+    unsigned long flags = spin_lock_irqsave(&heap.lock);
 
-    BUG_ON(frames > claimed_count);
-    claimed_count -= frames;
-    spin_unlock_irqrestore(&lock, flags);
+    BUG_ON(frames > heap.claimed_count);
+    heap.claimed_count -= frames;
+    spin_unlock_irqrestore(&heap.lock, flags);
 }
 
 /* --- start-up -------------------------------------------------------------------------------------------------------------------------------- */
@@ -416,7 +393,7 @@ static uint64_t map_pages(void)
 {
     uint64_t words = 0;
 
-    for (unsigned int o = 0; o < ORDERS; o++) {
+    for (unsigned int o = 0; o < HEAP_ORDERS; o++) {
         words += heap_map_words(map_bits(o));
     }
     words += heap_dirty_words(frame_limit);
@@ -426,12 +403,12 @@ static uint64_t map_pages(void)
 static void make_maps(uint64_t *words)
 {
     memset(words, 0, map_pages() << PAGE_SHIFT);
-    for (unsigned int o = 0; o < ORDERS; o++) {
-        heap_map_init(&maps[o], map_bits(o), words);
+    for (unsigned int o = 0; o < HEAP_ORDERS; o++) {
+        heap_map_init(&heap.maps[o], map_bits(o), words);
         words += heap_map_words(map_bits(o));
     }
     heap_dirty_init(frame_limit, words);
-    maps_ready = true;
+    heap.maps_ready = true;
 }
 
 /* Enter a range, whose contents nobody knows, as the largest aligned blocks that it is made of. */
@@ -445,10 +422,13 @@ static void add_blocks(uint64_t mfn, uint64_t count)
         if (mfn != 0) {
             order = MIN(order, ffs64(mfn) - 1);
         }
-        flags = spin_lock_irqsave(&lock);
+        while (numa_is_split(MFN(mfn), 1ull << order)) {
+            order--;
+        }
+        flags = spin_lock_irqsave(&heap.lock);
         merge_block(mfn, order);
-        free_count += 1ull << order;
-        spin_unlock_irqrestore(&lock, flags);
+        heap_count_free(MFN(mfn), 1ull << order);
+        spin_unlock_irqrestore(&heap.lock, flags);
         mfn += 1ull << order;
         count -= 1ull << order;
     }
@@ -458,8 +438,8 @@ void heap_add_range(mfn_t start, uint64_t count)
 {
     BUG_ON(start.n > frame_limit || count > frame_limit - start.n);
     ASSERT(count == 0 || frame_read(start) == FRAME_OWNER(DOMID_NONE));
-    total_count += count;
-    if (!maps_ready) {
+    heap.total_count += count;
+    if (!heap.maps_ready) {
         uint64_t pages = map_pages();
 
         if (count < pages) {
@@ -481,61 +461,16 @@ void heap_add_range(mfn_t start, uint64_t count)
 
 void heap_reset(void)
 {
-    memset(maps, 0, sizeof(maps));
-    orders_free = 0;
-    stale = flushed = (struct frame_list){LIST_END, LIST_END, 0};
-    free_count = total_count = claimed_count = 0;
-    maps_ready = false;
+    numa_init_one();
+    memset(&heap, 0, sizeof(heap));
+    spin_lock_init(&heap.lock, heap);
+    heap.safe_order = HEAP_MAX_ORDER;
+    heap.stale = (struct frame_list)LIST_EMPTY;
+    for (unsigned int node = 0; node < NUMA_NODES_MAX; node++) {
+        heap.flushed[node] = (struct frame_list)LIST_EMPTY;
+    }
     pending_count = 0;
     heap_dirty_init(0, NULL);
     scrub_from = 0;
     heap_scrub_wanted = false;
-}
-
-/* --- self-check -------------------------------------------------------------------------------------------------------------------------------- */
-
-static uint64_t check_list(const struct frame_list *l)
-{
-    uint64_t n = 0;
-    uint32_t at = l->head, last = LIST_END;
-
-    for (; at != LIST_END; at = *frame_aux(MFN(at))) {
-        BUG_ON(frame_read(MFN(at)) != FRAME_OWNER(DOMID_NONE) || heap_map_test(&maps[0], at));
-        last = at;
-        BUG_ON(++n > l->count);
-    }
-    BUG_ON(n != l->count || (n > 0 && last != l->tail));
-    return n;
-}
-
-static uint64_t check_map(unsigned int order)
-{
-    const struct heap_map *m = &maps[order];
-    uint64_t n = 0;
-
-    for (uint64_t b = 0; b < m->bits; b++) {
-        if (!heap_map_test(m, b)) {
-            continue;
-        }
-        BUG_ON(order < HEAP_MAX_ORDER && (b ^ 1) < m->bits && heap_map_test(m, b ^ 1));
-        for (uint64_t i = 0; i < 1ull << order; i++) {
-            BUG_ON(frame_read(MFN((b << order) + i)) != FRAME_OWNER(DOMID_NONE));
-        }
-        n++;
-    }
-    BUG_ON((n != 0) != ((orders_free >> order) & 1));
-    BUG_ON((n != 0) != (heap_map_highest(m) != HEAP_MAP_NONE));
-    return n << order;
-}
-
-void heap_check(void)
-{
-    unsigned long flags = spin_lock_irqsave(&lock);
-    uint64_t n = check_list(&stale) + check_list(&flushed);
-
-    for (unsigned int o = 0; maps_ready && o < ORDERS; o++) {
-        n += check_map(o);
-    }
-    BUG_ON(n != free_count || claimed_count > free_count);
-    spin_unlock_irqrestore(&lock, flags);
 }

@@ -17,6 +17,10 @@
 #define HEAP_BELOW_4G  (1u << 0) /* the whole block lies under 4 GiB */
 #define HEAP_ZERO \
     (1u << 1) /* all zeroes; without it the contents are anything, also from before the hypervisor ran */
+/* The memory node to look in first; then the others, the nearest first. Without one, or where there is no such node: this pCPU's. */
+#define HEAP_NODE(node)      ((((node) + 1u) & 0xffu) << 8)
+#define HEAP_GET_NODE(flags) ((((flags) >> 8) - 1u) & 0xffu)
+#define HEAP_EXACT_NODE      (1u << 2) /* not in the others */
 
 /* Give @count frames from @start to the allocator (start-up, or memory that a module no longer needs). By then frame_limit is set, the
  * frames are in the direct map, and their state words say refs 0, owner DOMID_NONE. */
@@ -40,6 +44,11 @@ void heap_free_page(void *page);
 /* Frames free now, and all that were ever added (the bitmaps' own included). */
 uint64_t heap_free_frames(void);
 uint64_t heap_total_frames(void);
+/* The same of one memory node, which there is; the RAM that the machine has there, also what the heap never got. */
+uint64_t heap_node_free_frames(unsigned int node);
+uint64_t heap_node_total_frames(unsigned int node);
+/* Boot CPU, once core/numa knows the nodes, and before any domain: free blocks that belong to two of them are divided. */
+void heap_split_by_node(void);
 
 /* Idle pCPUs shall clean memory. Turned off when none is left to clean. */
 extern bool heap_scrub_wanted;

@@ -109,6 +109,25 @@ bool pageset_has(const struct pageset *s, mfn_t mfn)
     return c < s->chunk_count && s->chunks[c] && bitmap_test(s->chunks[c], bit_of(mfn));
 }
 
+uint64_t pageset_count_in(const struct pageset *s, mfn_t first, mfn_t end)
+{
+    uint64_t n = 0;
+
+    while (first.n < end.n && chunk_of(first) < s->chunk_count) {
+        uint64_t c = chunk_of(first), part = MIN(end.n - first.n, CHUNK_FRAMES - bit_of(first));
+
+        if (part == CHUNK_FRAMES) {
+            n += s->counts[c];
+        } else if (s->counts[c] > 0) {
+            for (uint64_t bit = bit_of(first); bit < bit_of(first) + part; bit++) {
+                n += bitmap_test(s->chunks[c], bit);
+            }
+        }
+        first = mfn_add(first, part);
+    }
+    return n;
+}
+
 mfn_t pageset_next(const struct pageset *s, mfn_t from)
 {
     uint64_t start = bit_of(from);

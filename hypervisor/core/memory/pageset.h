@@ -27,5 +27,7 @@ void pageset_add_range(struct pageset *s, mfn_t start, uint64_t count);
 /* It is a member. An emptied bitmap page is freed. */
 void pageset_remove(struct pageset *s, mfn_t mfn);
 bool pageset_has(const struct pageset *s, mfn_t mfn);
+/* How many members there are in [@first, @end). */
+uint64_t pageset_count_in(const struct pageset *s, mfn_t first, mfn_t end);
 /* The first member at or after @from; INVALID_MFN when none. */
 mfn_t pageset_next(const struct pageset *s, mfn_t from);

@@ -13,6 +13,7 @@ struct bad_range opt_bad_range[BAD_RANGES_MAX];
 unsigned int opt_bad_range_count;
 enum bootscrub opt_bootscrub = BOOTSCRUB_DEFAULT;
 bool opt_x2apic;
+bool opt_numa = true;
 enum nmi_action opt_nmi = DEBUG_CHECKS ? NMI_FATAL : NMI_DOM0;
 enum reboot_way opt_reboot;
 bool opt_watchdog, opt_watchdog_force;
@@ -131,6 +132,17 @@ bool param_parse_nmi(const char *value)
     }
     opt_nmi = (enum nmi_action)i;
     return true;
+}
+
+/* Nodes come from ACPI only, so that doing without these tables is the same as none. */
+bool param_parse_numa(const char *value)
+{
+    if (!strcmp(value, "noacpi")) {
+        opt_numa = false;
+        return true;
+    }
+    opt_numa = true;
+    return *value == 0 || cmdline_parse_bool(value, &opt_numa);
 }
 
 bool param_parse_vga(const char *value)

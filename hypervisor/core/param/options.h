@@ -25,6 +25,7 @@ extern enum bootscrub opt_bootscrub;
 extern bool opt_x2apic;
 enum nmi_action { NMI_IGNORE, NMI_DOM0, NMI_FATAL };
 extern enum nmi_action opt_nmi;
+extern bool opt_numa;
 /* The way that is tried first; the others follow in this order. */
 enum reboot_way { REBOOT_ACPI, REBOOT_KEYBOARD, REBOOT_PCI, REBOOT_TRIPLE_FAULT, REBOOT_NEVER };
 extern enum reboot_way opt_reboot;

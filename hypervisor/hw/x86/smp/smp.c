@@ -12,6 +12,7 @@
 #include <base/log.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>
+#include <core/numa/numa.h>
 #include <lib/string.h>
 
 #define STARTUP_TRIES   3u
@@ -108,7 +109,7 @@ static paddr_t find_low_page(void)
 static int prepare(unsigned int cpu)
 {
     unsigned int order = order_for(DIV_ROUND_UP(percpu_size(), PAGE_SIZE));
-    mfn_t area = heap_alloc(order, 0);
+    mfn_t area = heap_alloc(order, HEAP_NODE(numa_apic_node(apic_id_of_cpu[cpu])));
     vaddr_t stack = mmu_alloc_stack();
     struct cpu_info *info = (struct cpu_info *)(stack + STACK_SIZE) - 1;
 
