@@ -9,6 +9,14 @@
 
 /* pCPUs that are online now; bit set by the port as each comes up. */
 extern cpuset_t cpus_online;
+/* pCPUs that were brought up at the start; those of them that are not online are parked. Constant once domains run. */
+extern cpuset_t cpus_present;
+/*
+ * Park @cpu, which is online, not this one, idles and is not sent work any more: it goes out of cpus_online and halts. What still comes to it (a late
+ * interrupt, a softirq) it does, and halts again. And bring it back. Both return when it is done; process context, one at a time.
+ */
+void port_cpu_park(unsigned int cpu);
+void port_cpu_unpark(unsigned int cpu);
 
 /* Time: nanoseconds since boot, monotonic and the same on every pCPU. */
 uint64_t port_now_ns(void);

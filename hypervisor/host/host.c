@@ -10,7 +10,7 @@
 _Thread_local unsigned int host_pcpu;
 _Thread_local bool host_irqs_on = true;
 struct vcpu *host_current[HOST_MAX_PCPUS];
-cpuset_t cpus_online;
+cpuset_t cpus_online, cpus_present;
 uint64_t host_flush_count;
 void (*host_on_relax)(void);
 
@@ -70,7 +70,7 @@ void host_init(unsigned int cpus, uint64_t memory_bytes)
     host_console_to_stderr = getenv("HOST_CONSOLE") != NULL;
     memset(deadlines, 0, sizeof(deadlines));
     host_alloc_fail_after(-1);
-    cpus_online = (cpuset_t){cpus == 64 ? ~0ull : (1ull << cpus) - 1};
+    cpus_online = cpus_present = (cpuset_t){cpus == 64 ? ~0ull : (1ull << cpus) - 1};
     host_memory_init(memory_bytes);
     for (unsigned int i = 0; i < cpus; i++) {
         per_cpu(softirq_bits, i) = 0;
@@ -94,6 +94,17 @@ uint64_t host_take_kicks(void)
 void port_kick_cpu(unsigned int cpu)
 {
     __atomic_fetch_or(&kicks, 1ull << cpu, __ATOMIC_SEQ_CST);
+}
+
+void port_cpu_park(unsigned int cpu)
+{
+    host_run_softirqs();
+    cpuset_remove(&cpus_online, cpu);
+}
+
+void port_cpu_unpark(unsigned int cpu)
+{
+    cpuset_add(&cpus_online, cpu);
 }
 
 void port_call_on(cpuset_t cpus, void (*fn)(void *arg), void *arg, bool wait)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* domctl with arbitrary arguments: nothing breaks, and once the domains are killed no frame and no object is left. */
+#define FUZZ_NODES true
 #include "tools_fuzz.h"
 #include <abi/domctl.h>
 

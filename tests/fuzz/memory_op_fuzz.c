@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* memory_op with arbitrary arguments from each kind of domain. A command's upper bits are the extent to resume at, as a guest may forge it. */
 #define FAKE_NOT_MEMORY_MAP
+#define FUZZ_NODES true
 #include "guest_fuzz.h"
 #include <abi/memory.h>
 #include <guest/x86/common/memory_map.h>

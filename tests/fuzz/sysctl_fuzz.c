@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sysctl, and hvm_op as the tools use it, with arbitrary arguments. */
+#define FUZZ_NODES true
 #include "tools_fuzz.h"
 #include <abi/sysctl.h>
 

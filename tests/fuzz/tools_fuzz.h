@@ -8,11 +8,15 @@
 #pragma once
 #define FAKE_WINDOW_AT 0x70000000ul
 #include "../unit/hypervisor/fake_x86.h"
+#include "../unit/hypervisor/two_nodes.h"
 
 #define ARGS_SIZE   128u
 #define RECORD_SIZE (4 + ARGS_SIZE)
 #define RECORDS_MAX 24u
 #define AREA_OFFSET 4096u
+#ifndef FUZZ_NODES
+#define FUZZ_NODES false /* true: the machine has two memory nodes */
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -54,6 +58,9 @@ static inline void fuzz_records(const uint8_t *data, size_t size)
     length = (uint16_t)MIN_T(size_t, length, MIN_T(size_t, size, FAKE_WINDOW - AREA_OFFSET));
     if (!fake_dom0) {
         fake_x86_boot();
+        if (FUZZ_NODES) {
+            make_nodes(FAKE_MEMORY >> 13, 0); /* half of the memory each */
+        }
         fill_table();
     }
     fake_x86_start();

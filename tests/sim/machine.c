@@ -43,7 +43,7 @@ struct sim_machine sim;
 _Thread_local unsigned int host_pcpu;
 _Thread_local bool host_irqs_on = true;
 struct vcpu *host_current[HOST_MAX_PCPUS];
-cpuset_t cpus_online;
+cpuset_t cpus_online, cpus_present;
 void (*host_on_relax)(void);
 
 static struct sim_cpu cpus[SIM_MAX_CPUS];
@@ -350,7 +350,7 @@ void sim_machine_start(uint64_t seed, uint64_t memory_bytes)
     sim.cpus = 2 + (unsigned int)sim_random(SIM_MAX_CPUS - 1);
     host_console_to_stderr = getenv("HOST_CONSOLE") != NULL;
     host_on_relax = relax;
-    cpus_online.bits = (1ull << sim.cpus) - 1;
+    cpus_online.bits = cpus_present.bits = (1ull << sim.cpus) - 1;
     host_memory_init(memory_bytes);
     timer_init_all();
     sim_check(sched_init(NULL) == 0);

@@ -160,6 +160,8 @@ void domain_send_global_virq(unsigned int virq);
 /* --- memory nodes ------------------------------------------------------------------------------------------------------------------- */
 /* Whatever decides where its vCPUs run has changed: its memory comes from the nodes of the pCPUs that they prefer, unless nodes were set. */
 void domain_update_nodes(struct domain *d);
+/* The same for all domains: a CPU pool has other pCPUs now. */
+void domain_update_all_nodes(void);
 /* Its memory shall come from @nodes from now on; all bits set: from where its vCPUs are again. -XEN_EINVAL: there is none of these. Both under the tools' lock. */
 int domain_set_nodes(struct domain *d, uint64_t nodes);
 /* From where its memory comes; never empty. */

@@ -37,6 +37,19 @@ void domain_update_nodes(struct domain *d)
     }
 }
 
+void domain_update_all_nodes(void)
+{
+    struct domain *d = numa_nodes > 1 ? domain_next(0) : NULL;
+
+    while (d) {
+        domid_t next = d->id + 1;
+
+        domain_update_nodes(d);
+        domain_put(d);
+        d = domain_next(next);
+    }
+}
+
 int domain_set_nodes(struct domain *d, uint64_t nodes)
 {
     uint64_t known = nodes & numa_all_nodes();

@@ -25,6 +25,8 @@ long arch_domctl(struct domain *d, struct xen_domctl *op, bool *copyback);
 void arch_physinfo(struct xen_sysctl_physinfo *info);
 /* Core and socket of @cpu, which is online. */
 void arch_cpu_topology(unsigned int cpu, struct xen_sysctl_cputopo *topo);
+/* @cpu goes offline: device interrupts that are sent there go to pCPU 0 from now on. */
+void arch_cpu_leave(unsigned int cpu);
 /* As arch_domctl(), for the machine. */
 long arch_sysctl(struct xen_sysctl *op, bool *copyback);
 

@@ -103,6 +103,11 @@ static long run(struct xen_sysctl_cpupool_op *p)
     }
 }
 
+static bool changes_cpus(uint32_t op)
+{
+    return op == XEN_SYSCTL_CPUPOOL_OP_ADDCPU || op == XEN_SYSCTL_CPUPOOL_OP_RMCPU;
+}
+
 long sysctl_cpupool(struct xen_sysctl *op, bool *copyback)
 {
     long rc;
@@ -111,6 +116,9 @@ long sysctl_cpupool(struct xen_sysctl *op, bool *copyback)
         return -XEN_ERESTART;
     }
     rc = run(&op->u.cpupool_op);
+    if (rc == 0 && changes_cpus(op->u.cpupool_op.op)) {
+        domain_update_all_nodes();
+    }
     domctl_unlock();
     *copyback = rc == 0;
     return rc;

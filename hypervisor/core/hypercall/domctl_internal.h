@@ -31,10 +31,10 @@ int xenctl_bitmap_read(const struct xenctl_bitmap *from, uint64_t *bits);
 /* Fill a tool's bitmap with @bits, the rest of it with 0. -XEN_EFAULT; -XEN_EINVAL: absurdly long. */
 int xenctl_bitmap_write(const struct xenctl_bitmap *to, uint64_t bits);
 
-/* One more than the highest number of an online pCPU. */
+/* One more than the highest number of a pCPU, online or not. */
 static inline unsigned int pcpu_limit(void)
 {
-    return 64 - (unsigned int)__builtin_clzll(cpus_online.bits | 1);
+    return 64 - (unsigned int)__builtin_clzll(cpus_present.bits | 1);
 }
 
 static inline uint64_t pcpu_limit_mask(void)

@@ -69,7 +69,7 @@ static long get_sched_id(struct xen_sysctl *op, bool *copyback)
     return 0;
 }
 
-/* pCPUs stay as they were started; nothing counts which code ran. */
+/* Nothing counts which code ran. */
 static long not_supported(struct xen_sysctl *op, bool *copyback)
 {
     (void)hypercall_not_built("sysctl", op->cmd); /* for the log */
@@ -79,13 +79,13 @@ static long not_supported(struct xen_sysctl *op, bool *copyback)
 /* --- dispatch ------------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static sysctl_fn *const operations[] = {
-    [XEN_SYSCTL_readconsole] = read_console,    [XEN_SYSCTL_physinfo] = sysctl_physinfo,
-    [XEN_SYSCTL_sched_id] = get_sched_id,       [XEN_SYSCTL_getdomaininfolist] = sysctl_domain_list,
-    [XEN_SYSCTL_debug_keys] = debug_keys,       [XEN_SYSCTL_getcpuinfo] = sysctl_cpu_info,
-    [XEN_SYSCTL_availheap] = sysctl_avail_heap, [XEN_SYSCTL_cputopoinfo] = sysctl_cpu_topology,
-    [XEN_SYSCTL_numainfo] = sysctl_numa_info,   [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
-    [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,   [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
-    [XEN_SYSCTL_cpu_hotplug] = not_supported,   [XEN_SYSCTL_coverage_op] = not_supported,
+    [XEN_SYSCTL_readconsole] = read_console,       [XEN_SYSCTL_physinfo] = sysctl_physinfo,
+    [XEN_SYSCTL_sched_id] = get_sched_id,          [XEN_SYSCTL_getdomaininfolist] = sysctl_domain_list,
+    [XEN_SYSCTL_debug_keys] = debug_keys,          [XEN_SYSCTL_getcpuinfo] = sysctl_cpu_info,
+    [XEN_SYSCTL_availheap] = sysctl_avail_heap,    [XEN_SYSCTL_cputopoinfo] = sysctl_cpu_topology,
+    [XEN_SYSCTL_numainfo] = sysctl_numa_info,      [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
+    [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,      [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
+    [XEN_SYSCTL_cpu_hotplug] = sysctl_cpu_hotplug, [XEN_SYSCTL_coverage_op] = not_supported,
 };
 
 static long run(struct xen_sysctl *op, bool *copyback)

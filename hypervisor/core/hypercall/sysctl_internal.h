@@ -6,6 +6,8 @@
 /* @op is the hypervisor's copy; *@copyback: write it back, whatever the result. */
 typedef long sysctl_fn(struct xen_sysctl *op, bool *copyback);
 
+/* cpu_hotplug.c */
+sysctl_fn sysctl_cpu_hotplug;
 /* cpupool.c */
 sysctl_fn sysctl_cpupool, sysctl_scheduler;
 /* sysctl_info.c */

@@ -707,6 +707,33 @@ int sched_pool_remove_cpu(uint32_t id, unsigned int cpu)
     return 0;
 }
 
+uint32_t sched_cpu_pool(unsigned int cpu)
+{
+    return per_cpu(sched_pcpu, cpu).rq->pool->id;
+}
+
+void sched_cpu_leave(unsigned int cpu)
+{
+    struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
+    unsigned long flags = spin_lock_irqsave(&nowhere.lock);
+
+    BUG_ON(p->rq != &nowhere || p->curr != p->idle);
+    cpuset_remove(&nowhere.cpus, cpu);
+    spin_unlock_irqrestore(&nowhere.lock, flags);
+    timer_stop(&p->timer);
+}
+
+void sched_cpu_return(unsigned int cpu)
+{
+    struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
+    unsigned long flags = spin_lock_irqsave(&nowhere.lock);
+
+    cpuset_add(&nowhere.cpus, cpu);
+    p->timer_at_ns = 0;
+    spin_unlock_irqrestore(&nowhere.lock, flags);
+    give_cpu(&pool0, p);
+}
+
 void sched_get_stats(struct sched_stats *out)
 {
     *out = (struct sched_stats){0};

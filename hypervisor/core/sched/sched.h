@@ -165,6 +165,11 @@ int sched_pool_add_cpu(uint32_t id, unsigned int cpu);
  * the last one of a pool with domains. -XEN_ERESTART: the caller itself runs there; it was told to leave, call again then.
  */
 int sched_pool_remove_cpu(uint32_t id, unsigned int cpu);
+/* The pool that @cpu is in; SCHED_POOL_ANY: none. */
+uint32_t sched_cpu_pool(unsigned int cpu);
+/* @cpu, online and in no pool, is about to be parked: nobody can add it to one. And it came back: into pool 0. */
+void sched_cpu_leave(unsigned int cpu);
+void sched_cpu_return(unsigned int cpu);
 /* The caller has paused @d and waited until no vCPU of it runs. Errors as sched_domain_init(); then nothing has changed. */
 int sched_domain_move(struct sched_domain *d, uint32_t pool);
 uint32_t sched_domain_pool(const struct sched_domain *d);

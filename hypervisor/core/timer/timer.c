@@ -16,16 +16,19 @@ struct timer_cpu {
     struct heap heap;
     uint32_t assigned;     /* timers whose `cpu` this is */
     uint64_t armed_ns;     /* what port_timer_arm() was told last; 0: nothing */
-    struct timer *running; /* whose callback runs; also read without the lock */
+    bool is_away;          /* its pCPU is offline: pCPU 0 serves the heap */
+    struct timer *running; /* whose callback runs on this pCPU; also read without the lock */
 };
 
 static DEFINE_PER_CPU(struct timer_cpu, timer_cpu);
+static cpuset_t away; /* pCPUs that are away; atomic */
 
 void timer_init_cpu(unsigned int cpu)
 {
     struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
 
     zfree(c->heap.slot); /* a host program starts over */
+    cpuset_remove_atomic(&away, cpu);
     *c = (struct timer_cpu){0};
     spin_lock_init(&c->lock, timer);
     heap_init(&c->heap, NULL, 0);
@@ -124,7 +127,8 @@ int timer_set(struct timer *t, uint64_t deadline_ns)
 
         BUG_ON(!done); /* room was reserved */
     }
-    if (cpu == pcpu_id()) {
+    cpu = unlikely(c->is_away) ? 0 : cpu;
+    if (cpu == pcpu_id() && likely(!c->is_away)) {
         arm_local(c);
         cpu = MAX_PCPUS;
     } else if (heap_peek(&c->heap) != &t->node) {
@@ -214,7 +218,8 @@ void timer_migrate(struct timer *t, unsigned int cpu)
             heap_remove(&from->heap, &t->node);
             heap_insert(&to->heap, &t->node, t->deadline_ns);
             prod = heap_peek(&to->heap) == &t->node;
-            if (prod && cpu == pcpu_id()) {
+            cpu = unlikely(to->is_away) ? 0 : cpu;
+            if (prod && cpu == pcpu_id() && likely(!to->is_away)) {
                 arm_local(to);
                 prod = false;
             }
@@ -249,11 +254,9 @@ unsigned int timer_count(unsigned int cpu)
     return __atomic_load_n(&per_cpu(timer_cpu, cpu).assigned, __ATOMIC_RELAXED);
 }
 
-/* SOFTIRQ_TIMER: run what is due; then arm the hardware for the next. */
-static void run_timers(void)
+/* Run on this pCPU, which has @me, what is due in @c, which is locked. */
+static void run_due(struct timer_cpu *me, struct timer_cpu *c, unsigned long *flags)
 {
-    struct timer_cpu *c = &this_cpu(timer_cpu);
-    unsigned long flags = spin_lock_irqsave(&c->lock);
     uint64_t now = port_now_ns();
     uint32_t budget =
         c->heap.count + 1; /* a callback that sets its timer to the past must not keep the pCPU here */
@@ -265,16 +268,80 @@ static void run_timers(void)
         void *arg = t->arg;
 
         t->ran_on = (uint16_t)pcpu_id();
-        c->running = t;
-        spin_unlock_irqrestore(&c->lock, flags);
+        me->running = t;
+        spin_unlock_irqrestore(&c->lock, *flags);
         fn(arg); /* may set, kill and even free the timer */
-        flags = spin_lock_irqsave(&c->lock);
+        *flags = spin_lock_irqsave(&c->lock);
         /* pairs with timer_kill() */
-        __atomic_store_n(&c->running, NULL, __ATOMIC_RELEASE);
+        __atomic_store_n(&me->running, NULL, __ATOMIC_RELEASE);
     }
-    c->armed_ns = 0;
-    arm_local(c);
+}
+
+/* What is due of the pCPUs that are away; the first deadline that is left of theirs, UINT64_MAX when there is none. pCPU 0. */
+static uint64_t run_others(struct timer_cpu *me)
+{
+    uint64_t first_ns = UINT64_MAX;
+
+    for_each_cpu (cpu, cpuset_read(&away)) {
+        struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
+        unsigned long flags = spin_lock_irqsave(&c->lock);
+        const struct heap_node *first;
+
+        if (c->is_away) {
+            run_due(me, c, &flags);
+            first = heap_peek(&c->heap);
+            first_ns = first ? MIN(first_ns, first->key) : first_ns;
+        }
+        spin_unlock_irqrestore(&c->lock, flags);
+    }
+    return first_ns;
+}
+
+/* SOFTIRQ_TIMER: run what is due; then arm the hardware for the next. */
+static void run_timers(void)
+{
+    struct timer_cpu *c = &this_cpu(timer_cpu);
+    uint64_t others_ns = UINT64_MAX;
+    unsigned long flags;
+
+    if (pcpu_id() == 0 && unlikely(!cpuset_is_empty(away))) {
+        others_ns = run_others(c);
+    }
+    flags = spin_lock_irqsave(&c->lock);
+    if (likely(!c->is_away)) {
+        run_due(c, c, &flags);
+        c->armed_ns = 0;
+        arm_local(c);
+        if (unlikely(others_ns != UINT64_MAX) && (c->armed_ns == 0 || others_ns < c->armed_ns)) {
+            c->armed_ns = MAX(others_ns, 1ull);
+            port_timer_arm(c->armed_ns);
+        }
+    }
     spin_unlock_irqrestore(&c->lock, flags);
+}
+
+static void set_away(unsigned int cpu, bool is_away)
+{
+    struct timer_cpu *c = &per_cpu(timer_cpu, cpu);
+    unsigned long flags;
+
+    (is_away ? cpuset_add_atomic : cpuset_remove_atomic)(&away, cpu);
+    flags = spin_lock_irqsave(&c->lock);
+    c->is_away = is_away;
+    c->armed_ns = 0;
+    spin_unlock_irqrestore(&c->lock, flags);
+    softirq_raise_on(is_away ? 0 : cpu, SOFTIRQ_TIMER);
+}
+
+void timer_cpu_leave(unsigned int cpu)
+{
+    BUG_ON(cpu == 0);
+    set_away(cpu, true);
+}
+
+void timer_cpu_return(unsigned int cpu)
+{
+    set_away(cpu, false);
 }
 
 void timer_init_all(void)

@@ -30,6 +30,11 @@ void timer_stop(struct timer *t);
 void timer_kill(struct timer *t);
 /* Move to another pCPU, keeping the deadline; it stays where it is when there is no memory. */
 void timer_migrate(struct timer *t, unsigned int cpu);
+/*
+ * @cpu goes offline: pCPU 0, which cannot, runs its timers' callbacks from now on; no timer moves, so nothing can fail. And @cpu does it again.
+ */
+void timer_cpu_leave(unsigned int cpu);
+void timer_cpu_return(unsigned int cpu);
 bool timer_is_armed(const struct timer *t);
 /* Timers, armed or not, that @cpu has room for. */
 unsigned int timer_count(unsigned int cpu);

@@ -19,7 +19,9 @@
 #include <core/domain/arch.h>
 #include <core/evtchn/arch.h>
 #include <core/gnttab/arch.h>
+#include <core/hypercall/arch.h>
 #include <core/hypercall/build_info.h>
+#include <core/hypercall/cpu_hotplug.h>
 #include <core/hypercall/handlers.h>
 #include <core/memory/heap.h>
 #include <core/sched/arch.h>
@@ -176,6 +178,10 @@ FAKE_WEAK void hw_set_gs_base(uint64_t base)
 FAKE_WEAK void hw_set_hidden_gs_base(uint64_t base)
 {
     fake_hidden_gs_base = base;
+}
+
+FAKE_WEAK void arch_cpu_leave(unsigned int cpu)
+{
 }
 
 FAKE_WEAK void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
@@ -606,6 +612,9 @@ static inline void fake_x86_end(void)
         }
         domain_put(d);
         host_run_softirqs();
+    }
+    for (unsigned int cpu = 0; cpu < FAKE_CPUS; cpu++) {
+        (void)cpu_bring_online(cpu);
     }
     fake_check(heap_free_frames() == fake_free_at_start);
     fake_check(host_alloc_count() == fake_objects_at_start);

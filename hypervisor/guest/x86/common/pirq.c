@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* See pirq.h. An interrupt is bound to a vector when its event channel is, since only then its trigger mode is final; it is masked while no channel has it. */
 #include <core/evtchn/arch.h>
+#include <core/hypercall/arch.h>
 #include <core/evtchn/evtchn_ops.h>
 #include <guest/x86/common/irq_contract.h>
 #include <guest/x86/common/msi.h>
@@ -60,6 +61,19 @@ static void interrupt(void *arg)
     v = vcpu == EVTCHN_NO_VCPU ? NULL : owner(p->events)->d.vcpus[vcpu];
     if (v && unlikely(v->sched.cpu != p->cpu)) {
         move(owner(p->events), p, v->sched.cpu);
+    }
+}
+
+/* To pCPU 0, until they come and follow their vCPUs again. */
+void arch_cpu_leave(unsigned int cpu)
+{
+    struct domain *d = hardware_domain();
+    struct pirq_table *t = d ? x86_domain(d)->pirqs : NULL;
+
+    for (uint32_t i = 0; t && i < PIRQ_MAX; i++) {
+        if (t->p[i].cpu == cpu) {
+            move(x86_domain(d), &t->p[i], 0);
+        }
     }
 }
 

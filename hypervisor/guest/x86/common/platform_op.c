@@ -3,6 +3,8 @@
 #include <abi/platform.h>
 #include <base/guest_access.h>
 #include <base/log.h>
+#include <core/hypercall/cpu_hotplug.h>
+#include <core/hypercall/domctl_internal.h>
 #include <core/hypercall/handlers.h>
 #include <guest/x86/common/hw_contract.h>
 
@@ -62,6 +64,25 @@ static long enter_sleep(const struct xenpf_enter_acpi_sleep *s)
     return -XEN_EOPNOTSUPP; /* suspending the machine is not built */
 }
 
+/* Linux asks for it by a file of each CPU; what is so already is no error. */
+static long set_online(uint32_t cpu, bool online)
+{
+    long rc;
+
+    if (cpu >= MAX_PCPUS || !cpuset_has(cpus_present, cpu)) {
+        return -XEN_EINVAL;
+    }
+    if (cpuset_has(cpus_online, cpu) == online) {
+        return 0;
+    }
+    if (!domctl_try_lock()) {
+        return -XEN_ERESTART;
+    }
+    rc = online ? cpu_bring_online(cpu) : cpu_take_offline(cpu);
+    domctl_unlock();
+    return rc;
+}
+
 long do_platform_op(struct hypercall *c)
 {
     struct xen_platform_op op;
@@ -82,6 +103,10 @@ long do_platform_op(struct hypercall *c)
                    : set_time(op.u.settime64.secs, op.u.settime64.nsecs, op.u.settime64.system_time);
     case XENPF_get_cpuinfo:
         return get_cpu_info(&op.u.pcpu_info, gva, &op);
+    case XENPF_cpu_online:
+        return set_online(op.u.cpu_ol.cpuid, true);
+    case XENPF_cpu_offline:
+        return op.u.cpu_ol.cpuid == 0 ? -XEN_EOPNOTSUPP : set_online(op.u.cpu_ol.cpuid, false);
     case XENPF_getidletime:
         return idle_time(&op.u.getidletime, gva, &op);
     case XENPF_enter_acpi_sleep:

@@ -14,7 +14,7 @@ _Noreturn void boot_main(uint32_t magic, uint32_t info_pa)
 {
     boot_tsc = rdtsc();
     percpu_init();
-    cpus_online = cpuset_of(0);
+    cpus_online = cpus_present = cpuset_of(0);
     early_trap_init();
     boot_info_read(magic, info_pa);
     init_start();

@@ -182,6 +182,23 @@ void watchdog_start(void)
                    : "; the PIT sends no NMIs here, so all CPUs stuck at once stay unseen");
 }
 
+void watchdog_leave_cpu(unsigned int cpu)
+{
+    timer_stop(&per_cpu(beat, cpu).timer);
+}
+
+void watchdog_join_cpu(unsigned int cpu)
+{
+    struct beat *b = &per_cpu(beat, cpu);
+
+    b->neighbour = (struct heartbeat_watch){0};
+    /* who looked at it before it went sees a beat at the next look */
+    __atomic_fetch_add(&b->count, 1, __ATOMIC_RELAXED);
+    if (is_on) {
+        (void)timer_set(&b->timer, port_now_ns() + beat_ns);
+    }
+}
+
 void watchdog_stop(void)
 {
     is_on = false;

@@ -12,6 +12,9 @@
 void watchdog_start(void);
 /* The machine is about to be stopped on purpose. Any context. */
 void watchdog_stop(void);
+/* @cpu was parked: nobody expects beats of it; and it is about to come back. */
+void watchdog_leave_cpu(unsigned int cpu);
+void watchdog_join_cpu(unsigned int cpu);
 /* This CPU is alive though it lets nothing else run: it writes to the console. Any context. */
 void watchdog_touch(void);
 /* The NMI handler: true when the NMI was the watchdog's. Does not return when this CPU is stuck. */

@@ -33,7 +33,7 @@ static struct {
 static uint64_t tlb_clock;
 static DEFINE_PER_CPU(uint64_t, tlb_time);
 
-cpuset_t cpus_online;
+cpuset_t cpus_online, cpus_present;
 
 static cpuset_t others(cpuset_t cpus)
 {

@@ -72,7 +72,8 @@ _Noreturn void ap_start(void)
     }
     time_init_cpu();
     ap_prepare();
-    __atomic_fetch_or(&cpus_online.bits, cpuset_of(cpu).bits, __ATOMIC_SEQ_CST);
+    cpuset_add_atomic(&cpus_present, cpu);
+    cpuset_add_atomic(&cpus_online, cpu);
     set_state(AP_READY);
     ap_main();
 }
@@ -172,6 +173,7 @@ void smp_init(void)
     paddr_t page = find_low_page();
     unsigned int count = 1;
 
+    park_init();
     if (platform.cpu_count > 1 && page == 0) {
         log_warning("No memory below 1 MiB to start other CPUs from");
         return;

@@ -7,6 +7,8 @@
 void percpu_init(void);
 /* Start every CPU of platform.cpu_apic_id[] but the first; those that do not answer are left out with a warning. Boot CPU, interrupts on. */
 void smp_init(void);
+/* CPUs can be parked (park.c). smp_init() calls it. */
+void park_init(void);
 
 /* init/: set up the core's state of this CPU, before it counts as online. Interrupts off. */
 void ap_prepare(void);

@@ -194,6 +194,25 @@ static void memory_follows_affinity(void **state)
     assert_int_equal(take(EXTENTS, 0), 0);
 }
 
+/* The pool loses a CPU, and a node with it. */
+static void memory_follows_the_pool(void **state)
+{
+    struct xen_sysctl *op = (struct xen_sysctl *)fake_window;
+
+    memset(op, 0, sizeof(*op));
+    op->u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_RMCPU;
+    for (op->u.cpupool_op.cpu = 1; op->u.cpupool_op.cpu < 4; op->u.cpupool_op.cpu += 2) {
+        assert_int_equal(sysctl(op, XEN_SYSCTL_cpupool_op), 0);
+    }
+    assert_int_equal(get_nodes(), 1);
+    memset(op, 0, sizeof(*op));
+    op->u.cpupool_op.op = XEN_SYSCTL_CPUPOOL_OP_ADDCPU;
+    for (op->u.cpupool_op.cpu = 1; op->u.cpupool_op.cpu < 4; op->u.cpupool_op.cpu += 2) {
+        assert_int_equal(sysctl(op, XEN_SYSCTL_cpupool_op), 0);
+    }
+    assert_int_equal(get_nodes(), 3);
+}
+
 static void memory_follows_the_tools(void **state)
 {
     assert_int_equal(set_nodes(2), 0);
@@ -259,8 +278,13 @@ static void shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(figures),        T(memory_follows_affinity), T(memory_follows_the_tools),
-        T(node_of_a_call), T(a_node_that_is_full),     T(shown),
+        T(figures),
+        T(memory_follows_affinity),
+        T(memory_follows_the_pool),
+        T(memory_follows_the_tools),
+        T(node_of_a_call),
+        T(a_node_that_is_full),
+        T(shown),
     };
 
     return cmocka_run_group_tests(tests, boot, NULL);

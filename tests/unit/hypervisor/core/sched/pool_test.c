@@ -101,6 +101,25 @@ static void test_pools(void **state)
     assert_int_equal(sched_pool_destroy(id), 0);
 }
 
+/* As core/hypercall does it. One pCPU besides pCPU 0 stays. */
+static void go_offline_or_online(unsigned int cpu)
+{
+    if (!cpuset_has(cpus_online, cpu)) {
+        port_cpu_unpark(cpu);
+        timer_cpu_return(cpu);
+        sched_cpu_return(cpu);
+        assert_int_equal(sched_cpu_pool(cpu), 0);
+    } else if (cpu != 0 && cpu != pcpu_id() && cpuset_count(cpus_online) > 2 &&
+               (sched_cpu_pool(cpu) == SCHED_POOL_ANY || sched_pool_remove_cpu(0, cpu) == 0)) {
+        sched_cpu_leave(cpu);
+        port_cpu_park(cpu);
+        timer_cpu_leave(cpu);
+        assert_ptr_equal(on_cpu[cpu], &idle[cpu]);
+        assert_false(cpuset_has(sched_free_cpus(), cpu));
+        assert_int_equal(sched_pool_add_cpu(0, cpu), -XEN_EINVAL);
+    }
+}
+
 /* Everything at once on pools of both kinds, by chance: check() judges. */
 static void test_random_pools(void **state)
 {
@@ -124,8 +143,10 @@ static void test_random_pools(void **state)
             unsigned int cpu = (unsigned int)random_below(&r, cpu_count);
             uint32_t pool = random_below(&r, 2) ? other : 0;
 
-            host_set_pcpu((unsigned int)random_below(&r, cpu_count));
-            switch (random_below(&r, 6)) {
+            do {
+                host_set_pcpu((unsigned int)random_below(&r, cpu_count));
+            } while (!cpuset_has(cpus_online, pcpu_id()));
+            switch (random_below(&r, 7)) {
             case 0:
                 (void)sched_set_affinity(&vcpus[i].s, (cpuset_t){random_u64(&r)},
                                          (cpuset_t){random_u64(&r) & random_u64(&r)});
@@ -142,9 +163,12 @@ static void test_random_pools(void **state)
             case 3:
                 (void)sched_pool_add_cpu(pool, cpu);
                 break;
+            case 4:
+                go_offline_or_online(cpu);
+                break;
             default:
                 if (on_cpu[pcpu_id()] == &vcpus[i].s) {
-                    host_set_pcpu(pcpu_id() ? 0 : 1);
+                    host_set_pcpu(cpuset_first(cpuset_minus(cpus_online, cpuset_of(pcpu_id()))));
                 }
                 sched_pause(&vcpus[i].s);
                 (void)sched_domain_move(&domains[i], pool);
@@ -164,6 +188,9 @@ static void test_random_pools(void **state)
         }
         for (unsigned int c = 0; c < cpu_count; c++) {
             (void)sched_pool_remove_cpu(other, c);
+            if (!cpuset_has(cpus_online, c)) {
+                go_offline_or_online(c);
+            }
         }
         assert_int_equal(sched_pool_destroy(other), 0);
     }

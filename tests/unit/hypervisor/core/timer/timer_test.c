@@ -211,6 +211,58 @@ static void test_tasklets(void **state)
     assert_string_equal(trace, "aba");
 }
 
+static void count_on_boot_cpu(void *arg)
+{
+    struct probe *p = arg;
+
+    assert_int_equal(pcpu_id(), 0);
+    assert_int_equal(port_now_ns(), p->due);
+    p->fired++;
+}
+
+/* pCPU 0 runs the timers of one that is offline, those set before and those set since, and only these; then it does so itself again. */
+static void test_cpu_away(void **state)
+{
+    struct probe before = {.due = 1000}, since = {.due = 500}, own = {.due = 700, .cpu = 0},
+                 stays = {.due = 800, .cpu = 1};
+
+    timer_init(&before.t, count_on_boot_cpu, &before, 2);
+    timer_init(&since.t, count_on_boot_cpu, &since, 2);
+    timer_init(&own.t, fired, &own, 0);
+    timer_init(&stays.t, fired, &stays, 1);
+    host_set_pcpu(2);
+    assert_int_equal(timer_set(&before.t, before.due), 0);
+    host_set_pcpu(1);
+    timer_cpu_leave(2);
+    cpuset_remove(&cpus_online, 2);
+    assert_int_equal(timer_set(&since.t, since.due), 0);
+    assert_int_equal(timer_set(&own.t, own.due), 0);
+    assert_int_equal(timer_set(&stays.t, stays.due), 0);
+    host_run_softirqs();
+    host_advance_to(900);
+    assert_int_equal(since.fired, 1);
+    assert_int_equal(own.fired, 1);
+    assert_int_equal(stays.fired, 1);
+    host_set_pcpu(0);
+    since.due = 950;
+    assert_int_equal(timer_set(&since.t, since.due), 0);
+    host_run_softirqs();
+    host_advance_to(1000);
+    assert_int_equal(since.fired, 2);
+    assert_int_equal(before.fired, 1);
+    before = (struct probe){.due = 2000, .cpu = 2, .t = before.t};
+    before.t.fn = fired;
+    assert_int_equal(timer_set(&before.t, before.due), 0);
+    host_run_softirqs();
+    cpuset_add(&cpus_online, 2);
+    timer_cpu_return(2);
+    host_run_softirqs();
+    host_advance_to(2000);
+    assert_int_equal(before.fired, 1);
+    timer_kill(&before.t);
+    timer_kill(&since.t);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -219,6 +271,7 @@ int main(void)
         cmocka_unit_test_setup(test_callbacks, setup),
         cmocka_unit_test_setup(test_no_memory, setup),
         cmocka_unit_test_setup(test_tasklets, setup),
+        cmocka_unit_test_setup(test_cpu_away, setup),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
