@@ -56,12 +56,14 @@ static void check_events(struct domain *d)
 
 static void check_timer(const struct domain *d, const struct timer *t, const char *what)
 {
+    unsigned int cpu = cpuset_has(cpus_online, t->cpu) ? t->cpu : 0; /* which looks after it */
+
     if (timer_is_armed(t) && t->deadline_ns < port_now_ns()) {
         sim_fail("d%u: its %s timer is overdue since %lu", d->id, what, (unsigned long)t->deadline_ns);
     }
-    if (timer_is_armed(t) && sim_deadline_ns(t->cpu) > MAX(t->deadline_ns, 1ull)) {
+    if (timer_is_armed(t) && sim_deadline_ns(cpu) > MAX(t->deadline_ns, 1ull)) {
         sim_fail("d%u: its %s timer is for %lu, and pCPU %u will not look before %lu", d->id, what,
-                 (unsigned long)t->deadline_ns, t->cpu, (unsigned long)sim_deadline_ns(t->cpu));
+                 (unsigned long)t->deadline_ns, cpu, (unsigned long)sim_deadline_ns(cpu));
     }
 }
 

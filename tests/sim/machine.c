@@ -340,6 +340,13 @@ static void start_cpu(unsigned int cpu)
     c->irqs_on = true;
 }
 
+/* SOFTIRQ_PARK. A pCPU that is parked idles like others; whatever still comes to it, it does. */
+static void park(void)
+{
+    cpuset_remove_atomic(&cpus_online, host_pcpu);
+    port_timer_arm(0);
+}
+
 void sim_machine_start(uint64_t seed, uint64_t memory_bytes)
 {
     static const uint64_t steps[] = {20, 60, 200, 800}, ns[] = {1, 4, 16};
@@ -353,6 +360,7 @@ void sim_machine_start(uint64_t seed, uint64_t memory_bytes)
     cpus_online.bits = cpus_present.bits = (1ull << sim.cpus) - 1;
     host_memory_init(memory_bytes);
     timer_init_all();
+    softirq_set_handler(SOFTIRQ_PARK, park);
     sim_check(sched_init(NULL) == 0);
     idle_domain.d.id = DOMID_IDLE;
     for (unsigned int i = 0; i < sim.cpus; i++) {
@@ -446,6 +454,20 @@ void port_flush_tlb(cpuset_t set)
 void port_flush_tlb_page(cpuset_t set, vaddr_t va)
 {
     port_flush_tlb(set);
+}
+
+void port_cpu_park(unsigned int cpu)
+{
+    softirq_raise_on(cpu, SOFTIRQ_PARK);
+    while (cpuset_has(cpuset_read(&cpus_online), cpu)) {
+        wait_a_little();
+    }
+}
+
+void port_cpu_unpark(unsigned int cpu)
+{
+    cpuset_add_atomic(&cpus_online, cpu);
+    cpus[cpu].flushed_at = ++tlb_clock;
 }
 
 uint32_t port_tlb_clock(void)

@@ -6,6 +6,7 @@
 #include <abi/domctl.h>
 #include <abi/memory.h>
 #include <abi/sched.h>
+#include <abi/sysctl.h>
 #include <core/sched/sched.h>
 #include <lib/string.h>
 #include <tests/sim/guest.h>
@@ -181,6 +182,24 @@ static bool weight(struct x86_vcpu *xv, struct slot *s, struct vmexit *e)
     return call(xv, s, e, gpa, s->state, s->state);
 }
 
+/* A pCPU goes offline or comes back; pCPU 0, and those that are as they shall be, are refused. */
+static bool hotplug(struct x86_vcpu *xv, struct slot *s, struct vmexit *e)
+{
+    uint64_t gpa;
+    struct xen_sysctl *op = sim_args(xv, &gpa);
+
+    if (!op) {
+        return false;
+    }
+    op->cmd = XEN_SYSCTL_cpu_hotplug;
+    op->interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    op->u.cpu_hotplug.cpu = (uint32_t)sim_random(SIM_MAX_CPUS);
+    op->u.cpu_hotplug.op = sim_chance(2) ? XEN_SYSCTL_CPU_HOTPLUG_ONLINE : XEN_SYSCTL_CPU_HOTPLUG_OFFLINE;
+    call(xv, s, e, gpa, s->state, s->state);
+    xv->regs.rax = __HYPERVISOR_sysctl;
+    return true;
+}
+
 static bool simple(struct x86_vcpu *xv, struct slot *s, struct vmexit *e, uint32_t cmd, enum state good,
                    enum state bad)
 {
@@ -191,7 +210,7 @@ static bool simple(struct x86_vcpu *xv, struct slot *s, struct vmexit *e, uint32
 
 static bool with_running(struct x86_vcpu *xv, struct slot *s, struct vmexit *e)
 {
-    switch (sim_random(14)) {
+    switch (sim_random(15)) {
     case 0:
         return simple(xv, s, e, XEN_DOMCTL_destroydomain, T_NONE, T_GOING);
     case 1:
@@ -204,6 +223,8 @@ static bool with_running(struct x86_vcpu *xv, struct slot *s, struct vmexit *e)
         return weight(xv, s, e);
     case 6:
         return simple(xv, s, e, XEN_DOMCTL_resumedomain, T_RUNNING, T_RUNNING);
+    case 7:
+        return hotplug(xv, s, e);
     default:
         return question(xv, s, e);
     }
