@@ -216,7 +216,6 @@ void frame_release(mfn_t mfn, domid_t owner)
     } else {
         is_empty = false;
     }
-    port_clear_page(mfn_to_virt(mfn)); /* whoever gets it next reads nothing of this owner's */
     __atomic_store_n(frame_state(mfn), FRAME_OWNER(DOMID_NONE), __ATOMIC_RELEASE);
     heap_free_stale(mfn);
     if (is_empty) {

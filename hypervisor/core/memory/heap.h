@@ -36,7 +36,7 @@ mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claime
 void heap_free(mfn_t start, unsigned int order);
 /* The same for what is all zeroes already. */
 void heap_free_clean(mfn_t start, unsigned int order);
-/* Give back a frame that was mapped by guests; the caller has cleared it. */
+/* Give back a frame that was mapped by guests. It is cleared when no TLB knows it any more, before anybody gets it. */
 void heap_free_stale(mfn_t mfn);
 /* One frame for the hypervisor's own use, zeroed, in the direct map; NULL when memory is out. */
 void *heap_alloc_page(void);
