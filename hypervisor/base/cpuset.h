@@ -126,6 +126,14 @@ static inline void cpuset_add_atomic(cpuset_t *s, unsigned int cpu)
     __atomic_fetch_or(&s->word[cpu / 64], 1ull << (cpu % 64), __ATOMIC_SEQ_CST);
 }
 
+/* The same; true when @cpu was not in it. */
+static inline bool cpuset_add_first(cpuset_t *s, unsigned int cpu)
+{
+    uint64_t bit = 1ull << (cpu % 64);
+
+    return !(__atomic_fetch_or(&s->word[cpu / 64], bit, __ATOMIC_SEQ_CST) & bit);
+}
+
 static inline void cpuset_remove_atomic(cpuset_t *s, unsigned int cpu)
 {
     __atomic_fetch_and(&s->word[cpu / 64], ~(1ull << (cpu % 64)), __ATOMIC_SEQ_CST);

@@ -20,18 +20,23 @@
 #define GRANULE_NS       MILLISECS(5)
 #define MARGIN_NS        MICROSECS(500) /* an advantage below this does not end a slice early */
 #define SOFT_LEAD_NS     MILLISECS(10)
+#define RESIST_NS        MILLISECS(1) /* one that ran here last goes before one that is no further behind */
 #define SLICE_MIN_NS     MICROSECS(500)
 #define SLICE_MAX_NS     MILLISECS(10)
 #define CHARGE_MAX_NS    SECONDS(1)
 #define STARVING_NS      MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
 #define STARVING_EACH_NS MILLISECS(25)
+#define STARVING_LOOK    16u
 #define PULL_LEAD_NS     MILLISECS(5) /* how far behind another runqueue's vCPU must be, for a distance of 10 */
 #define DRIFT_MAX_NS     MILLISECS(100) /* how far behind one that runs, or was pulled, may be */
 #define PUBLISH_NS       MILLISECS(1)
+#define UNLIMITED_NS     SECONDS(1000000) /* more than any lead: not held by the rate limit */
 
 struct credit2_rq {
     uint64_t
         vtime; /* never goes back: how far the first of those who wait has been; others read it as a hint */
+    struct list_head
+        by_age; /* those who wait, by how long they do; who came over from another runqueue is last */
 };
 
 BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy_words), "fits");
@@ -81,6 +86,7 @@ static void advance(struct sched_rq *rq, uint64_t to)
 static void credit2_rq_init(struct sched_rq *rq)
 {
     crq(rq)->vtime = MAX(rq->pool->vtime, LAG_NS);
+    list_init(&crq(rq)->by_age);
 }
 
 static void set_weight(struct sched_domain *d, uint32_t weight)
@@ -148,13 +154,16 @@ static void follow_running(struct sched_rq *rq)
 
 static void insert(struct sched_rq *rq, struct sched_vcpu *v)
 {
+    v->wait.cpus[WAITQ_LAST] = cpuset_of(v->cpu);
     waitq_insert(&rq->waiting, &v->wait);
+    list_add_tail(&credit2_of(v)->by_age, &crq(rq)->by_age);
     __atomic_store_n(&rq->queued_count, rq->queued_count + 1, __ATOMIC_RELAXED);
 }
 
 static void take_off(struct sched_rq *rq, struct sched_vcpu *v)
 {
     waitq_remove(&rq->waiting, &v->wait);
+    list_del(&credit2_of(v)->by_age);
     __atomic_store_n(&rq->queued_count, rq->queued_count - 1, __ATOMIC_RELAXED);
 }
 
@@ -166,7 +175,8 @@ static bool credit2_enqueue(struct sched_rq *rq, struct sched_vcpu *v, bool is_w
         }
         move_forward(vtime_of(v), crq(rq)->vtime - LAG_NS);
     }
-    credit2_of(v)->queued_at_ns = now;
+    /* coming over from another runqueue does not make its wait begin anew */
+    credit2_of(v)->queued_at_ns = MAX(credit2_of(v)->queued_at_ns, v->runstate_since_ns);
     if (unlikely(credit2_is_capped(v)) && !credit2_budget_park_unless_left(v, now)) {
         return false;
     }
@@ -227,26 +237,44 @@ static struct sched_vcpu *find_waiting(struct sched_rq *rq, struct sched_vcpu *a
     return sched_waiting(n);
 }
 
-/* Whom @cpu should take of those who wait: the first, unless one who prefers this pCPU is not far behind it. */
+/* Whom @cpu should take of those who wait: the first, unless one who prefers this pCPU, or ran here last, is not far behind it. */
 static struct sched_vcpu *first_choice(struct sched_rq *rq, unsigned int cpu)
 {
-    struct sched_vcpu *first = find_waiting(rq, NULL, WAITQ_ALLOWED, cpu), *at_home;
+    struct sched_vcpu *first = find_waiting(rq, NULL, WAITQ_ALLOWED, cpu), *other;
+    bool is_home;
 
-    if (!first || likely(cpuset_has(first->wait.cpus[WAITQ_PREFERRED], cpu))) {
+    if (!first) {
+        return NULL;
+    }
+    is_home = cpuset_has(first->wait.cpus[WAITQ_PREFERRED], cpu);
+    if (likely(is_home && first->cpu == cpu)) {
         return first;
     }
-    at_home = find_waiting(rq, first, WAITQ_PREFERRED, cpu);
-    return at_home && !is_before(*vtime_of(first), *vtime_of(at_home), SOFT_LEAD_NS) ? at_home : first;
+    other = find_waiting(rq, first, is_home ? WAITQ_LAST : WAITQ_PREFERRED, cpu);
+    if (!other || !cpuset_has(other->wait.cpus[WAITQ_PREFERRED], cpu) ||
+        is_before(*vtime_of(first), *vtime_of(other), is_home ? RESIST_NS : SOFT_LEAD_NS)) {
+        return first;
+    }
+    return other;
 }
 
-/* One that has waited too long. Who has no prospect by its virtual time is the last of those who may run on @cpu, sooner or later. */
+/* One that may run on @cpu and has waited too long. Those who did and may not are other pCPUs' to find; not too many are looked at. */
 static struct sched_vcpu *starving(struct sched_rq *rq, unsigned int cpu, uint64_t now)
 {
     uint64_t limit = STARVING_NS + rq->queued_count * STARVING_EACH_NS;
-    struct sched_vcpu *v = sched_waiting(waitq_find(&rq->waiting, NULL, true, WAITQ_ALLOWED, cpuset_of(cpu)));
+    struct list_head *at = crq(rq)->by_age.next;
 
-    return v && unlikely(now - credit2_of(v)->queued_at_ns >= limit) && !sched_is_being_saved(v, cpu) ? v
-                                                                                                      : NULL;
+    for (unsigned int i = 0; i < STARVING_LOOK && at != &crq(rq)->by_age; i++, at = at->next) {
+        struct sched_vcpu *v = credit2_vcpu(list_entry(at, struct credit2_vcpu, by_age));
+
+        if (likely(now - credit2_of(v)->queued_at_ns < limit)) {
+            return NULL;
+        }
+        if (cpuset_has(v->wait.cpus[WAITQ_ALLOWED], cpu) && !sched_is_being_saved(v, cpu)) {
+            return v;
+        }
+    }
+    return NULL;
 }
 
 /* For how long @v may run while @other (NULL: nobody) waits. */
@@ -346,9 +374,14 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
         return chosen(p, curr, SLICE_MAX_NS, now);
     }
     advance(rq, waitq_end(&rq->waiting, false)->key);
-    if (curr && cpuset_has(first->wait.cpus[WAITQ_PREFERRED], p->cpu) && has_other_place(rq, curr, p->cpu)) {
-        take_off(rq, first);
-        return chosen(p, first, SLICE_MAX_NS, now); /* both can run where they would rather */
+    if (curr && has_other_place(rq, curr, p->cpu)) {
+        next = cpuset_has(first->wait.cpus[WAITQ_PREFERRED], p->cpu)
+                   ? first
+                   : find_waiting(rq, first, WAITQ_PREFERRED, p->cpu);
+        if (next && (next == first || may_spend(rq, next, now))) {
+            take_off(rq, next);
+            return chosen(p, next, SLICE_MAX_NS, now); /* both can run where they would rather */
+        }
     }
     if (curr && !p->is_yielding && now - p->chosen_at_ns < rq->pool->ratelimit_ns) {
         return chosen(p, curr, p->chosen_at_ns + rq->pool->ratelimit_ns - now, now);
@@ -374,23 +407,32 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
 
 /* --- who is told ------------------------------------------------------------------------------------------------------------------------------------ */
 
-/* The pCPU of @cpus whose vCPU is furthest ahead of @v, if any is ahead. */
-static unsigned int find_preemptible(cpuset_t cpus, struct sched_vcpu *v, uint64_t now)
+/*
+ * The pCPU of @cpus whose vCPU is furthest ahead of @v, if any is ahead: one that has had its pCPU for the rate limit before one that would keep it for now,
+ * and of these @v's last.
+ */
+static unsigned int find_preemptible(const struct sched_rq *rq, cpuset_t cpus, struct sched_vcpu *v,
+                                     uint64_t now)
 {
     unsigned int best = SCHED_NO_CPU;
-    uint64_t best_vtime = *vtime_of(v) + MARGIN_NS;
+    uint64_t most = 0;
 
     for_each_cpu (cpu, cpus) {
-        struct sched_vcpu *curr = per_cpu(sched_pcpu, cpu).curr;
-        uint64_t vtime;
+        const struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
+        uint64_t ahead;
 
-        if (curr->is_idle) {
+        if (p->curr->is_idle) {
             continue;
         }
-        vtime = *vtime_of(curr) + to_virtual(curr, now - curr->last_run_ns);
-        if (is_before(best_vtime, vtime, 0)) {
+        ahead = *vtime_of(p->curr) + to_virtual(p->curr, now - p->curr->last_run_ns) - *vtime_of(v);
+        if ((int64_t)ahead <= (int64_t)MARGIN_NS) {
+            continue;
+        }
+        ahead += cpu == v->cpu ? RESIST_NS : 0;
+        ahead += now - p->chosen_at_ns >= rq->pool->ratelimit_ns ? UNLIMITED_NS : 0;
+        if (ahead > most) {
             best = cpu;
-            best_vtime = vtime;
+            most = ahead;
         }
     }
     return best;
@@ -413,10 +455,11 @@ static unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, bo
     if (has_idle) {
         return SCHED_NO_CPU;
     }
-    cpu = find_preemptible(cpuset_and(liked, busy), v, now);
+    cpu = find_preemptible(rq, cpuset_and(liked, busy), v, now);
     return cpu != SCHED_NO_CPU
                ? cpu
-               : find_preemptible(cpuset_and(v->wait.cpus[WAITQ_ALLOWED], cpuset_minus(busy, liked)), v, now);
+               : find_preemptible(rq, cpuset_and(v->wait.cpus[WAITQ_ALLOWED], cpuset_minus(busy, liked)), v,
+                                  now);
 }
 
 /* --- between runqueues -------------------------------------------------------------------------------------------------------------------------------- */

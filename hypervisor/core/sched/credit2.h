@@ -13,8 +13,9 @@
 
 struct credit2_vcpu {
     uint64_t queued_at_ns;
-    int64_t budget_ns; /* taken for it and not yet used; negative: owed */
-    bool is_parked;    /* is_queued, but in no queue: waits for the next period */
+    int64_t budget_ns;       /* taken for it and not yet used; negative: owed */
+    struct list_head by_age; /* in its runqueue's */
+    bool is_parked;          /* is_queued, but in no queue: waits for the next period */
 };
 
 struct credit2_domain {
@@ -32,6 +33,11 @@ struct credit2_domain {
 static inline struct credit2_vcpu *credit2_of(struct sched_vcpu *v)
 {
     return (struct credit2_vcpu *)v->policy_words;
+}
+
+static inline struct sched_vcpu *credit2_vcpu(struct credit2_vcpu *cv)
+{
+    return (struct sched_vcpu *)((uint8_t *)cv - offsetof(struct sched_vcpu, policy_words));
 }
 
 static inline bool credit2_is_capped(const struct sched_vcpu *v)

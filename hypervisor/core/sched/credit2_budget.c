@@ -83,7 +83,10 @@ bool credit2_budget_park_unless_left(struct sched_vcpu *v, uint64_t now)
     return has_left;
 }
 
-/* Let the parked vCPUs of @dom, whose pool's lock is held, queue again. */
+/*
+ * Let the parked vCPUs of @dom, whose pool's lock is held, queue again, as long as there is something for them; and those that run without a
+ * budget ask for one.
+ */
 static void unpark_all(struct sched_domain *dom)
 {
     struct sched_vcpu *v;
@@ -97,28 +100,30 @@ static void unpark_all(struct sched_domain *dom)
         if (credit2_of(v)->is_parked) {
             uint64_t now = port_now_ns();
 
-            if (!credit2_is_capped(v) || credit2_budget_park_unless_left(v, now)) {
+            if (!credit2_is_capped(v) || credit2_budget_take(v, now) ||
+                credit2_budget_park_unless_left(v, now)) {
                 credit2_unpark(rq, v, now);
                 cpu = sched_choose_tickle(rq, v, now);
             }
+        } else if (sched_is_current(v) && credit2_is_capped(v) && credit2_of(v)->budget_ns <= 0) {
+            cpu = v->cpu;
         }
         spin_unlock_irqrestore(&rq->lock, flags);
         sched_prod(cpu);
     }
 }
 
-static void unpark_under_lock(struct sched_domain *dom)
+static void period_over(void *arg)
 {
+    struct sched_domain *dom = arg;
     struct sched_pool *pool = dom->pool;
     unsigned long flags = spin_lock_irqsave(&pool->lock);
 
+    /* when it is not enough for all, another is the first each time */
+    list_move_tail(dom->vcpus.next, &dom->vcpus);
+
     unpark_all(dom);
     spin_unlock_irqrestore(&pool->lock, flags);
-}
-
-static void period_over(void *arg)
-{
-    unpark_under_lock(arg);
 }
 
 bool credit2_budget_init(struct sched_domain *dom)
@@ -135,17 +140,44 @@ void credit2_budget_destroy(struct sched_domain *dom)
     timer_kill(&((struct credit2_domain *)dom->policy_data)->timer);
 }
 
+/* What the vCPUs of @dom, whose pool's lock is held, ran until now was under the cap that they had; they start afresh. */
+static void forget_budgets(struct sched_domain *dom)
+{
+    struct sched_vcpu *v;
+
+    list_for_each_entry(v, &dom->vcpus, in_domain)
+    {
+        unsigned long flags;
+        struct sched_rq *rq = sched_lock_rq(v, &flags);
+
+        if (sched_is_current(v)) {
+            sched_charge(rq, v, port_now_ns());
+        }
+        credit2_of(v)->budget_ns = 0;
+        spin_unlock_irqrestore(&rq->lock, flags);
+    }
+}
+
+static void set_total(struct credit2_domain *d, uint32_t cap)
+{
+    spin_lock(&d->lock);
+    __atomic_store_n(&d->total_ns, CREDIT2_PERIOD_NS * cap / 100, __ATOMIC_RELAXED);
+    d->left_ns = (int64_t)d->total_ns;
+    d->period_end_ns = port_now_ns() + CREDIT2_PERIOD_NS;
+    spin_unlock(&d->lock);
+}
+
 void credit2_budget_set(struct sched_domain *dom, uint32_t cap)
 {
     struct credit2_domain *d = dom->policy_data;
-    unsigned long flags = spin_lock_irqsave(&d->lock);
+    struct sched_pool *pool = dom->pool;
+    unsigned long flags = spin_lock_irqsave(&pool->lock);
 
     if (cap != dom->cap || d->total_ns == 0) {
+        forget_budgets(dom);
         dom->cap = cap;
-        __atomic_store_n(&d->total_ns, CREDIT2_PERIOD_NS * cap / 100, __ATOMIC_RELAXED);
-        d->left_ns = (int64_t)d->total_ns;
-        d->period_end_ns = port_now_ns() + CREDIT2_PERIOD_NS;
+        set_total(d, cap);
+        unpark_all(dom);
     }
-    spin_unlock_irqrestore(&d->lock, flags);
-    unpark_under_lock(dom);
+    spin_unlock_irqrestore(&pool->lock, flags);
 }

@@ -55,7 +55,7 @@ static void set_cpu(struct sched_vcpu *v, unsigned int cpu)
 
 static unsigned int free_cpu_for(const struct sched_pool *pool, const struct sched_vcpu *v)
 {
-    for (unsigned int set = WAITQ_SETS; set-- > 0;) {
+    for (unsigned int set = WAITQ_PREFERRED + 1; set-- > 0;) {
         cpuset_t free = cpuset_and(v->wait.cpus[set], pool->idle);
 
         if (!cpuset_is_empty(free)) {

@@ -33,11 +33,6 @@ struct sched_rq *sched_lock_rq(const struct sched_vcpu *v, unsigned long *flags)
     }
 }
 
-static bool is_current(const struct sched_vcpu *v)
-{
-    return per_cpu(sched_pcpu, v->cpu).curr == v;
-}
-
 bool sched_is_runnable(const struct sched_vcpu *v)
 {
     return (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) |
@@ -152,7 +147,7 @@ static void send_to(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
     __atomic_store_n(&v->cpu, (uint16_t)cpu, __ATOMIC_RELAXED);
 }
 
-unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+static unsigned int best_to_tell(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
 {
     unsigned int cpu = idle_for(rq, v, free_cpus(rq->pool));
 
@@ -161,8 +156,21 @@ unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint
 
         cpu = better != SCHED_NO_CPU ? better : cpu;
     }
-    if (cpu != SCHED_NO_CPU) {
-        cpuset_add_atomic(&rq->pool->tickled, cpu);
+    return cpu;
+}
+
+unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
+{
+    unsigned int cpu;
+
+    do {
+        cpu = best_to_tell(rq, v, now);
+        if (cpu == SCHED_NO_CPU) {
+            return cpu;
+        }
+    } while (unlikely(!cpuset_add_first(&rq->pool->tickled, cpu))); /* another runqueue told it just now */
+    if (unlikely(!cpuset_has(rq->cpus, cpu))) {
+        __atomic_store_n(&per_cpu(sched_pcpu, cpu).told_by, rq, __ATOMIC_RELAXED);
     }
     return cpu;
 }
@@ -181,7 +189,7 @@ static struct sched_rq *lock_best_rq(struct sched_vcpu *v, unsigned long *flags)
     struct sched_rq *rq = sched_lock_rq(v, flags);
     unsigned int cpu;
 
-    if (likely(rq->pool->rq_count <= 1) || v->is_queued || is_current(v) || !sched_is_runnable(v)) {
+    if (likely(rq->pool->rq_count <= 1) || v->is_queued || sched_is_current(v) || !sched_is_runnable(v)) {
         return rq;
     }
     cpu = idle_for(rq, v, free_cpus(rq->pool));
@@ -227,7 +235,7 @@ void sched_wake(struct sched_vcpu *v)
     }
     rq = lock_best_rq(v, &flags);
     if (sched_is_runnable(v)) {
-        if (!v->is_queued && !is_current(v) && !v->policy->is_direct) {
+        if (!v->is_queued && !sched_is_current(v) && !v->policy->is_direct) {
             uint64_t now = port_now_ns();
 
             set_runstate(v, RUNSTATE_runnable, now);
@@ -277,7 +285,7 @@ void sched_sleep(struct sched_vcpu *v)
             v->policy->dequeue(rq, v);
             v->is_queued = false;
         }
-        if (is_current(v)) {
+        if (sched_is_current(v)) {
             cpu = v->cpu;
         } else if (v->runstate == RUNSTATE_runnable) {
             set_runstate(v, stopped_state(v), port_now_ns());
@@ -337,26 +345,29 @@ void sched_yield_current(void)
 
 /* --- between runqueues ------------------------------------------------------------------------------------------------------------------------------ */
 
-/* Take a vCPU over from @other, if there is one to take. @p's runqueue @rq is locked, and may have been unlocked meanwhile. */
+/*
+ * Take a vCPU over from @other, if there is one to take that can run: what comes over but cannot (its budget is used up) is passed over. @p's runqueue @rq is
+ * locked, and may have been unlocked meanwhile.
+ */
 static bool pull_from(struct sched_rq *other, struct sched_rq *rq, struct sched_pcpu *p, bool is_idle,
                       uint64_t now)
 {
     const struct sched_policy *policy = rq->pool->policy;
     struct sched_vcpu *v;
+    bool is_ready = false;
 
     spin_unlock(&rq->lock);
     spin_lock_pair(&rq->lock, &other->lock);
-    v = policy->find_pull(other, rq, p, is_idle);
-    if (v) {
+    while (!is_ready && (v = policy->find_pull(other, rq, p, is_idle)) != NULL) {
         policy->dequeue(other, v);
         policy->moved(other, rq, v);
         __atomic_store_n(&v->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
-        (void)policy->enqueue(rq, v, false, now);
+        is_ready = policy->enqueue(rq, v, false, now);
         rq->stats.migrations++;
         rq->stats.pulls++;
     }
     spin_unlock(&other->lock);
-    return v != NULL;
+    return is_ready;
 }
 
 /* This pCPU is about to idle: look for work at the others', the nearest first. */
@@ -430,16 +441,34 @@ static cpuset_t spread(struct sched_rq *rq, uint64_t now)
     while (!cpuset_is_empty(free = free_cpus(rq->pool)) &&
            (n = waitq_find(&rq->waiting, n, false, WAITQ_ALLOWED, free)) != NULL) {
         unsigned int cpu = sched_choose_tickle(rq, sched_waiting(n), now);
+        uint16_t saver;
 
-        if (cpu != SCHED_NO_CPU) {
-            if (sched_is_being_saved(sched_waiting(n), cpu)) {
-                cpuset_remove_atomic(&rq->pool->tickled, cpu);
-                continue;
-            }
+        if (cpu == SCHED_NO_CPU) {
+            continue;
+        }
+        saver = sched_is_being_saved(sched_waiting(n), cpu)
+                    ? __atomic_load_n(&sched_waiting(n)->is_running, __ATOMIC_SEQ_CST)
+                    : 0;
+        if (saver == 0) {
             cpuset_add(&told, cpu);
+        } else if (saver >> 1 != cpu + 1) {
+            cpuset_remove_atomic(&rq->pool->tickled, cpu); /* it is another pCPU that will be told */
         }
     }
     return told;
+}
+
+/* This pCPU was told to come for a vCPU of @rq, not its own runqueue, and may have found something else to do: who still waits there is announced again. */
+static void pass_on(struct sched_rq *rq, uint64_t now)
+{
+    cpuset_t told = CPUSET_NONE;
+
+    if (__atomic_load_n(&rq->queued_count, __ATOMIC_RELAXED) > 0) {
+        spin_lock(&rq->lock);
+        told = rq->queued_count > 0 ? spread(rq, now) : told;
+        spin_unlock(&rq->lock);
+        prod_all(told);
+    }
 }
 
 /* @prev's state is in memory: others may take it, and it may even be gone. */
@@ -510,7 +539,7 @@ void sched_find_home(struct sched_vcpu *v)
     unsigned long flags;
     struct sched_rq *rq = sched_lock_rq(v, &flags);
 
-    if (!v->is_queued && !is_current(v) && !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu)) {
+    if (!v->is_queued && !sched_is_current(v) && !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu)) {
         unsigned int to = shortest_queue(rq, v);
 
         if (to != SCHED_NO_CPU) {
@@ -519,7 +548,7 @@ void sched_find_home(struct sched_vcpu *v)
     }
     spin_unlock_irqrestore(&rq->lock, flags);
     rq = sched_lock_rq(v, &flags);
-    if (sched_is_runnable(v) && !v->is_queued && !is_current(v)) {
+    if (sched_is_runnable(v) && !v->is_queued && !sched_is_current(v)) {
         cpu = sched_requeue(rq, v, port_now_ns());
     }
     spin_unlock_irqrestore(&rq->lock, flags);
@@ -609,7 +638,7 @@ static void schedule(void)
     struct sched_vcpu *prev, *next;
     cpuset_t told = CPUSET_NONE;
     bool homeless = false;
-    struct sched_rq *rq;
+    struct sched_rq *rq, *told_by = NULL;
     unsigned long flags;
     uint64_t now;
 
@@ -618,9 +647,11 @@ static void schedule(void)
     prev = p->curr;
     if (!rq->pool->policy->is_direct) {
         cpuset_remove_atomic(&rq->pool->tickled, p->cpu);
+        if (unlikely(__atomic_load_n(&p->told_by, __ATOMIC_RELAXED))) {
+            told_by = __atomic_exchange_n(&p->told_by, NULL, __ATOMIC_RELAXED);
+        }
         if (!prev->is_idle) {
-            rq->pool->policy->charge(rq, prev, now - prev->last_run_ns);
-            prev->last_run_ns = now;
+            sched_charge(rq, prev, now);
         }
     }
     next = choose(rq, p, now);
@@ -634,6 +665,9 @@ static void schedule(void)
     spin_unlock(&rq->lock);
 
     prod_all(told);
+    if (unlikely(told_by)) {
+        pass_on(told_by, now);
+    }
     if (!next->is_idle) {
         arm_slice(p);
     }

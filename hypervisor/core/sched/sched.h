@@ -63,10 +63,11 @@ struct sched_vcpu {
     uint64_t runstate_since_ns;
     uint64_t runstate_time_ns[4];
     uint64_t last_run_ns;     /* charged up to here */
-    uint64_t policy_words[4]; /* the policy's own; a struct of its laid over */
+    uint64_t policy_words[5]; /* the policy's own; a struct of its laid over */
     /*
      * cpus[WAITQ_ALLOWED]: where it may run: its hard affinity within its pool, or the whole pool when these do not meet.
      * cpus[WAITQ_PREFERRED]: its soft affinity within that, or all of that. Never empty while the pool has a pCPU.
+     * cpus[WAITQ_LAST]: credit2: while queued, `cpu` alone.
      */
     struct waitq_node wait;
 

@@ -38,6 +38,8 @@ struct sched_pcpu {
     uint64_t balance_at_ns;      /* when to look at another runqueue next */
     unsigned int balance_next;   /* which one */
     uint64_t soft_try_at_ns;     /* when to send a vCPU away next that prefers another runqueue's pCPUs */
+    struct sched_rq
+        *told_by; /* atomic; another runqueue, one of whose vCPUs this pCPU was told to come for */
     bool is_yielding;
     bool is_sending_away; /* just now: whoever is current */
 
@@ -127,6 +129,19 @@ static inline struct sched_vcpu *sched_waiting(struct waitq_node *n)
 static inline struct sched_rq *sched_rq_of_cpu(unsigned int cpu)
 {
     return __atomic_load_n(&per_cpu(sched_pcpu, cpu).rq, __ATOMIC_RELAXED);
+}
+
+/* Does @v have the pCPU that it is at? Under the runqueue's lock. */
+static inline bool sched_is_current(const struct sched_vcpu *v)
+{
+    return per_cpu(sched_pcpu, v->cpu).curr == v;
+}
+
+/* @v, current, of a queueing policy, has run until @now_ns. Under the runqueue's lock. */
+static inline void sched_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns)
+{
+    v->policy->charge(rq, v, now_ns - v->last_run_ns);
+    v->last_run_ns = now_ns;
 }
 
 /* The runqueue of @v's pCPU, locked, interrupts off. */

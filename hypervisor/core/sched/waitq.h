@@ -11,7 +11,7 @@
 #include <base/cpuset.h>
 
 /* Which of a vCPU's sets a search looks at. */
-enum waitq_set { WAITQ_ALLOWED, WAITQ_PREFERRED, WAITQ_SETS };
+enum waitq_set { WAITQ_ALLOWED, WAITQ_PREFERRED, WAITQ_LAST, WAITQ_SETS };
 
 struct waitq_node {
     struct waitq_node *parent, *child[2];

@@ -3,7 +3,7 @@
 #pragma once
 #include <port/cpu.h>
 
-#define HOST_MAX_PCPUS              64
+#define HOST_MAX_PCPUS              MAX_PCPUS
 #define DEFINE_PER_CPU(type, name)  __typeof__(type) percpu_##name[HOST_MAX_PCPUS]
 #define DECLARE_PER_CPU(type, name) extern __typeof__(type) percpu_##name[HOST_MAX_PCPUS]
 #define this_cpu(name)              (percpu_##name[host_pcpu])

@@ -25,6 +25,26 @@ static void test_caps(void **state)
     }
 }
 
+/* A cap that is set holds from then on: what a vCPU ran before is not owed, and one that runs does not finish its slice first. */
+static void test_cap_begins_at_once(void **state)
+{
+    uint64_t before;
+
+    start(1);
+    come_up(add(256, 0, 0));
+    for (unsigned int i = 0; i < 5; i++) {
+        assert_int_equal(sched_set_params(&domains[0], 256, 0), 0);
+        run(MILLISECS(5 + 2 * i));
+        assert_int_equal(sched_set_params(&domains[0], 256, 2), 0);
+        host_run_softirqs();
+        before = sched_cpu_time_ns(&vcpus[0].s);
+        run(MILLISECS(10));
+        assert_near(share(&vcpus[0], before, MILLISECS(10)), 0.02, 0.001);
+        run(MILLISECS(190));
+        assert_near(share(&vcpus[0], before, MILLISECS(200)), 0.02, 0.002);
+    }
+}
+
 /* Never more than the cap in a second, whatever it does; a sleeper that needs less is not hindered. */
 static void test_cap_of_a_sleeper(void **state)
 {
@@ -64,6 +84,31 @@ static void test_cap_of_several_vcpus(void **state)
     assert_near((double)(after - before) / 4e9, 1.5, 0.005);
 }
 
+/* However small the cap, each of them gets its part of it. */
+static void test_cap_starves_no_vcpu(void **state)
+{
+    start(4);
+    come_up(add(256, 0, 0));
+    for (unsigned int i = 1; i < 3; i++) {
+        struct sim_vcpu *v = &vcpus[vcpu_count++];
+
+        v->wake_at_ns = UINT64_MAX;
+        assert_int_equal(sched_vcpu_add(&v->s, &domains[0]), 0);
+        come_up(v);
+    }
+    assert_int_equal(sched_set_params(&domains[0], 256, 3), 0);
+    for (unsigned int i = 0; i < 3; i++) {
+        assert_int_equal(sched_set_affinity(&vcpus[i].s, cpuset_of(i), CPUSET_ALL), 0);
+    }
+    run(SECONDS(2));
+    for (unsigned int i = 0; i < 3; i++) {
+        uint64_t before = sched_cpu_time_ns(&vcpus[i].s);
+
+        run(SECONDS(1));
+        assert_near(share(&vcpus[i], before, SECONDS(1)), 0.01, 0.001);
+    }
+}
+
 /* Stopped while parked, started again: nothing is lost. */
 static void test_pausing_while_parked(void **state)
 {
@@ -98,8 +143,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_cap_begins_at_once),
         cmocka_unit_test(test_cap_of_a_sleeper),
         cmocka_unit_test(test_cap_of_several_vcpus),
+        cmocka_unit_test(test_cap_starves_no_vcpu),
         cmocka_unit_test(test_pausing_while_parked),
         cmocka_unit_test(test_no_timer_without_need),
     };

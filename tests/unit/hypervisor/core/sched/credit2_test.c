@@ -291,6 +291,52 @@ static void test_soft_affinity_across_runqueues(void **state)
     assert_true(run_inside(&vcpus[0], (cpuset_t){0xc}, SECONDS(2)) > 0.90);
 }
 
+/* Hogs that share a runqueue mostly stay where they are. */
+static void test_hogs_stay(void **state)
+{
+    struct sched_stats before, after;
+
+    start(8);
+    for (unsigned int i = 0; i < 24; i++) {
+        come_up(add(256u << (i % 3), 0, 0));
+    }
+    run(SECONDS(1));
+    sched_get_stats(&before);
+    run(SECONDS(5));
+    sched_get_stats(&after);
+    assert_true((after.migrations - before.migrations) * 2 < after.switches - before.switches);
+}
+
+/* Of the pCPUs whose vCPU is ahead, one is told whose vCPU need not stay for the rate limit. */
+static void test_wake_up_avoids_the_rate_limit(void **state)
+{
+    struct sim_vcpu *v;
+
+    start(8);
+    for (unsigned int i = 0; i < 24; i++) {
+        come_up(add(256, 0, 0));
+    }
+    v = add(256, MICROSECS(50), MICROSECS(3300));
+    come_up(v);
+    run(SECONDS(1));
+    v->max_wait_ns = 0;
+    run(SECONDS(5));
+    assert_int_equal(v->max_wait_ns, 0);
+}
+
+/* Only one pCPU, with a heavy vCPU on it all the time, is all that two light ones have: the one in front waits no longer than the one behind. */
+static void test_two_light_ones_beside_a_heavy_one(void **state)
+{
+    start(1);
+    come_up(add(65535, 0, 0));
+    come_up(add(1, 0, 0));
+    come_up(add(6, 0, 0));
+    run(SECONDS(20));
+    for (unsigned int i = 1; i < 3; i++) {
+        assert_true(vcpus[i].max_wait_ns < MILLISECS(400));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -303,6 +349,9 @@ int main(void)
         cmocka_unit_test(test_long_sleep_saves_up_nothing),
         cmocka_unit_test(test_changing_sides),
         cmocka_unit_test(test_extreme_weights_do_not_starve),
+        cmocka_unit_test(test_hogs_stay),
+        cmocka_unit_test(test_wake_up_avoids_the_rate_limit),
+        cmocka_unit_test(test_two_light_ones_beside_a_heavy_one),
         cmocka_unit_test(test_soft_affinity_by_swapping),
         cmocka_unit_test(test_soft_affinity_among_many),
         cmocka_unit_test(test_soft_affinity_is_left_when_full),
