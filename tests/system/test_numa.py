@@ -58,7 +58,7 @@ def test_two_nodes(new_machine):
     m.ok('xl vcpu-pin soft all all 0')
     assert affinity(m, 'soft') == '0'
     end(m, 'soft')
-    got = taken(m, "xl create -p -q $(cfg hard pv 256 1 job=stay 'cpus=\"1\"')")
+    got = taken(m, "xl create -p -q $(cfg hard pv 256 1 job=stay 'cpus=\"1\"' 'cpus_soft=\"0-3\"')")
     assert got[0] > 250 and got[1] < 30, got
     assert affinity(m, 'hard') == '0'
     end(m, 'hard')

@@ -87,6 +87,9 @@ static void return_claim(struct domain_mem *m, uint64_t count)
     spin_unlock(&m->lock);
 }
 
+#define NEAR_ORDER \
+    9u /* larger blocks are not worth memory that is far: who asks for them takes smaller ones instead */
+
 /* From the domain's nodes in turn, so that each gets the same; from others when these have nothing left. */
 static mfn_t alloc_in_turn(struct domain_mem *m, unsigned int order, unsigned int flags, uint64_t claimed)
 {
@@ -105,8 +108,9 @@ static mfn_t alloc_in_turn(struct domain_mem *m, unsigned int order, unsigned in
             return mfn;
         }
     }
-    return nodes == numa_all_nodes() ? INVALID_MFN
-                                     : heap_alloc_claimed(order, flags | HEAP_NODE(node), claimed);
+    return nodes == numa_all_nodes() || order > NEAR_ORDER
+               ? INVALID_MFN
+               : heap_alloc_claimed(order, flags | HEAP_NODE(node), claimed);
 }
 
 static mfn_t alloc_near(struct domain_mem *m, unsigned int order, unsigned int flags, uint64_t claimed)

@@ -247,6 +247,7 @@ static void a_node_that_is_full(void **state)
 {
     static mfn_t held[FAKE_MEMORY >> PAGE_SHIFT];
     unsigned int n = 0;
+    mfn_t far;
 
     assert_int_equal(set_nodes(2), 0);
     while (heap_node_free_frames(1) > 0) {
@@ -254,6 +255,8 @@ static void a_node_that_is_full(void **state)
     }
     assert_int_equal(take(EXTENTS, XENMEMF_exact_node(1)), ~0u);
     assert_int_equal(take(EXTENTS, 0), 0);
+    assert_int_equal(domain_mem_alloc(&d->mem, 10, 0, &far), -XEN_ENOMEM); /* not so large a one */
+    assert_int_equal(domain_mem_alloc(&d->mem, 9, 0, &far), 0);
     while (n > 0) {
         heap_free(held[--n], 0);
     }
