@@ -74,7 +74,8 @@ def test_debug_keys(dom0, key):
 
 
 def test_set_parameters(dom0):
-    dom0.ok('xl set-parameters loglvl=all') if dom0.hv_name == 'xen' else None
+    before = dom0.ok('xenhypfs cat /params/loglvl').strip()
+    dom0.ok(f'xl set-parameters loglvl=all && xl set-parameters loglvl={before}')
     assert dom0.run('xl set-parameters nonsense-of-a-name=1').status != 0
 
 
