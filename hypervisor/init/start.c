@@ -32,6 +32,7 @@
 #include <core/hypercall/build_info.h>
 #include <core/hypercall/console_input.h>
 #include <core/hypercall/debug_keys.h>
+#include <core/hypercall/tbuf_op.h>
 #include <core/memory/heap.h>
 #include <core/param/options.h>
 #include <core/param/param.h>
@@ -192,6 +193,11 @@ static void start_scrubbing(void)
     }
 }
 
+static void start_tracing(void)
+{
+    tbuf_start((uint32_t)opt_tbuf_size, (uint32_t)opt_tevt_mask);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -213,6 +219,7 @@ static const struct {
     {"scheduler", start_scheduler, PHASE_CPUS},
     {"virtualization", start_virtualization, PHASE_CPUS},
     {"other CPUs", smp_init, PHASE_CPUS},
+    {"tracing", start_tracing, PHASE_CPUS},
     {"memory scrubbing", start_scrubbing, PHASE_MEMORY},
     {"first domain", first_domain_start, PHASE_DOMAIN},
 };

@@ -10,6 +10,8 @@ typedef long sysctl_fn(struct xen_sysctl *op, bool *copyback);
 sysctl_fn sysctl_cpu_hotplug;
 /* cpupool.c */
 sysctl_fn sysctl_cpupool, sysctl_scheduler;
+/* tbuf_op.c */
+sysctl_fn sysctl_trace;
 /* sysctl_info.c */
 sysctl_fn sysctl_physinfo, sysctl_domain_list, sysctl_cpu_info, sysctl_avail_heap, sysctl_cpu_topology,
     sysctl_numa_info, sysctl_pci_topology;

@@ -25,6 +25,7 @@ char opt_crash_keys[CRASH_COUNT][OPTION_TEXT_MAX];
 struct dom0_mem_option opt_dom0_mem;
 struct dom0_vcpus_option opt_dom0_max_vcpus;
 bool opt_dom0_vcpus_pin;
+uint64_t opt_tbuf_size, opt_tevt_mask;
 char opt_sched[OPTION_TEXT_MAX];
 
 /* --- memory and CPUs of the machine ------------------------------------------------------------------------------------------------------------- */

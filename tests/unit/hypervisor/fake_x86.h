@@ -25,6 +25,7 @@
 #include <core/hypercall/handlers.h>
 #include <core/memory/heap.h>
 #include <core/sched/arch.h>
+#include <core/trace/trace.h>
 #include <guest/x86/common/cpuid.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/kinds.h>
@@ -616,6 +617,7 @@ static inline void fake_x86_end(void)
     for (unsigned int cpu = 0; cpu < FAKE_CPUS; cpu++) {
         (void)cpu_bring_online(cpu);
     }
+    trace_reset();
     fake_check(heap_free_frames() == fake_free_at_start);
     fake_check(host_alloc_count() == fake_objects_at_start);
     fake_close_window();

@@ -61,3 +61,10 @@ static inline bool irqs_enabled(void)
 {
     return host_irqs_on;
 }
+
+uint64_t port_now_ns(void);
+
+static inline uint64_t port_cycles(void)
+{
+    return port_now_ns();
+}

@@ -7,5 +7,6 @@
 void arch_fill_l4(uint64_t *l4);
 /* May domain @who map @mfn, which is not memory but a device's registers? Takes no lock of a higher class than `domain`. */
 bool arch_may_map_device(domid_t who, mfn_t mfn);
-/* A frame of the hypervisor's that the control domain may map to read it (DOMID_XEN), and that is never freed: the machine-to-physical table's. */
-bool arch_may_read_hypervisor(mfn_t mfn);
+/* A frame of the hypervisor's that the control domain may map (DOMID_XEN), and that is never freed: the machine-to-physical table's to read, those of the
+ * trace buffers. */
+bool arch_may_map_hypervisor(mfn_t mfn, bool write);

@@ -35,7 +35,7 @@
 struct pgtype_ctx {
     domid_t domain; /* owner of the page tables */
     domid_t
-        data_owner; /* of the frames that updated level 1 entries may map; DOMID_IO: devices only; DOMID_XEN: arch_may_read_hypervisor() */
+        data_owner; /* of the frames that updated level 1 entries may map; DOMID_IO: devices only; DOMID_XEN: arch_may_map_hypervisor() */
     bool may_uncache; /* level 1 entries may choose another memory type than write-back for memory */
     /* pCPUs that may have translations of the domain: read when needed, since it changes. NULL: all online. */
     const cpuset_t *cpus;

@@ -11,7 +11,7 @@ static int l1_get_uncommon(domid_t owner, uint64_t e)
     mfn_t mfn = pte_mfn(e);
 
     if (owner == DOMID_XEN) { /* holds no reference, as its frames never go */
-        return !(e & PTE_RW) && arch_may_read_hypervisor(mfn) ? 0 : -XEN_EPERM;
+        return arch_may_map_hypervisor(mfn, e & PTE_RW) ? 0 : -XEN_EPERM;
     }
     if (frame_is_ram(mfn)) {
         return -XEN_EINVAL;

@@ -6,6 +6,7 @@
  */
 #include <base/log.h>
 #include <guest/x86/pv/mm/mm_internal.h>
+#include <model/x86/pgtype/arch.h>
 
 #define SHOWN         8u
 #define PARTIAL_COUNT 0x3ffu /* of frame_aux, while partial: entries that hold references */
@@ -75,6 +76,9 @@ static void entry_of_table(struct audit *a, mfn_t table, enum frame_type type, u
             complain(a, table, "a table entry leads to a frame that is no memory");
         }
         return;
+    }
+    if (type == FT_L1 && arch_may_map_hypervisor(mfn, e & PTE_RW)) {
+        return; /* the hypervisor's own: no reference */
     }
     if (type == FT_L4 && mfn_eq(mfn, table)) { /* its map of itself holds no reference */
         if (e & PTE_RW) {

@@ -29,7 +29,7 @@ static int get_tables_domain(struct mm_call *m, domid_t id)
     return 0;
 }
 
-/* Frames of others: the control domain, or the device model of that domain. Of the hypervisor's own: arch_may_read_hypervisor(). */
+/* Frames of others: the control domain, or the device model of that domain. Of the hypervisor's own: arch_may_map_hypervisor(). */
 static int get_data_domain(struct mm_call *m, domid_t id)
 {
     struct domain *self = m->xv->v.domain;

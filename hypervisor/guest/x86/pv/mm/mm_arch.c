@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* What model/x86/pgtype asks of this layer: its arch.h. */
+#include <core/trace/trace.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/common/memory_map.h>
 #include <model/x86/pgtype/arch.h>
@@ -11,7 +12,7 @@ void arch_fill_l4(uint64_t *l4)
     l4[L4_SLOT_FIRST] = 0;
 }
 
-bool arch_may_read_hypervisor(mfn_t mfn)
+static bool is_machine_to_physical(mfn_t mfn)
 {
     for (uint64_t at = 0; at < frame_limit * sizeof(uint64_t); at += X86_M2P_CHUNK_BYTES) {
         mfn_t first = x86_m2p_frame(at);
@@ -22,6 +23,11 @@ bool arch_may_read_hypervisor(mfn_t mfn)
         }
     }
     return false;
+}
+
+bool arch_may_map_hypervisor(mfn_t mfn, bool write)
+{
+    return trace_may_map(mfn, write) || (!write && is_machine_to_physical(mfn));
 }
 
 bool arch_may_map_device(domid_t who, mfn_t mfn)

@@ -77,3 +77,12 @@ static inline bool irqs_enabled(void)
     asm volatile("pushfq; popq %0" : "=rm"(flags)::"memory");
     return flags & 0x200;
 }
+
+/* The processor's counter of cycles: the unit of trace records. */
+static inline uint64_t port_cycles(void)
+{
+    uint32_t low, high;
+
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (uint64_t)high << 32 | low;
+}

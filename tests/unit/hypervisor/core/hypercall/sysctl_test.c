@@ -61,7 +61,7 @@ static void access(void **state)
     fake_dom0->is_control = false;
     assert_int_equal(do_sysctl(&c), -XEN_EPERM);
     fake_dom0->is_control = true;
-    assert_int_equal(call(XEN_SYSCTL_tbuf_op), -XEN_ENOSYS);
+    assert_int_equal(call(5), -XEN_ENOSYS);
     assert_int_equal(call(~0u), -XEN_ENOSYS);
 }
 
@@ -348,12 +348,59 @@ static void debug_keys(void **state)
     assert_int_equal(call(XEN_SYSCTL_debug_keys), -XEN_E2BIG);
 }
 
+static long tbuf(uint32_t cmd)
+{
+    op->u.tbuf_op.cmd = cmd;
+    return call(XEN_SYSCTL_tbuf_op);
+}
+
+static void trace_buffers(void **state)
+{
+    struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
+    uint64_t mask = 5;
+
+    memset(op, 0, sizeof(*op));
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_get_info), 0);
+    assert_int_equal(t->size, 0);
+    assert_int_equal(t->buffer_mfn, 0);
+    assert_int_equal(t->evt_mask, TRC_ALL);
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_enable), -XEN_EINVAL);
+    t->size = 0;
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_size), -XEN_EINVAL);
+    assert_non_null(strstr(host_console(), "Trace buffers cannot have 0 pages"));
+    t->size = 3;
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_size), 0);
+    t->size = 2;
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_size), -XEN_EINVAL);
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_get_info), 0);
+    assert_int_equal(t->size, PAGE_SIZE);
+    assert_int_equal(((struct t_info *)mfn_to_virt(MFN(t->buffer_mfn)))->tbuf_size, 3);
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_enable), 0);
+    assert_true(trace_wants(TRC_SCHED_WAKE));
+    t->evt_mask = TRC_HW;
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask), 0);
+    assert_false(trace_wants(TRC_SCHED_WAKE));
+    assert_true(trace_wants(TRC_HW_IRQ_HANDLED));
+    memcpy(area, &mask, sizeof(mask));
+    set_xen_guest_handle(t->cpu_mask.bitmap, area);
+    t->cpu_mask.nr_bits = 64;
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_cpu_mask), 0);
+    assert_int_equal(trace_control.cpus.bits, 5);
+    set_xen_guest_handle(t->cpu_mask.bitmap, (uint8_t *)16);
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_cpu_mask), -XEN_EFAULT);
+    assert_int_equal(trace_control.cpus.bits, 5);
+    assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_disable), 0);
+    assert_false(trace_wants(TRC_HW_IRQ_HANDLED));
+    assert_int_equal(tbuf(6), -XEN_EINVAL);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(access), T(physinfo),     T(domain_list), T(read_console), T(cpus),   T(numa),
-        T(pools),  T(pools_change), T(scheduler),   T(featureset),   T(policy), T(debug_keys),
+        T(access), T(physinfo),   T(domain_list),   T(read_console), T(cpus),
+        T(numa),   T(pools),      T(pools_change),  T(scheduler),    T(featureset),
+        T(policy), T(debug_keys), T(trace_buffers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

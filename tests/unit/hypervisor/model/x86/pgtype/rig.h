@@ -75,7 +75,7 @@ bool arch_may_map_device(domid_t who, mfn_t mfn)
     return mfn.n % 2 == 0;
 }
 
-bool arch_may_read_hypervisor(mfn_t mfn)
+bool arch_may_map_hypervisor(mfn_t mfn, bool write)
 {
     return false;
 }
