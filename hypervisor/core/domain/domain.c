@@ -11,6 +11,7 @@
 #include <core/evtchn/evtchn_ops.h>
 #include <core/gnttab/gnttab_ops.h>
 #include <core/memory/arch.h>
+#include <core/trace/trace.h>
 #include <lib/string.h>
 
 #define DOMID_BUCKET     512u
@@ -201,6 +202,8 @@ static void destroy_work(void *arg)
 {
     struct domain *d = arg;
 
+    TRACE_1(TRC_SCHED_DOM_REM, d->id);
+    TRACE_1(TRC_DOM0_DOM_REM, d->id);
     table_remove(d);
     if (d == hwdom) {
         hwdom = NULL;
@@ -300,6 +303,8 @@ int domain_create(const struct domain_config *c, struct domain **out)
     if (d->is_hardware) {
         hwdom = d;
     }
+    TRACE_1(TRC_DOM0_DOM_ADD, d->id);
+    TRACE_1(TRC_SCHED_DOM_ADD, d->id);
     domain_update_wallclock(d);
     domain_update_nodes(d);
     *out = d;

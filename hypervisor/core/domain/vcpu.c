@@ -5,12 +5,14 @@
 #include <core/evtchn/arch.h>
 #include <core/evtchn/evtchn_ops.h>
 #include <core/gnttab/arch.h>
+#include <core/trace/trace.h>
 #include <lib/string.h>
 
 static void singleshot_fired(void *arg)
 {
     struct vcpu *v = arg;
 
+    TRACE_2(TRC_SCHED_DOM_TIMER_FN, v->domain->id, v->id);
     vcpu_send_virq(v, VIRQ_TIMER);
 }
 
@@ -76,6 +78,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
     v->info_mfn = INVALID_MFN;
     v->time_mfn = INVALID_MFN;
     v->evtchn.info = v->info;
+    v->sched.trace_id = trace_id(d->id, id);
     timer_init(&v->singleshot, singleshot_fired, v, 0);
     timer_init(&v->poll, poll_timed_out, v, 0);
     timer_init(&v->periodic, vcpu_periodic_fired, v, 0);
@@ -241,6 +244,7 @@ void vcpu_block(struct vcpu *v)
     if (vcpu_event_pending(v) || arch_vcpu_interrupt_pending(v)) {
         __atomic_fetch_and(&v->sched.pause_flags, ~VPF_BLOCKED, __ATOMIC_SEQ_CST);
     } else {
+        TRACE_2(TRC_SCHED_BLOCK, v->domain->id, v->id);
         sched_sleep(&v->sched);
     }
 }

@@ -4,6 +4,7 @@
  * All of it runs under the lock of domctl: pools do not change while a domain is created or moved.
  */
 #include <core/hypercall/sysctl_internal.h>
+#include <core/trace/trace.h>
 
 /* --- pools ------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -131,6 +132,7 @@ static long scheduler(struct xen_sysctl_scheduler_op *s, bool *copyback)
     struct sched_pool_info found;
     int rc;
 
+    TRACE_0(TRC_SCHED_CTL);
     if (sched_pool_info(s->cpupool_id, &found) != 0 || found.id != s->cpupool_id) {
         return -XEN_ESRCH;
     }

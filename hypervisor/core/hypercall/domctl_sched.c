@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* domctl: where vCPUs may run, and their share. Also the tools' bitmaps. */
 #include <base/guest_access.h>
+#include <core/trace/trace.h>
 #include <core/hypercall/domctl_internal.h>
 
 #define BITMAP_BITS_MAX 65536u
@@ -129,6 +130,7 @@ static long credit2(struct domain *d, struct xen_domctl_scheduler_op *s, bool *c
         *copyback = true;
         return 0;
     case XEN_DOMCTL_SCHEDOP_putinfo:
+        TRACE_1(TRC_SCHED_ADJDOM, d->id);
         return sched_set_params(&d->sched, p->weight ? p->weight : d->sched.weight, p->cap);
     default:
         return -XEN_EINVAL; /* parameters are the domain's, not the vCPU's */

@@ -6,6 +6,7 @@
 #include <core/domain/arch.h>
 #include <core/gnttab/arch.h>
 #include <core/gnttab/gnttab_ops.h>
+#include <core/trace/trace.h>
 #include <core/hypercall/grant_op.h>
 #include <core/hypercall/handlers.h>
 
@@ -51,6 +52,7 @@ static long op_map(struct grant_list *l)
             granter ? gnttab_map(mapper, &granter->gnttab, op.ref, op.host_addr, op.flags, &op.handle, &mfn)
                     : GNTST_bad_domain;
         if (op.status == GNTST_okay) {
+            TRACE_1(TRC_MEM_PAGE_GRANT_MAP, op.dom);
             op.dev_bus_addr = mfn_to_paddr(mfn); /* PV kernels read the frame from here */
         }
         if (guest_write_obj(grant_list_at(l), &op) != 0) {
@@ -96,6 +98,7 @@ static long unmap_batch(struct grant_list *l, bool replace, struct gnttab_unmapp
             rc = gnttab_unmap_begin(mapper, op.unmap.handle, op.unmap.host_addr, 0, &u[*count]);
         }
         status[*count] = rc;
+        TRACE_1(TRC_MEM_PAGE_GRANT_UNMAP, mapper->domid);
     }
     return 0;
 }

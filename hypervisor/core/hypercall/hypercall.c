@@ -4,6 +4,8 @@
 #include <base/log.h>
 #include <core/hypercall/arch.h>
 #include <core/hypercall/handlers.h>
+#include <core/hypercall/hypercall_trace.h>
+#include <core/trace/trace.h>
 
 #define KINDS_PV   (1u << GUEST_PV)
 #define KINDS_PVH  (1u << GUEST_PVH)
@@ -29,7 +31,7 @@ static bool may_call(const struct domain *d, uint8_t who)
     return who == WHO_hardware ? d->is_hardware : d->is_control;
 }
 
-long hypercall_dispatch(struct hypercall *c)
+static inline __attribute__((always_inline)) long dispatch(struct hypercall *c)
 {
     const struct domain *d = current_domain();
     const struct row *row;
@@ -49,6 +51,18 @@ long hypercall_dispatch(struct hypercall *c)
     ASSERT_MAY_WAIT();
     ASSERT_MAY_LEAVE();
     return rc;
+}
+
+static __attribute__((cold, noinline)) long dispatch_traced(struct hypercall *c)
+{
+    hypercall_trace(c);
+    return dispatch(c);
+}
+
+/* Two copies, so that the one in use has nothing to keep over the call that records. */
+long hypercall_dispatch(struct hypercall *c)
+{
+    return trace_wants(TRC_PV | TRC_HVM) ? dispatch_traced(c) : dispatch(c);
 }
 
 /* One bit for each thing that was asked for; a collision only loses a log line. */

@@ -3,6 +3,7 @@
 #include <abi/memory.h>
 #include <base/guest_access.h>
 #include <base/softirq.h>
+#include <core/trace/trace.h>
 #include <core/domain/arch.h>
 #include <core/hypercall/memory_internal.h>
 #include <core/numa/numa.h>
@@ -136,6 +137,7 @@ static int decrease_one(struct domain *d, const struct xen_memory_reservation *r
     if (guest_read_elem(&gfn, guest_addr(r->extent_start), i) != 0) {
         return -XEN_EFAULT;
     }
+    TRACE_3(TRC_MEM_DECREASE_RESERVATION, TRACE_PAIR(gfn), d->id | r->extent_order << 16);
     if (d->kind != GUEST_PV && r->extent_order > 0 && !arch_pod_has_promises(d) &&
         release_extent(d, gfn, r->extent_order) == 0) {
         return 0;

@@ -6,6 +6,7 @@
 #include <core/domain/arch.h>
 #include <core/evtchn/evtchn_ops.h>
 #include <core/hypercall/handlers.h>
+#include <core/trace/trace.h>
 
 #define POLL_PORTS_MAX 128u
 
@@ -49,6 +50,7 @@ static long poll(struct vcpu *v, const struct sched_poll *p)
             goto out;
         }
     }
+    TRACE_2(TRC_SCHED_BLOCK, v->domain->id, v->id);
     sched_sleep(&v->sched);
     return 0;
 out:
@@ -111,13 +113,14 @@ static long watchdog(vaddr_t gva)
     return rc;
 }
 
-static long shut_down(vaddr_t gva, void (*how)(struct domain *d, uint8_t reason))
+static long shut_down(uint32_t event, vaddr_t gva, void (*how)(struct domain *d, uint8_t reason))
 {
     struct sched_shutdown s;
 
     if (guest_read_obj(&s, gva) != 0) {
         return -XEN_EFAULT;
     }
+    TRACE_3(event, current_domain()->id, current_vcpu()->id, s.reason);
     how(current_domain(), (uint8_t)s.reason);
     return 0;
 }
@@ -136,9 +139,9 @@ long do_sched_op(struct hypercall *c)
         vcpu_block(v);
         return 0;
     case SCHEDOP_shutdown:
-        return shut_down(c->arg[1], domain_shutdown);
+        return shut_down(TRC_SCHED_SHUTDOWN, c->arg[1], domain_shutdown);
     case SCHEDOP_shutdown_code:
-        return shut_down(c->arg[1], domain_announce_shutdown);
+        return shut_down(TRC_SCHED_SHUTDOWN_CODE, c->arg[1], domain_announce_shutdown);
     case SCHEDOP_pin_override: /* for firmware calls of a few laptops that want the first CPU */
         return caller_is_hardware() ? hypercall_not_built("sched_op", SCHEDOP_pin_override) : -XEN_EPERM;
     case SCHEDOP_poll:

@@ -10,6 +10,7 @@
  * In a pool of this policy `idle` is the set of pCPUs without a vCPU, under the pool's lock.
  */
 #include <core/sched/sched_policy.h>
+#include <core/sched/sched_trace.h>
 
 #define WAITS UINT64_MAX /* target: in pool->unassigned */
 
@@ -47,6 +48,9 @@ static void set_cpu(struct sched_vcpu *v, unsigned int cpu)
     unsigned long flags;
     struct sched_rq *rq = sched_lock_rq(v, &flags);
 
+    if (v->cpu != cpu) {
+        TRACE_2(TRACE_NULL_MIGRATE, v->trace_id, cpu | (uint32_t)v->cpu << 16);
+    }
     if (per_cpu(sched_pcpu, v->cpu).curr != v) {
         __atomic_store_n(&v->cpu, (uint16_t)cpu, __ATOMIC_SEQ_CST);
     }
@@ -70,6 +74,7 @@ static void give(struct sched_pool *pool, struct sched_vcpu *v, unsigned int cpu
     if (nv(v)->target == WAITS) {
         waitq_remove(&pool->unassigned, &v->wait);
     }
+    TRACE_2(TRACE_NULL_ASSIGN, v->trace_id, cpu);
     cpuset_remove(&pool->idle, cpu);
     nv(v)->target = cpu + 1;
     set_cpu(v, cpu);
@@ -86,6 +91,7 @@ static void null_assign(struct sched_pool *pool, struct sched_vcpu *v)
     }
     cpu = free_cpu_for(pool, v);
     if (cpu != SCHED_NO_CPU) {
+        TRACE_2(TRACE_NULL_PICKED_CPU, v->trace_id, cpu);
         give(pool, v, cpu);
     } else if (nv(v)->target != WAITS) {
         nv(v)->target = WAITS;
@@ -106,6 +112,7 @@ static bool null_unassign(struct sched_pool *pool, struct sched_vcpu *v)
     if (target == WAITS) {
         waitq_remove(&pool->unassigned, &v->wait);
     } else if (target != 0) {
+        TRACE_2(TRACE_NULL_DEASSIGN, v->trace_id, (uint32_t)target - 1);
         set_assigned((unsigned int)target - 1, NULL);
         if (cpuset_has(pool->cpus, (unsigned int)target - 1)) {
             cpuset_add(&pool->idle, (unsigned int)target - 1);
@@ -175,6 +182,12 @@ static void null_stopped(struct sched_rq *rq, struct sched_vcpu *v)
     }
 }
 
+static void trace_choice(struct sched_rq *rq, const struct sched_pcpu *p, struct sched_vcpu *prev,
+                         struct sched_vcpu *next)
+{
+    TRACE_2(TRACE_NULL_SCHEDULE, (uint32_t)p->cpu << 16, next->is_idle ? ~0u : next->trace_id);
+}
+
 const struct sched_policy sched_null = {
     .name = "null",
     .id = XEN_SCHEDULER_NULL,
@@ -189,4 +202,5 @@ const struct sched_policy sched_null = {
     .assign = null_assign,
     .unassign = null_unassign,
     .settle = null_settle,
+    .trace_choice = trace_choice,
 };

@@ -7,6 +7,7 @@
  */
 #include <abi/sysctl.h>
 #include <core/sched/sched_policy.h>
+#include <core/trace/trace.h>
 #include <lib/string.h>
 
 static struct sched_pool pool0, no_pool;
@@ -388,6 +389,7 @@ int sched_vcpu_add(struct sched_vcpu *v, struct sched_domain *d)
     unsigned long flags;
 
     *v = (struct sched_vcpu){.dom = d,
+                             .trace_id = v->trace_id,
                              .policy = pool->policy,
                              .hard_affinity = CPUSET_ALL,
                              .soft_affinity = CPUSET_ALL,
@@ -617,6 +619,7 @@ void sched_cpu_up(unsigned int cpu, struct sched_vcpu *idle)
     *idle = (struct sched_vcpu){
         .is_idle = true, .cpu = (uint16_t)cpu, .is_running = SCHED_RUNNING, .hard_affinity = cpuset_of(cpu)};
     idle->soft_affinity = CPUSET_ALL;
+    idle->trace_id = trace_id(DOMID_NONE, cpu);
     idle->policy = pool0.policy;
     idle->runstate = RUNSTATE_running;
     idle->runstate_since_ns = port_now_ns();

@@ -10,6 +10,7 @@
 #include <base/softirq.h>
 #include <core/sched/arch.h>
 #include <core/sched/sched_policy.h>
+#include <core/sched/sched_trace.h>
 #include <lib/string.h>
 
 #define BALANCE_NS MILLISECS(10) /* how often a pCPU compares its runqueue with another */
@@ -41,6 +42,9 @@ bool sched_is_runnable(const struct sched_vcpu *v)
 
 static void set_runstate(struct sched_vcpu *v, uint8_t state, uint64_t now)
 {
+    if (trace_wants(TRC_SCHED)) {
+        sched_trace_runstate(v, state);
+    }
     v->runstate_time_ns[v->runstate] += now - v->runstate_since_ns;
     v->runstate_since_ns = now;
     v->runstate = state;
@@ -172,6 +176,9 @@ unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint
     if (unlikely(!cpuset_has(rq->cpus, cpu))) {
         __atomic_store_n(&per_cpu(sched_pcpu, cpu).told_by, rq, __ATOMIC_RELAXED);
     }
+    if (trace_wants(TRC_SCHED)) {
+        v->policy->trace_tickle(rq, v, cpu);
+    }
     return cpu;
 }
 
@@ -229,6 +236,7 @@ void sched_wake(struct sched_vcpu *v)
     unsigned long flags;
     struct sched_rq *rq;
 
+    TRACE_VCPU(TRC_SCHED_WAKE, v);
     if (v->policy->is_direct && sched_is_runnable(v)) {
         wake_direct(v);
         return;
@@ -311,6 +319,7 @@ void sched_sleep_sync(struct sched_vcpu *v)
 
 void sched_pause_nosync(struct sched_vcpu *v)
 {
+    TRACE_VCPU(TRC_SCHED_SLEEP, v);
     __atomic_fetch_add(&v->pause_count, 1, __ATOMIC_SEQ_CST);
     sched_sleep(v);
 }
@@ -341,6 +350,7 @@ void sched_yield_current(void)
         p->is_yielding = true;
         softirq_raise(SOFTIRQ_SCHEDULE);
     }
+    TRACE_VCPU(TRC_SCHED_YIELD, p->curr);
 }
 
 /* --- between runqueues ------------------------------------------------------------------------------------------------------------------------------ */
@@ -575,6 +585,7 @@ static void slice_over(void *arg)
 {
     struct sched_pcpu *p = arg;
 
+    TRACE_0(TRC_SCHED_S_TIMER_FN);
     p->timer_at_ns = 0;
     softirq_raise(SOFTIRQ_SCHEDULE);
 }
@@ -656,6 +667,10 @@ static void schedule(void)
     }
     next = choose(rq, p, now);
     p->is_yielding = false;
+    if (trace_wants(TRC_SCHED)) {
+        rq->pool->policy->trace_choice(rq, p, prev, next);
+        sched_trace_choice(prev, next, now, p->slice_end_ns - now);
+    }
     if (next != prev) {
         homeless = exchange(rq, p, prev, next, now);
     }

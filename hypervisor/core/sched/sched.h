@@ -48,6 +48,7 @@ struct sched_vcpu {
     struct sched_domain *dom;
     const struct sched_policy *policy;
     bool is_idle;
+    uint32_t trace_id; /* trace_id() of it, set before sched_vcpu_add() */
 
     struct list_head in_domain; /* under the pool's lock */
 

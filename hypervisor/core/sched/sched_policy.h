@@ -88,6 +88,10 @@ struct sched_policy {
     struct sched_vcpu *(*pick)(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *curr,
                                uint64_t now_ns);
 
+    /* Write trace records about the choice of @next on @p, of @rq, where @prev runs until now. Under the runqueue's lock. */
+    void (*trace_choice)(struct sched_rq *rq, const struct sched_pcpu *p, struct sched_vcpu *prev,
+                         struct sched_vcpu *next);
+
     /* --- queueing policies, all under the runqueue's lock */
     /* Put @v, runnable, on the queue; @is_wake: it was not runnable before. False: it cannot run yet, nobody need be told. */
     bool (*enqueue)(struct sched_rq *rq, struct sched_vcpu *v, bool is_wake, uint64_t now_ns);
@@ -101,6 +105,8 @@ struct sched_policy {
      * for it, though not one that it prefers.
      */
     unsigned int (*tickle)(struct sched_rq *rq, struct sched_vcpu *v, bool has_idle, uint64_t now_ns);
+    /* Write trace records about @v, which is on the queue, and @cpu, which is told; SCHED_NO_CPU: none. */
+    void (*trace_tickle)(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu);
     /* Whom @p, of runqueue @rq, should take over from @other, both locked; NULL: nobody. @is_idle: @p has nothing to do. Not taken off yet. */
     struct sched_vcpu *(*find_pull)(struct sched_rq *other, struct sched_rq *rq, struct sched_pcpu *p,
                                     bool is_idle);

@@ -41,17 +41,28 @@ __attribute__((cold)) void trace_write(uint32_t event, const uint32_t *words, un
 __attribute__((cold)) void trace_write_few(uint32_t event, unsigned int count, uint32_t a, uint32_t b,
                                            uint32_t c, uint32_t d);
 
-#define TRACE_FEW(event, count, a, b, c, d)                        \
-    do {                                                           \
-        if (trace_wants(event)) {                                  \
-            trace_write_few((event), (count), (a), (b), (c), (d)); \
-        }                                                          \
+#define TRACE_FEW(event, count, ...)                        \
+    do {                                                    \
+        if (trace_wants(event)) {                           \
+            trace_write_few((event), (count), __VA_ARGS__); \
+        }                                                   \
     } while (0)
-#define TRACE_0(event)             TRACE_FEW(event, 0, 0, 0, 0, 0)
-#define TRACE_1(event, a)          TRACE_FEW(event, 1, a, 0, 0, 0)
-#define TRACE_2(event, a, b)       TRACE_FEW(event, 2, a, b, 0, 0)
-#define TRACE_3(event, a, b, c)    TRACE_FEW(event, 3, a, b, c, 0)
-#define TRACE_4(event, a, b, c, d) TRACE_FEW(event, 4, a, b, c, d)
+/* The number says how many words follow, TRACE_PAIR() being two. */
+#define TRACE_0(event)      TRACE_FEW(event, 0, 0, 0, 0, 0)
+#define TRACE_1(event, a)   TRACE_FEW(event, 1, a, 0, 0, 0)
+#define TRACE_2(event, ...) TRACE_FEW(event, 2, __VA_ARGS__, 0, 0)
+#define TRACE_3(event, ...) TRACE_FEW(event, 3, __VA_ARGS__, 0)
+#define TRACE_4(event, ...) TRACE_FEW(event, 4, __VA_ARGS__)
+/* A record of as many words as are given. */
+#define TRACE_MANY(event, ...)                                \
+    do {                                                      \
+        if (trace_wants(event)) {                             \
+            const uint32_t words_[] = {__VA_ARGS__};          \
+            trace_write((event), words_, ARRAY_SIZE(words_)); \
+        }                                                     \
+    } while (0)
+/* The two words of 64 bits, the lower first. */
+#define TRACE_PAIR(x) TRACE_LOW(x), TRACE_HIGH(x)
 
 #define TRACE_LOW(x)  ((uint32_t)(x))
 #define TRACE_HIGH(x) ((uint32_t)((uint64_t)(x) >> 32))

@@ -5,6 +5,7 @@
 #include <base/softirq.h>
 #include <core/domain/arch.h>
 #include <core/hypercall/hypercall.h>
+#include <core/trace/trace.h>
 #include <guest/x86/common/hw_contract.h>
 #include <guest/x86/pv/mm.h>
 #include <guest/x86/pv/pv.h>
@@ -142,6 +143,7 @@ void pv_page_fault(struct x86_regs *regs, uint64_t cr2)
     if (pv_mm_fault(xv, cr2, regs->error_code)) {
         return;
     }
+    TRACE_MANY(TRC_PV_PAGE_FAULT | TRC_64_FLAG, TRACE_PAIR(regs->rip), TRACE_PAIR(cr2), regs->error_code);
     pv_inject_page_fault(xv, regs->error_code, cr2);
 }
 
@@ -165,10 +167,17 @@ static bool deliver_software_interrupt(struct x86_vcpu *xv)
     return true;
 }
 
+/* How a trace record holds both in one word. */
+static uint32_t trap_word(unsigned int vector, uint32_t error)
+{
+    return vector | (uint32_t)vector_has_error(vector) << 15 | error << 16;
+}
+
 void pv_exception(struct x86_regs *regs)
 {
     struct x86_vcpu *xv = current_x86();
     unsigned int vector = regs->entry_vector;
+    uint64_t rip = regs->rip;
 
     switch (vector) {
     case X86_VEC_DB:
@@ -183,17 +192,20 @@ void pv_exception(struct x86_regs *regs)
             return;
         }
         if (regs->error_code == 0 && pv_emulate_privileged(xv)) {
+            TRACE_2(TRC_PV_EMULATE_PRIVOP | TRC_64_FLAG, TRACE_PAIR(rip));
             return;
         }
         break;
     case X86_VEC_UD:
         if (pv_emulate_privileged(xv)) {
+            TRACE_2(TRC_PV_FORCED_INVALID_OP | TRC_64_FLAG, TRACE_PAIR(rip));
             return;
         }
         break;
     default:
         break;
     }
+    TRACE_3(TRC_PV_TRAP | TRC_64_FLAG, TRACE_PAIR(rip), trap_word(vector, regs->error_code));
     pv_inject(xv, vector, vector_has_error(vector), regs->error_code);
 }
 

@@ -8,6 +8,7 @@
 #include <base/log.h>
 #include <base/softirq.h>
 #include <core/hypercall/hypercall.h>
+#include <core/trace/trace.h>
 #include <guest/x86/common/fpu.h>
 #include <guest/x86/common/platform.h>
 #include <guest/x86/pvh/pvh_internal.h>
@@ -164,6 +165,7 @@ static void cpuid(struct x86_vcpu *xv, const struct vmexit *e)
         return;
     }
     x86_cpuid(xv, (uint32_t)xv->regs.rax, (uint32_t)xv->regs.rcx, out);
+    TRACE_MANY(TRC_HVM_CPUID, (uint32_t)xv->regs.rax, out[0], out[1], out[2], out[3]);
     xv->regs.rax = out[0];
     xv->regs.rbx = out[1];
     xv->regs.rcx = out[2];
@@ -185,11 +187,13 @@ static void msr_access(struct x86_vcpu *xv, const struct vmexit *e)
             pvh_inject_gp(xv);
             return;
         }
+        TRACE_3(TRC_HVM_MSR_WRITE, msr, (uint32_t)xv->regs.rax, (uint32_t)xv->regs.rdx);
     } else {
         if (!pvh_msr_read(xv, msr, &value)) {
             pvh_inject_gp(xv);
             return;
         }
+        TRACE_3(TRC_HVM_MSR_READ, msr, TRACE_PAIR(value));
         xv->regs.rax = (uint32_t)value;
         xv->regs.rdx = value >> 32;
     }
@@ -230,6 +234,7 @@ static void read_tsc(struct x86_vcpu *xv, const struct vmexit *e, bool with_aux)
         return;
     }
     tsc = pvh_guest_tsc(xv);
+    TRACE_2(TRC_HVM_RDTSC, TRACE_PAIR(tsc));
     xv->regs.rax = (uint32_t)tsc;
     xv->regs.rdx = tsc >> 32;
     if (with_aux) {
@@ -246,6 +251,7 @@ static void halt(struct x86_vcpu *xv, const struct vmexit *e)
         return;
     }
     pvh_skip(xv, length);
+    TRACE_1(TRC_HVM_HLT, vcpu_event_pending(&xv->v));
     irq_enable();
     if (!(xv->regs.rflags & X86_FLAGS_IF) && !xv->pvh->nmi_pending) {
         vcpu_take_down(&xv->v); /* only INIT or VCPUOP_up bring it back */
@@ -264,6 +270,8 @@ static bool populate(struct x86_vcpu *xv, uint64_t gpa)
 
     irq_enable();
     rc = p2m_pod_populate(p2m_of(xv), gpa >> PAGE_SHIFT);
+    TRACE_MANY(TRC_MEM_POD_POPULATE, TRACE_PAIR(gpa >> PAGE_SHIFT),
+               TRACE_PAIR(p2m_lookup(p2m_of(xv), gpa >> PAGE_SHIFT).mfn.n), xv->v.domain->id);
     if (rc == -XEN_ENOMEM) {
         domain_crash(xv->v.domain, "v%u: guest address %#lx: out of populate-on-demand memory", xv->v.id,
                      (unsigned long)gpa);
@@ -277,6 +285,7 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
     struct p2m_leaf l = p2m_lookup(p2m_of(xv), e->gpa >> PAGE_SHIFT);
     bool write = (e->error & PFEC_W) != 0, fetch = (e->error & PFEC_I) != 0;
 
+    TRACE_MANY(TRC_HVM_NPF, TRACE_PAIR(e->gpa), TRACE_PAIR(l.mfn.n), e->error, l.type);
     if (l.type != P2M_NONE && (!write || l.write) && (!fetch || l.type == P2M_RAM)) {
         return; /* mapped meanwhile */
     }
@@ -316,6 +325,7 @@ static void port_access(struct x86_vcpu *xv, const struct vmexit *e)
     if (!e->is_write) {
         uint32_t value = platform_port_read(xv->v.domain, e->port, e->size);
 
+        TRACE_2(TRC_HVM_IOPORT_READ, e->port, value);
         if (e->size == 1) {
             xv->regs.rax = (xv->regs.rax & ~0xffull) | (uint8_t)value;
         } else if (e->size == 2) {
@@ -324,6 +334,7 @@ static void port_access(struct x86_vcpu *xv, const struct vmexit *e)
             xv->regs.rax = value;
         }
     } else {
+        TRACE_2(TRC_HVM_IOPORT_WRITE, e->port, (uint32_t)xv->regs.rax);
         platform_port_write(xv->v.domain, e->port, e->size, (uint32_t)xv->regs.rax);
     }
     pvh_skip(xv, length);
@@ -385,9 +396,11 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
         msr_access(xv, e);
         break;
     case VMEXIT_INTERRUPT:
+        TRACE_0(TRC_HVM_INTR);
         vm_take_interrupts();
         break;
     case VMEXIT_WINDOW:
+        TRACE_0(TRC_HVM_INTR_WINDOW);
         xv->pvh->look = true;
         break;
     case VMEXIT_HLT:
@@ -444,7 +457,9 @@ void pvh_run(struct x86_vcpu *xv)
     if (!pvh_prepare_entry(xv)) {
         return;
     }
+    TRACE_0(TRC_HVM_VMENTRY);
     vm_enter(&xv->pvh->vm, &xv->regs, &e);
+    TRACE_3(TRC_HVM_VMEXIT64, (uint32_t)e.code, TRACE_PAIR(xv->regs.rip));
     if (unlikely(xv->pvh->vm.cr8 != vlapic_cr8(&xv->pvh->vlapic))) {
         vlapic_set_cr8(&xv->pvh->vlapic, xv->pvh->vm.cr8);
         xv->pvh->look = true;

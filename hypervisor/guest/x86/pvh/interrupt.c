@@ -4,6 +4,7 @@
  * last exit interrupted, NMI, the domain's event callback vector, the APIC. AMD APM volume 2, 15.20 and 15.21; <xen/hvm/params.h>, HVM_PARAM_CALLBACK_IRQ.
  */
 #include <base/log.h>
+#include <core/trace/trace.h>
 #include <guest/x86/common/tsc.h>
 #include <guest/x86/pvh/pvh_internal.h>
 
@@ -136,9 +137,11 @@ void pvh_arm_timer(struct x86_vcpu *xv)
     struct pvh_vcpu *p = xv->pvh;
 
     if (p->vlapic.deadline_ns == 0) {
+        TRACE_0(TRC_HVM_EMUL_LAPIC_STOP_TIMER);
         timer_stop(&p->timer);
         return;
     }
+    TRACE_MANY(TRC_HVM_EMUL_LAPIC_START_TIMER, TRACE_PAIR(p->vlapic.deadline_ns - port_now_ns()), 0, 0, 0);
     if (xv == current_x86()) {
         timer_migrate(&p->timer, pcpu_id());
     }
@@ -200,6 +203,7 @@ static void take_posted(struct x86_vcpu *xv)
         take_irqs(p);
     }
     if (posted & POST_TIMER) {
+        TRACE_0(TRC_HVM_EMUL_LAPIC_TIMER_CB);
         vlapic_timer_fire(&p->vlapic, port_now_ns());
         if (p->vlapic.deadline_ns != 0) {
             pvh_arm_timer(xv);
@@ -258,6 +262,7 @@ static void go_down(struct x86_vcpu *xv)
 
 static void deliver(struct vm_vcpu *vm, uint8_t type, uint8_t vector)
 {
+    TRACE_2(TRC_HVM_INJ_VIRQ, vector, 0);
     vm->inject = (struct vm_event){.valid = true, .type = type, .vector = vector};
 }
 
@@ -350,6 +355,7 @@ void pvh_inject(struct x86_vcpu *xv, uint8_t vector, uint32_t error)
 {
     bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17 || vector == 21;
 
+    TRACE_2(TRC_HVM_INJ_EXC, vector, has_error ? error : 0);
     xv->pvh->vm.inject = (struct vm_event){
         .valid = true,
         .type = VM_EVENT_EXCEPTION,

@@ -11,6 +11,7 @@
 #include <base/lock.h>
 #include <base/log.h>
 #include <core/hypercall/debug_keys.h>
+#include <core/trace/trace.h>
 #include <lib/printf.h>
 
 #define GSI_MAX       1024u
@@ -126,6 +127,12 @@ static struct irq_desc *take_vector(void)
     return NULL;
 }
 
+/* Its number in trace records: the line's, or one behind all lines. */
+static uint32_t trace_number(const struct irq_desc *d)
+{
+    return d->is_msi ? GSI_MAX + irq_vector(d) : d->gsi;
+}
+
 static void set_up(struct irq_desc *d, irq_handler_t handler, void *arg, bool is_msi)
 {
     spin_lock(&d->lock);
@@ -137,6 +144,7 @@ static void set_up(struct irq_desc *d, irq_handler_t handler, void *arg, bool is
     d->arg = arg;
     d->handler = handler;
     spin_unlock(&d->lock);
+    TRACE_3(TRC_HW_IRQ_BIND_VECTOR, trace_number(d), irq_vector(d), 1u << d->cpu);
 }
 
 int irq_bind_gsi(unsigned int gsi, bool level, bool low, irq_handler_t handler, void *arg)
@@ -212,6 +220,7 @@ void irq_unbind(struct irq_desc *d)
 {
     unsigned long flags = spin_lock_irqsave(&bind_lock);
 
+    TRACE_3(TRC_HW_IRQ_CLEAR_VECTOR, trace_number(d), irq_vector(d), 0);
     spin_lock(&d->lock);
     d->handler = NULL;
     if (!d->is_msi) {
@@ -302,8 +311,12 @@ static void device_interrupt(unsigned int vector)
     spin_unlock(&d->lock);
     apic_eoi();
     if (handler) {
+        uint32_t since = trace_wants(TRC_HW) ? (uint32_t)port_cycles() : 0;
+
         handler(arg);
+        TRACE_3(TRC_HW_IRQ_HANDLED, trace_number(d), since, (uint32_t)port_cycles());
     } else {
+        TRACE_1(TRC_HW_IRQ_UNMAPPED_VECTOR, vector);
         log_once(log_warning, "Interrupt with vector %#x, which nobody has", vector);
     }
     __atomic_fetch_sub(&d->running, 1, __ATOMIC_RELEASE);

@@ -4,6 +4,7 @@
  * are named by the guest; the LDT's are found through its page tables, at the latest when the CPU first uses a page.
  */
 #include <base/guest_access.h>
+#include <core/trace/trace.h>
 #include <guest/x86/pv/mm/mm_internal.h>
 #include <guest/x86/pv/pv.h>
 
@@ -160,6 +161,7 @@ int pv_set_ldt(struct x86_vcpu *xv, vaddr_t base, unsigned int ents)
 
 void pv_ldt_fault(struct x86_vcpu *xv, uint64_t offset, uint32_t error)
 {
+    TRACE_4(TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, TRACE_PAIR(xv->regs.rip), TRACE_PAIR(offset));
     if (!map_ldt_page(xv, (unsigned int)(offset >> PAGE_SHIFT))) {
         pv_inject_page_fault(xv, error, xv->pv->ldt_base + offset);
     }

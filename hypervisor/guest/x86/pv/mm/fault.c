@@ -4,6 +4,7 @@
  * exchanges and bit operations, where it needs the old value); and the first use of an LDT page.
  */
 #include <base/guest_access.h>
+#include <core/trace/trace.h>
 #include <guest/x86/pv/mm/mm_internal.h>
 #include <guest/x86/pv/pv.h>
 #include <model/x86/insn/insn.h>
@@ -165,6 +166,9 @@ bool pv_ptwr_fault(struct x86_vcpu *xv, vaddr_t cr2)
             status = insn_execute(&ic, &in, INSN_SET_MEMORY);
         }
         found = status == INSN_DONE || status == INSN_RETRY;
+        TRACE_MANY(TRC_PV_PTWR_EMULATION | TRC_64_FLAG,
+                   TRACE_PAIR(p.table[(cr2 & ~PAGE_MASK) / sizeof(uint64_t)]), TRACE_PAIR(cr2),
+                   TRACE_PAIR(xv->regs.rip));
         pgtype_put_current(&p.ctx, table);
     }
     (void)mm_note_unfinished(xv, &p.ctx);
