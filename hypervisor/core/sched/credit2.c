@@ -33,25 +33,8 @@
 #define PUBLISH_NS       MILLISECS(1)
 #define UNLIMITED_NS     SECONDS(1000000) /* more than any lead: not held by the rate limit */
 
-struct credit2_rq {
-    uint64_t
-        vtime; /* never goes back: how far the first of those who wait has been; others read it as a hint */
-    struct list_head
-        by_age; /* those who wait, by how long they do; who came over from another runqueue is last */
-};
-
 BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy_words), "fits");
 BUILD_ASSERT(sizeof(struct credit2_rq) <= sizeof(((struct sched_rq *)0)->policy), "fits");
-
-static struct credit2_rq *crq(struct sched_rq *rq)
-{
-    return (struct credit2_rq *)rq->policy;
-}
-
-static uint64_t *vtime_of(struct sched_vcpu *v)
-{
-    return &v->wait.key;
-}
 
 static uint64_t to_virtual(const struct sched_vcpu *v, uint64_t ns)
 {
@@ -71,20 +54,6 @@ static void move_forward(uint64_t *at, uint64_t to)
     if (is_before(*at, to, 0)) {
         *at = to;
     }
-}
-
-/* For trace records: as Xen counts, what it may use up before the runqueue's first is as far; a nanosecond counts 1. */
-static uint32_t credit_of(struct sched_rq *rq, struct sched_vcpu *v)
-{
-    int64_t credit = (int64_t)(crq(rq)->vtime + MILLISECS(10) - *vtime_of(v));
-
-    return (uint32_t)(int32_t)MIN_T(int64_t, MAX_T(int64_t, credit, INT32_MIN), INT32_MAX);
-}
-
-/* And which runqueue it is: the number of its first pCPU. */
-static uint32_t number_of(const struct sched_rq *rq)
-{
-    return rq ? cpuset_first(rq->cpus) : MAX_PCPUS;
 }
 
 /* Virtual time of @rq has come to @to. The pool's is what a runqueue that idled starts again from. */
@@ -148,7 +117,7 @@ static void credit2_vcpu_init(struct sched_rq *rq, struct sched_vcpu *v)
 
     *vtime_of(v) = crq(rq)->vtime;
     cd->vcpu_count++;
-    TRACE_2(TRACE_CREDIT2_RUNQ_ASSIGN, v->trace_id, number_of(rq));
+    TRACE_2(TRACE_CREDIT2_RUNQ_ASSIGN, v->trace_id, credit2_number(rq));
 }
 
 /* Nobody waits: those who run say how far virtual time is, or if nobody does, the pool. */
@@ -189,8 +158,9 @@ static void catch_up(struct sched_rq *rq, struct sched_vcpu *v, uint64_t most_ns
     uint64_t to = crq(rq)->vtime - most_ns;
 
     if (is_before(*vtime_of(v), to, 0)) {
-        TRACE_4(TRACE_CREDIT2_CREDIT_RESET, v->trace_id, credit_of(rq, v),
-                (uint32_t)(MILLISECS(10) + most_ns), 0);
+        if (trace_wants(TRC_SCHED)) {
+            credit2_trace_catch_up(rq, v, most_ns);
+        }
         *vtime_of(v) = to;
     }
 }
@@ -245,10 +215,11 @@ static void credit2_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t n
     }
     /* one that runs all the time and still falls behind has no claim to more; what others overran their slices by, it may catch up on */
     if (rq->queued_count > 0) {
-        catch_up(rq, v, DRIFT_MAX_NS);
+        move_forward(vtime_of(v), crq(rq)->vtime - DRIFT_MAX_NS);
     }
-    TRACE_4(TRACE_CREDIT2_CREDIT_BURN, v->trace_id, credit_of(rq, v), (uint32_t)credit2_of(v)->budget_ns,
-            0u - (uint32_t)ns);
+    if (trace_wants(TRC_SCHED)) {
+        credit2_trace_burn(rq, v, ns);
+    }
 }
 
 /* --- who runs ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -512,7 +483,7 @@ static struct sched_vcpu *credit2_find_pull(struct sched_rq *other, struct sched
 {
     struct sched_vcpu *v = first_choice(other, p->cpu);
 
-    TRACE_2(TRACE_CREDIT2_LOAD_CHECK, number_of(rq) | number_of(other) << 16,
+    TRACE_2(TRACE_CREDIT2_LOAD_CHECK, credit2_number(rq) | credit2_number(other) << 16,
             other->queued_count - rq->queued_count);
     if (!v || is_idle) {
         return v;
@@ -526,40 +497,18 @@ static void credit2_moved(struct sched_rq *from, struct sched_rq *to, struct sch
 {
     uint64_t there = __atomic_load_n(&crq(to)->vtime, __ATOMIC_RELAXED);
 
-    TRACE_2(TRACE_CREDIT2_MIGRATE, v->trace_id, number_of(from) | number_of(to) << 16);
+    TRACE_2(TRACE_CREDIT2_MIGRATE, v->trace_id, credit2_number(from) | credit2_number(to) << 16);
     move_forward(vtime_of(v), there - DRIFT_MAX_NS);
     if (to->queued_count > 0 && is_before(there + DRIFT_MAX_NS, *vtime_of(v), 0)) {
         *vtime_of(v) = there + DRIFT_MAX_NS;
     }
 }
 
-/* --- trace records ---------------------------------------------------------------------------------------------------------------------------------- */
-
-static void trace_choice(struct sched_rq *rq, const struct sched_pcpu *p, struct sched_vcpu *prev,
-                         struct sched_vcpu *next)
-{
-    TRACE_2(TRACE_CREDIT2_SCHEDULE, p->cpu | number_of(rq) << 16, (uint32_t)prev->is_idle << 8);
-    if (rq->queued_count > 0) {
-        TRACE_1(TRACE_CREDIT2_RUNQ_CAND_CHECK, sched_waiting(waitq_end(&rq->waiting, false))->trace_id);
-    }
-    if (!next->is_idle) {
-        TRACE_3(TRACE_CREDIT2_RUNQ_CANDIDATE, next->trace_id, 0, credit_of(rq, next));
-    }
-}
-
-static void trace_tickle(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
-{
-    TRACE_3(TRACE_CREDIT2_TICKLE_NEW, v->trace_id, v->cpu, credit_of(rq, v));
-    if (cpu != SCHED_NO_CPU) {
-        TRACE_1(TRACE_CREDIT2_TICKLE, cpu);
-    }
-}
-
 const struct sched_policy sched_credit2 = {
     .name = "credit2",
     .id = XEN_SCHEDULER_CREDIT2,
-    .trace_choice = trace_choice,
-    .trace_tickle = trace_tickle,
+    .trace_choice = credit2_trace_choice,
+    .trace_tickle = credit2_trace_tickle,
     .domain_init = credit2_domain_init,
     .domain_destroy = credit2_domain_destroy,
     .domain_params = credit2_domain_params,

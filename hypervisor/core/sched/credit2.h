@@ -40,6 +40,23 @@ static inline struct sched_vcpu *credit2_vcpu(struct credit2_vcpu *cv)
     return (struct sched_vcpu *)((uint8_t *)cv - offsetof(struct sched_vcpu, policy_words));
 }
 
+struct credit2_rq {
+    uint64_t
+        vtime; /* never goes back: how far the first of those who wait has been; others read it as a hint */
+    struct list_head
+        by_age; /* those who wait, by how long they do; who came over from another runqueue is last */
+};
+
+static inline struct credit2_rq *crq(struct sched_rq *rq)
+{
+    return (struct credit2_rq *)rq->policy;
+}
+
+static inline uint64_t *vtime_of(struct sched_vcpu *v)
+{
+    return &v->wait.key;
+}
+
 static inline bool credit2_is_capped(const struct sched_vcpu *v)
 {
     return __atomic_load_n(&((const struct credit2_domain *)v->dom->policy_data)->total_ns,
@@ -63,3 +80,21 @@ bool credit2_budget_park_unless_left(struct sched_vcpu *v, uint64_t now_ns);
 
 /* credit2.c: @v, parked, may run again. Under its runqueue's lock; the caller tickles. */
 void credit2_unpark(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
+
+/* --- trace records: credit2_trace.c, all under the runqueue's lock ------------------------------------------------------------------------------- */
+
+/* What names a runqueue: its first pCPU. */
+static inline uint32_t credit2_number(const struct sched_rq *rq)
+{
+    return rq ? cpuset_first(rq->cpus) : MAX_PCPUS;
+}
+
+/* @v was further behind than @most_ns, and is about to be put there. */
+__attribute__((cold)) void credit2_trace_catch_up(struct sched_rq *rq, struct sched_vcpu *v,
+                                                  uint64_t most_ns);
+/* @v was charged for @ns. */
+__attribute__((cold)) void credit2_trace_burn(struct sched_rq *rq, struct sched_vcpu *v, uint64_t ns);
+/* The policy's: sched_policy.h. */
+void credit2_trace_choice(struct sched_rq *rq, const struct sched_pcpu *p, struct sched_vcpu *prev,
+                          struct sched_vcpu *next);
+void credit2_trace_tickle(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu);

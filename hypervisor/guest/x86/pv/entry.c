@@ -167,17 +167,18 @@ static bool deliver_software_interrupt(struct x86_vcpu *xv)
     return true;
 }
 
-/* How a trace record holds both in one word. */
-static uint32_t trap_word(unsigned int vector, uint32_t error)
+static __attribute__((cold, noinline)) void trace_trap(const struct x86_regs *regs)
 {
-    return vector | (uint32_t)vector_has_error(vector) << 15 | error << 16;
+    unsigned int vector = regs->entry_vector;
+
+    TRACE_3(TRC_PV_TRAP | TRC_64_FLAG, TRACE_PAIR(regs->rip),
+            vector | (uint32_t)vector_has_error(vector) << 15 | regs->error_code << 16);
 }
 
 void pv_exception(struct x86_regs *regs)
 {
     struct x86_vcpu *xv = current_x86();
     unsigned int vector = regs->entry_vector;
-    uint64_t rip = regs->rip;
 
     switch (vector) {
     case X86_VEC_DB:
@@ -191,21 +192,23 @@ void pv_exception(struct x86_regs *regs)
         if (deliver_software_interrupt(xv)) {
             return;
         }
+        TRACE_2(TRC_PV_EMULATE_PRIVOP | TRC_64_FLAG, TRACE_PAIR(regs->rip));
         if (regs->error_code == 0 && pv_emulate_privileged(xv)) {
-            TRACE_2(TRC_PV_EMULATE_PRIVOP | TRC_64_FLAG, TRACE_PAIR(rip));
             return;
         }
         break;
     case X86_VEC_UD:
+        TRACE_2(TRC_PV_FORCED_INVALID_OP | TRC_64_FLAG, TRACE_PAIR(regs->rip));
         if (pv_emulate_privileged(xv)) {
-            TRACE_2(TRC_PV_FORCED_INVALID_OP | TRC_64_FLAG, TRACE_PAIR(rip));
             return;
         }
         break;
     default:
         break;
     }
-    TRACE_3(TRC_PV_TRAP | TRC_64_FLAG, TRACE_PAIR(rip), trap_word(vector, regs->error_code));
+    if (trace_wants(TRC_PV)) {
+        trace_trap(regs);
+    }
     pv_inject(xv, vector, vector_has_error(vector), regs->error_code);
 }
 
