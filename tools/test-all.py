@@ -31,6 +31,7 @@ LINT = [
     ('hypercalls-self-test', [PYTHON, 'tools/check/hypercalls_test.py']),
     ('params', [PYTHON, 'tools/check/params.py']),
     ('params-self-test', [PYTHON, 'tools/check/params_test.py']),
+    ('trace2json', [PYTHON, 'tools/trace/trace2json_test.py']),
 ]
 LAST_LINES = 100
 
