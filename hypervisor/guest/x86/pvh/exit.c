@@ -400,7 +400,6 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
         vm_take_interrupts();
         break;
     case VMEXIT_WINDOW:
-        TRACE_0(TRC_HVM_INTR_WINDOW);
         xv->pvh->look = true;
         break;
     case VMEXIT_HLT:
