@@ -380,6 +380,16 @@ static bool pull_from(struct sched_rq *other, struct sched_rq *rq, struct sched_
     return is_ready;
 }
 
+/* Does somebody wait on @other for whom no idle pCPU of its own is on its way? A hint. */
+static bool has_work(const struct sched_rq *other)
+{
+    uint32_t queued = __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED);
+
+    return queued != 0 &&
+           queued > cpuset_count(cpuset_and(other->cpus, cpuset_and(cpuset_read(&other->pool->idle),
+                                                                    cpuset_read(&other->pool->tickled))));
+}
+
 /* This pCPU is about to idle: look for work at the others', the nearest first. */
 static bool pull_for_idle(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
 {
@@ -396,7 +406,7 @@ static bool pull_for_idle(struct sched_rq *rq, struct sched_pcpu *p, uint64_t no
 
             look = cpuset_minus(look, other->cpus);
             cpuset_remove(&look, cpu);
-            if (__atomic_load_n(&other->queued_count, __ATOMIC_RELAXED) == 0 || other->pool != rq->pool) {
+            if (other->pool != rq->pool || !has_work(other)) {
                 left = cpuset_minus(left, other->cpus);
                 cpuset_remove(&left, cpu);
             } else if (distance < near) {
@@ -473,12 +483,12 @@ static void pass_on(struct sched_rq *rq, uint64_t now)
 {
     cpuset_t told = CPUSET_NONE;
 
-    if (__atomic_load_n(&rq->queued_count, __ATOMIC_RELAXED) > 0) {
-        spin_lock(&rq->lock);
-        told = rq->queued_count > 0 ? spread(rq, now) : told;
-        spin_unlock(&rq->lock);
-        prod_all(told);
+    spin_lock(&rq->lock);
+    if (rq->pool && has_work(rq)) {
+        told = spread(rq, now);
     }
+    spin_unlock(&rq->lock);
+    prod_all(told);
 }
 
 /* @prev's state is in memory: others may take it, and it may even be gone. */
