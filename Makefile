@@ -85,6 +85,30 @@ $(H)/sim: $(SIM_OBJS) $(H)/libzendo-sim.a
 sim: $(H)/sim ## simulations of the whole core on several pCPUs: SEEDS='--seed 7 --seeds 1' repeats one, '--seconds 600' runs as long
 	@$(H)/sim $(SEEDS)
 
+# --- the scheduler's simulator: core/sched alone, for speed with up to 512 pCPUs, and once more with every check -----------------------------------
+SCHEDSIM_HV   := $(patsubst %.c,%.o,$(wildcard hypervisor/core/sched/*.c hypervisor/core/timer/*.c) hypervisor/base/lock.c hypervisor/base/softirq.c lib/heap.c)
+SCHEDSIM_OWN  := $(patsubst %.c,%.o,$(sort $(wildcard tests/schedsim/*.c)))
+SCHEDSIM_BASE := $(WARN) $(INC) -Itests/unit -Ihypervisor/host/port -DZENDO_HOST -O2 -g -fno-strict-aliasing -fwrapv -MMD -MP
+$(H)/schedsim-fast/%.o: SCHEDSIM_CFLAGS := $(SCHEDSIM_BASE) -DMAX_PCPUS=512u
+$(H)/schedsim-checked/%.o: SCHEDSIM_CFLAGS := $(SCHEDSIM_BASE) -DMAX_PCPUS=128u -DZENDO_DEBUG -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+$(foreach kind,fast checked,$(addprefix $(H)/schedsim-$(kind)/,$(SCHEDSIM_HV))): SCHEDSIM_CFLAGS += -fsanitize-coverage=trace-pc
+SCHEDSIM_CC    = mkdir -p $(@D); $(HOSTCC) $(SCHEDSIM_CFLAGS) -c $< -o $@
+$(H)/schedsim-fast/%.o: %.c
+	@$(SCHEDSIM_CC)
+$(H)/schedsim-checked/%.o: %.c
+	@$(SCHEDSIM_CC)
+SCHEDSIM_LINK  = $(HOSTCC) $(1) -Wl,--wrap=softirq_set_handler $^ -lm -o $@
+$(H)/schedsim: $(addprefix $(H)/schedsim-fast/,$(SCHEDSIM_HV) $(SCHEDSIM_OWN))
+	@$(call SCHEDSIM_LINK)
+$(H)/schedsim-checked/schedsim: $(addprefix $(H)/schedsim-checked/,$(SCHEDSIM_HV) $(SCHEDSIM_OWN))
+	@$(call SCHEDSIM_LINK,-fsanitize=address,undefined)
+.PHONY: sched-check sched-pictures
+sched-check: $(H)/schedsim-checked/schedsim ## property tests of the scheduler: SCHED='--seed 7 --seeds 1' repeats one, '--seconds 600' runs as long
+	@$< check $(or $(SCHED),--seconds 60)
+sched-pictures: $(H)/schedsim ## measure the scheduler on simulated machines, and draw docs/pictures/sched-*.svg anew
+	@$< report --full --json $(H)/sched.json || true
+	@$(PYTHON) tools/sched-pictures.py $(H)/sched.json docs/pictures
+
 # --- unit tests: one program per tests/unit/**/*_test.c, linked with the whole core under ASan and UBSan ---
 UNIT_SRCS  := $(sort $(shell find tests/unit -name '*_test.c' 2>/dev/null))
 UNIT_BINS  := $(patsubst tests/%.c,$(H)/%,$(UNIT_SRCS))

@@ -137,7 +137,7 @@ def to_build(steps, hv):
     if 'fuzz' in steps:
         yield Job('fuzz programs', ['make', '-s', '-j2', 'fuzz-programs'])
     if 'sim' in steps:
-        yield Job('sim program', ['make', '-s', '-j2', 'build/host/sim'])
+        yield Job('sim program', ['make', '-s', '-j2', 'build/host/sim', 'build/host/schedsim-checked/schedsim'])
 
 
 def side_by_side(steps, hv):
@@ -152,6 +152,7 @@ def side_by_side(steps, hv):
         yield counted('figures', [PYTHON, 'bench/check.py', '--hv', hv], 600)
     if 'sim' in steps:
         yield Job('sim', ['make', '-s', 'sim', 'SEEDS=--seconds 20'])
+        yield Job('scheduler', ['make', '-s', 'sched-check', 'SCHED=--seconds 15'])
     if 'guests' in steps:
         yield guests('dom0', hv, 'guests dom0')
         yield guests('pvh32', hv, 'guests pvh32', ['--direct'])
