@@ -21,6 +21,7 @@ struct sim_domain {
     struct sched_domain s;
     struct sim_vcpu *first;
     unsigned int vcpus;
+    unsigned int load; /* for its maker's use */
 };
 
 struct sim_vcpu {

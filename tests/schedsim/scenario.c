@@ -30,10 +30,12 @@ static void populate(const struct scenario *s)
         for (unsigned int i = 0; i < SCENARIO_LOADS_MAX; i++) {
             const struct scenario_load *l = &s->load[i];
             unsigned int vcpus = MIN(l->each ? l->each : 1u, l->vcpus - made[i]);
+            struct sim_domain *d;
 
             if (vcpus > 0) {
-                place(guest_domain(0, l->weight ? l->weight : SCHED_WEIGHT_DEFAULT, l->cap, vcpus, &l->load),
-                      l->place, node[i]++ % machine.nodes);
+                d = guest_domain(0, l->weight ? l->weight : SCHED_WEIGHT_DEFAULT, l->cap, vcpus, &l->load);
+                d->load = i;
+                place(d, l->place, node[i]++ % machine.nodes);
                 made[i] += vcpus;
                 any = true;
             }
@@ -77,7 +79,7 @@ static double fair_unit(void)
 
 static void judge_fairness(const struct scenario *s, struct scenario_result *out)
 {
-    double unit = fair_unit(), sum = 0;
+    double unit = fair_unit(), sum = 0, got[SCENARIO_LOADS_MAX] = {0}, fair[SCENARIO_LOADS_MAX] = {0};
 
     out->fair_worst = -1;
     for (unsigned int i = 0; i < SCENARIO_LOADS_MAX; i++) {
@@ -87,12 +89,18 @@ static void judge_fairness(const struct scenario *s, struct scenario_result *out
         }
     }
     for (unsigned int i = 0; i < guest_vcpu_count; i++) {
-        double want =
-            (guest_vcpus[i].is_full ? 1.0 : guest_vcpus[i].dom->s.weight * unit) * (double)s->run_ns;
-        double off = fabs((double)measured(&guest_vcpus[i]) - want) / want;
+        const struct sim_vcpu *v = &guest_vcpus[i];
+        double want = (v->is_full ? 1.0 : v->dom->s.weight * unit) * (double)s->run_ns;
+        double off = fabs((double)measured(v) - want) / want;
 
         out->fair_worst = fmax(out->fair_worst, off);
         sum += off;
+        got[v->dom->load] += (double)measured(v);
+        fair[v->dom->load] += want;
+    }
+    for (unsigned int i = 0; i < SCENARIO_LOADS_MAX; i++) {
+        out->fair_class =
+            fair[i] > 0 ? fmax(out->fair_class, fabs(got[i] - fair[i]) / fair[i]) : out->fair_class;
     }
     out->fair_mean = sum / guest_vcpu_count;
 }

@@ -26,7 +26,8 @@ struct scenario_result {
     double busy; /* share of the pCPUs' time that vCPUs had */
     double
         fair_worst; /* largest deviation of a vCPU's time from its fair one, of that; < 0: not all of them are hogs */
-    double fair_mean; /* the mean of the deviations */
+    double fair_class; /* largest deviation of all of one load together */
+    double fair_mean;  /* the mean of the deviations */
     double
         cap_worst; /* largest deviation of a domain's time from its cap, in pCPUs; < 0: there are no caps */
     double decisions, switches, migrations, far_migrations; /* a pCPU and second */
