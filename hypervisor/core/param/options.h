@@ -62,4 +62,4 @@ struct dom0_vcpus_option {
 extern struct dom0_vcpus_option opt_dom0_max_vcpus;
 extern bool opt_dom0_vcpus_pin;
 extern uint64_t opt_tbuf_size, opt_tevt_mask; /* 0: not given */
-extern char opt_sched[OPTION_TEXT_MAX]; /* "": not given */
+extern char opt_sched[OPTION_TEXT_MAX];       /* "": not given */
