@@ -18,14 +18,20 @@ def write(dom0, path, value):
     dom0.ok(f'xenhypfs write {path} "{value}"')
 
 
+def values(dom0):
+    """{name: value} of the parameters that have text for a value, in one command."""
+    out = dom0.ok("""for p in $(xenhypfs ls /params | sed -n 's/^<string> rw //p'); do echo "$p=$(xenhypfs cat /params/$p)"; done""")
+    return dict(line.split('=', 1) for line in out.splitlines())
+
+
 @pytest.fixture
 def params(dom0):
     """dom0; the parameters get their values back."""
-    names = re.findall(r'^<string> rw (\S+)', dom0.ok('xenhypfs ls /params'), re.M)
-    values = {name: read(dom0, f'/params/{name}') for name in names if name in COMMON + ['sched_ratelimit_us']}
+    before = values(dom0)
     yield dom0
-    for name, value in values.items():
-        dom0.ok(f'xenhypfs write /params/{name} "{value}"')
+    changed = {name: before[name] for name, value in values(dom0).items() if value != before[name]}
+    for name, value in changed.items():
+        dom0.ok(f'xenhypfs write /params/{name} \'{value}\'')
 
 
 def refused(dom0, command, text):
