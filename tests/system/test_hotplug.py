@@ -2,6 +2,7 @@
 """CPUs taken offline and brought back by the stock tools and by dom0's kernel, while guests of both kinds run."""
 import re
 
+import image
 import pytest
 
 pytestmark = [pytest.mark.xl, pytest.mark.pv, pytest.mark.pvh]
@@ -28,7 +29,7 @@ def cpus(m):
 def start_guests(m):
     """A guest of each kind that never rests, and one that answers; two vCPUs each."""
     for name, job in (('burn-pv', 'burn'), ('burn-pvh', 'burn'), ('ask-pv', 'stay'), ('ask-pvh', 'stay')):
-        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 96 2 job={job})', 120)
+        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
         m.ok(f'await {name} "{"BURN START" if job == "burn" else "GUEST READY"}" 120', 130)
 
 
@@ -95,7 +96,7 @@ def test_offline_and_online(dom0):
 
 @pytest.mark.long
 def test_under_load(new_machine):
-    m = new_machine(smp=4, mem=3072)
+    m = new_machine(smp=4, mem=3072, files=image.guest_kernels())
     m.start_tools()
     start_guests(m)
     before = cpu_seconds(m)
@@ -115,11 +116,11 @@ def test_under_load(new_machine):
 @pytest.mark.zendo  # on Debian's Xen vCPUs of the null scheduler are left without a CPU
 def test_null_under_load(new_machine):
     """Pool 0 with the null scheduler: 6 CPUs, 5 vCPUs; whoever loses its CPU gets another that is free."""
-    m = new_machine(smp=6, mem=3072, dom0_vcpus=1, hv_args='sched=null')
+    m = new_machine(smp=6, mem=3072, files=image.guest_kernels(), dom0_vcpus=1, hv_args='sched=null')
     m.start_tools()
     start_two = (('burn-pv', 'burn'), ('ask-pvh', 'stay'))
     for name, job in start_two:
-        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 96 2 job={job})', 120)
+        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
         m.ok(f'await {name} "{"BURN START" if job == "burn" else "GUEST READY"}" 120', 130)
     before = cpu_seconds(m)
     cycles(m, '1 2 3 4 5', 20)

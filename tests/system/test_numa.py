@@ -2,6 +2,7 @@
 """Memory nodes as the stock tools show them and place guests on them, on a machine with two nodes of two CPUs and 2 GiB each."""
 import re
 
+import image
 import pytest
 
 pytestmark = [pytest.mark.xl, pytest.mark.pv, pytest.mark.pvh]
@@ -41,7 +42,7 @@ def end(m, name):
 
 
 def test_two_nodes(new_machine):
-    m = new_machine(smp=4, qemu=NODES)
+    m = new_machine(smp=4, qemu=NODES, files=image.guest_kernels())
     m.start_tools()
     assert cpu_nodes(m) == [('0', '0', '0', '0'), ('1', '1', '0', '0'), ('2', '2', '0', '1'), ('3', '3', '0', '1')]
     table = nodes(m)
