@@ -65,6 +65,26 @@ TEST(self_ipi)
     events_off();
     CHECK_EQ(hits, 10);
 }
+/*
+ * Each comes once, also when something else takes the processor out of the guest just as it goes in: QEMU 7.2 then delivers an injected interrupt a second
+ * time, as an exception. Debian's Xen, which injects all of them, fails this there.
+ */
+TEST(self_ipi_many)
+{
+    static xen_extraversion_t extra;
+
+    if (xen_version(XENVER_extraversion, extra) != 0 || memcmp(extra, "-zendo", 7)) {
+        SKIP("an emulator's fault, which only Zendo goes around");
+    }
+    up();
+    events_on();
+    for (u32 i = 1; i <= 2000; i++) {
+        REG(0x300) = 0x40000 | VEC;
+        CHECK(wait_count(&hits, i, 1000 * MS));
+        CHECK_EQ(hits, i);
+    }
+    events_off();
+}
 TEST(irr_isr)
 {
     up();

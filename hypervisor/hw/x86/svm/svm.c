@@ -129,7 +129,7 @@ static void fill_vmcb(struct vmcb *b)
     b->intercept_dr = ~0u;
     b->intercept_exceptions =
         BIT(1) | BIT(17) | BIT(18); /* #DB and #AC can repeat for ever inside the processor; #MC is ours */
-    b->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT | INTERCEPT_VINTR |
+    b->intercept1 = INTERCEPT_INTR | INTERCEPT_NMI | INTERCEPT_SMI | INTERCEPT_INIT |
                     INTERCEPT_CR0_SELECTIVE | INTERCEPT_RDPMC | INTERCEPT_CPUID | INTERCEPT_INVD |
                     INTERCEPT_HLT | INTERCEPT_INVLPGA | INTERCEPT_IOIO | INTERCEPT_MSR |
                     (uint32_t)INTERCEPT_SHUTDOWN;

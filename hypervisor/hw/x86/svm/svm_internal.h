@@ -11,6 +11,7 @@ struct svm_vcpu {
     paddr_t pa;
     uint64_t asid_generation; /* of the pCPU that gave the ASID; 0 none */
     uint16_t cpu;
+    bool is_virtual;   /* the last entry offered vm->inject as the virtual interrupt */
     bool debug_loaded; /* DR0-3 are the guest's, and it may use them */
 };
 

@@ -29,6 +29,7 @@
 #define VINTR_PRIORITY(n) ((uint64_t)(n) << 16)
 #define VINTR_IGNORE_TPR  BIT(20)
 #define VINTR_MASKING     BIT(24)
+#define VINTR_VECTOR(v)   ((uint64_t)(v) << 32)
 
 #define EVENT_HAS_ERROR BIT(11)
 #define EVENT_VALID     BIT(31)

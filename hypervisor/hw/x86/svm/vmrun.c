@@ -183,7 +183,7 @@ static void new_asid(struct svm_vcpu *h)
     h->cpu = (uint16_t)pcpu_id();
 }
 
-/* --- the entry ---------------------------------------------------------------------------------------------------------------------------------------------------- */
+/* --- events: in and back ------------------------------------------------------------------------------------------------------------------------------------------ */
 
 static uint64_t event_bits(const struct vm_event *e)
 {
@@ -194,11 +194,37 @@ static uint64_t event_bits(const struct vm_event *e)
            (e->has_error ? EVENT_HAS_ERROR | (uint64_t)e->error << 32 : 0);
 }
 
-/* An event whose delivery the exit interrupted comes again; INT n, INT3, INTO are executed again instead. */
-static void take_back_event(struct vm_vcpu *vm, uint64_t info)
+/*
+ * An interrupt goes in as the virtual interrupt, which the guest, that can take one, takes before its first instruction; all else, and an interrupt when
+ * the virtual one is needed to hear of the next window, by event injection. After an injected interrupt QEMU 7.2 remembers the vector as an exception that
+ * is still to come, and gives it to the guest once more when something asks the emulated processor out of its loop just then. APM volume 2, 15.21.4.
+ */
+static void set_events(const struct vm_vcpu *vm, struct vmcb *b, struct svm_vcpu *h)
 {
+    const uint64_t at_once = VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR;
+
+    b->intercept1 |= (vm->want_iret ? INTERCEPT_IRET : 0) | (vm->want_window ? INTERCEPT_VINTR : 0);
+    h->is_virtual = vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT && !vm->want_window;
+    if (h->is_virtual) {
+        b->vintr |= at_once | VINTR_VECTOR(vm->inject.vector);
+        return;
+    }
+    b->vintr |= vm->want_window ? at_once : 0;
+    b->event_inject = event_bits(&vm->inject);
+}
+
+/*
+ * An event that did not get in, or whose delivery the exit interrupted, comes again; INT n, INT3, INTO are executed again instead. While the virtual interrupt
+ * is still there nothing else can have been under way, whatever @info says of it.
+ */
+static void take_back_event(struct vm_vcpu *vm, const struct svm_vcpu *h)
+{
+    uint64_t info = h->vmcb->exit_int_info;
     unsigned int type = (info >> 8) & 7;
 
+    if (unlikely(h->is_virtual && (h->vmcb->vintr & VINTR_IRQ))) {
+        return;
+    }
     vm->inject.valid = false;
     if (likely(!(info & EVENT_VALID)) || type == EXIT_INT_TYPE_SOFTWARE) {
         return;
@@ -214,6 +240,8 @@ static void take_back_event(struct vm_vcpu *vm, uint64_t info)
         .error = (uint32_t)(info >> 32),
     };
 }
+
+/* --- the entry ---------------------------------------------------------------------------------------------------------------------------------------------------- */
 
 static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu *h)
 {
@@ -234,11 +262,14 @@ static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu
     b->n_cr3 = mfn_to_paddr(vm->npt_root);
     b->tsc_offset = vm->tsc_offset;
     b->shadow = vm->shadow;
-    b->event_inject = event_bits(&vm->inject);
-    b->vintr =
-        vm->cr8 | VINTR_MASKING | (vm->want_window ? VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR : 0);
+    b->event_inject = 0;
+    b->vintr = vm->cr8 | VINTR_MASKING;
     b->intercept_cr = BIT(16 + 4) | (vm->want_cr8 ? BIT(16 + 8) : 0);
-    b->intercept1 = vm->want_iret ? b->intercept1 | INTERCEPT_IRET : b->intercept1 & ~INTERCEPT_IRET;
+    b->intercept1 &= ~(uint32_t)(INTERCEPT_IRET | INTERCEPT_VINTR);
+    h->is_virtual = false;
+    if (unlikely(vm->inject.valid || vm->want_window || vm->want_iret)) {
+        set_events(vm, b, h);
+    }
 }
 
 static enum insn_mode code_mode(const struct vmcb *b)
@@ -262,7 +293,7 @@ static void after(struct vm_vcpu *vm, struct x86_regs *r, struct svm_vcpu *h)
     vm->shadow = b->shadow & 1;
     vm->cr8 = b->vintr & 15;
     h->vmcb->tlb_control = 0;
-    take_back_event(vm, b->exit_int_info);
+    take_back_event(vm, h);
 }
 
 static void decode_io(const struct vmcb *b, struct vmexit *e)
