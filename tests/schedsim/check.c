@@ -12,11 +12,11 @@
 
 /*
  * How long a pCPU may idle beside a vCPU that could run there. An interrupt takes KICK_MAX_NS. Of several that were just announced each pCPU takes the first,
- * and then tells the next for whom it finds room; a vCPU that is being saved is announced again by its saver. SETTLE_KICKS is the longest such
- * chain: told, passed on, saved, passed on.
+ * and then tells the next for whom it finds room; a vCPU that is being saved is announced again by its saver; a pCPU may be in a call of the tools that waits
+ * for another. SETTLE_KICKS is the longest such chain: told, passed on, saved, passed on, two such calls.
  */
 #define KICK_MAX_NS  MICROSECS(20)
-#define SETTLE_KICKS 4u
+#define SETTLE_KICKS 6u
 #define SETTLE_NS    (SETTLE_KICKS * KICK_MAX_NS)
 /* A budget is overrun by what an interrupt is late, once for each vCPU; it is paid back. */
 #define OVERRUN_NS (2 * KICK_MAX_NS)

@@ -443,19 +443,21 @@ static unsigned int find_preemptible(const struct sched_rq *rq, cpuset_t cpus, s
 static unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, bool has_idle, uint64_t now)
 {
     cpuset_t liked = cpuset_and(rq->cpus, v->wait.cpus[WAITQ_PREFERRED]);
-    cpuset_t busy =
-        cpuset_minus(rq->cpus, cpuset_or(cpuset_read(&rq->pool->idle), cpuset_read(&rq->pool->tickled)));
+    cpuset_t idle = cpuset_read(&rq->pool->idle), tickled = cpuset_read(&rq->pool->tickled);
+    cpuset_t busy = cpuset_minus(rq->cpus, cpuset_or(idle, tickled));
     unsigned int cpu;
 
-    for_each_cpu (c, cpuset_and(liked, busy)) {
-        struct sched_vcpu *curr = per_cpu(sched_pcpu, c).curr;
+    if (!cpuset_is_empty(cpuset_minus(idle, tickled))) {
+        for_each_cpu (c, cpuset_and(liked, busy)) {
+            struct sched_vcpu *curr = per_cpu(sched_pcpu, c).curr;
 
-        if (!curr->is_idle && has_other_place(rq, curr, c)) {
-            return c;
+            if (!curr->is_idle && has_other_place(rq, curr, c)) {
+                return c;
+            }
         }
-    }
-    if (has_idle) {
-        return SCHED_NO_CPU;
+        if (has_idle) {
+            return SCHED_NO_CPU;
+        }
     }
     cpu = find_preemptible(rq, cpuset_and(liked, busy), v, now);
     return cpu != SCHED_NO_CPU

@@ -652,6 +652,20 @@ static struct sched_vcpu *choose(struct sched_rq *rq, struct sched_pcpu *p, uint
     return next ? next : p->idle;
 }
 
+/* Interrupts off. */
+static struct sched_rq *lock_own_rq(const struct sched_pcpu *p)
+{
+    for (;;) {
+        struct sched_rq *rq = __atomic_load_n(&p->rq, __ATOMIC_RELAXED);
+
+        spin_lock(&rq->lock);
+        if (likely(__atomic_load_n(&p->rq, __ATOMIC_RELAXED) == rq)) {
+            return rq;
+        }
+        spin_unlock(&rq->lock);
+    }
+}
+
 /* SOFTIRQ_SCHEDULE: who runs on this pCPU from now on. */
 static void schedule(void)
 {
@@ -663,11 +677,15 @@ static void schedule(void)
     unsigned long flags;
     uint64_t now;
 
-    rq = sched_lock_rq(p->idle, &flags);
+    flags = irq_save();
+    rq = lock_own_rq(p);
     now = port_now_ns();
     prev = p->curr;
     if (!rq->pool->policy->is_direct) {
-        cpuset_remove_atomic(&rq->pool->tickled, p->cpu);
+        /* looked at first: the word is shared by the whole pool, and mostly not set for this one */
+        if (cpuset_has(cpuset_read(&rq->pool->tickled), p->cpu)) {
+            cpuset_remove_atomic(&rq->pool->tickled, p->cpu);
+        }
         if (unlikely(__atomic_load_n(&p->told_by, __ATOMIC_RELAXED))) {
             told_by = __atomic_exchange_n(&p->told_by, NULL, __ATOMIC_RELAXED);
         }
@@ -690,7 +708,7 @@ static void schedule(void)
     spin_unlock(&rq->lock);
 
     prod_all(told);
-    if (unlikely(told_by)) {
+    if (unlikely(told_by) && !next->is_idle) {
         pass_on(told_by, now);
     }
     if (!next->is_idle) {
