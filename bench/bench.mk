@@ -9,7 +9,7 @@ bench-guests: $(BENCH_B)/pv.elf $(BENCH_B)/pvh.elf $(BENCH_B)/launch.elf $(BENCH
 $(BENCH_B)/%.o: bench/%.c
 	@mkdir -p $(@D)
 	@$(GUESTS_CC) $(GUESTS_CFLAGS) -c $< -o $@
-$(BENCH_B)/pv.elf $(BENCH_B)/pvh.elf $(BENCH_B)/launch.elf: $(BENCH_B)/%.elf: $(BENCH_B)/%.o $(BENCH_B)/measure.o $(GUESTS_LIB) tests/guests/lib/guest.lds
+$(BENCH_B)/pv.elf $(BENCH_B)/pvh.elf $(BENCH_B)/launch.elf: $(BENCH_B)/%.elf: $(BENCH_B)/%.o $(BENCH_B)/measure.o $(BENCH_B)/sched.o $(GUESTS_LIB) tests/guests/lib/guest.lds
 	@echo "  BENCH   $@"
 	@ld -nostdlib -static --build-id=none -z max-page-size=4096 -z noexecstack --no-warn-rwx-segments -T tests/guests/lib/guest.lds -o $@ $(filter %.o,$^)
 $(BENCH_B)/firmware.elf: bench/firmware.S

@@ -28,6 +28,7 @@ static struct xen_domctl op;
 static domid_t dom;
 static bool want_pvh;
 static u64 mib, count; /* of memory, of extents */
+static u32 vcpus = 1;
 
 static void set_size(u64 size)
 {
@@ -54,7 +55,7 @@ static void create(void)
 {
     op = (struct xen_domctl){.u.createdomain = {
                                  .flags = want_pvh ? XEN_DOMCTL_CDF_hvm | XEN_DOMCTL_CDF_hap : 0,
-                                 .max_vcpus = 1,
+                                 .max_vcpus = vcpus,
                                  .max_evtchn_port = 1023,
                                  .max_grant_frames = 64,
                                  .max_maptrack_frames = 1024,
@@ -64,7 +65,7 @@ static void create(void)
     dom = 0;
     must("createdomain", domctl(XEN_DOMCTL_createdomain));
     dom = op.domain;
-    op.u.max_vcpus.max = 1;
+    op.u.max_vcpus.max = vcpus;
     must("max_vcpus", domctl(XEN_DOMCTL_max_vcpus));
     op.u.max_mem.max_memkb = mib << 10;
     must("max_mem", domctl(XEN_DOMCTL_max_mem));
@@ -275,7 +276,7 @@ static void follow(u32 port)
     }
 }
 
-void guest_main(void)
+static void bench_domains(void)
 {
     set_size(arg_num("mib", BENCH_MIB));
     want_pvh = false;
@@ -284,10 +285,18 @@ void guest_main(void)
     want_pvh = true;
     bench("create_pvh_16m", 5, op_create);
     bench("destroy_pvh_16m", 5, op_destroy);
+}
+void guest_main(void)
+{
+    if (!arg("only")) {
+        bench_domains();
+    }
     if (!g.si->mod_start) {
         return;
     }
     set_size(MEMORY_MIB);
+    want_pvh = true;
+    vcpus = 2;
     create();
     populate();
     op.u.tsc_info = (struct xen_domctl_tsc_info){.tsc_mode = 2}; /* native */

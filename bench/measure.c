@@ -51,14 +51,19 @@ static bool left_out_or_loop(const char *name, void (*op)(void))
     }
     return true;
 }
+u64 bench_overhead(void)
+{
+    if (!overhead) {
+        overhead = run(1001, empty);
+    }
+    return overhead;
+}
 void bench(const char *name, int n, void (*op)(void))
 {
     if (left_out_or_loop(name, op)) {
         return;
     }
-    if (!overhead) {
-        overhead = run(1001, empty);
-    }
+    bench_overhead();
     n = n > MAX_RUNS ? MAX_RUNS : n;
     long median = run(n, op) - overhead;
     print("bench %s %ld %ld %ld\n", name, median, (long)(sample[0] - overhead),

@@ -17,6 +17,7 @@ static inline u64 bench_rdtsc(void)
     return lo | (u64)hi << 32;
 }
 void bench(const char *name, int n, void (*op)(void));
+u64 bench_overhead(void); /* of T0() and T1() alone */
 void bench_skip(const char *name, const char *why);
 void bench_value(const char *name, long value);
 #endif

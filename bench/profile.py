@@ -65,8 +65,12 @@ def record(name, opts, work):
     kind, figure = name.split(".")
     qmp, log = f"{work}/qmp", f"{work}/log"
     extra = [*common.ICOUNT, "-monitor", "none", "-qmp", f"unix:{qmp},server=on,wait=off"]
-    p = subprocess.Popen(common.command(opts.hv, kind, f"loop={figure} {opts.args}", 512, extra), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                         stderr=subprocess.STDOUT)
+    shape = {"kind": kind}
+    if kind in common.OWN_CPUS:
+        shape = common.OWN_CPUS[kind]
+        figure = f"{figure} only=own_cpus"
+    cmd = common.command(opts.hv, args=f"loop={figure} {opts.args}", mem=512, extra=extra, **shape)
+    p = subprocess.Popen(cmd, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
         if not any(b"# loop" in line for line in p.stdout):
             sys.exit(f"there is no figure {name}")
@@ -122,7 +126,7 @@ def show(figure, runs, hv, guest, opts):
 
 def main():
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("figure", nargs="+", help="pv.NAME, pvh.NAME, domain.NAME, as bench/run.py prints it")
+    ap.add_argument("figure", nargs="+", help="pv.NAME, pvh.NAME, pv_null.NAME, domain.NAME, as bench/run.py prints it")
     ap.add_argument("--hv", default=common.HV, help="the image; its symbols are in the file with .elf after its name")
     ap.add_argument("--trace", action="store_true", help="print functions in order instead of sums")
     ap.add_argument("--seconds", type=float, default=4, help="how long to log: a long operation needs more")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The PV benchmark: a first domain, one pCPU, two vCPUs (the second for context switches). */
 #define __XEN_TOOLS__ 1
-#include "measure.h"
+#include "sched.h"
 #include <xen/sysctl.h>
 
 static u64 entry_tsc;
@@ -244,62 +244,6 @@ static void op_decrease(void)
     T1();
 }
 
-/* --- context switches between two vCPUs of one pCPU: each wakes the other and blocks --- */
-static long to0, to1;
-static volatile u32 up1, turn;
-static void second(void)
-{
-    up1 = 1;
-    for (;;) {
-        port_clear(to1);
-        if (turn == 1) {
-            turn = 0;
-            port_send(to0);
-        } else {
-            evtchn_port_t p = to1;
-            struct sched_poll poll = {.nr_ports = 1};
-            set_xen_guest_handle(poll.ports, &p);
-            sched_op(SCHEDOP_poll, &poll);
-        }
-    }
-}
-static void op_switch(void)
-{
-    T0();
-    turn = 1;
-    port_clear(to0);
-    port_send(to1);
-    while (turn) {
-        evtchn_port_t p = to0;
-        struct sched_poll poll = {.nr_ports = 1};
-        set_xen_guest_handle(poll.ports, &p);
-        sched_op(SCHEDOP_poll, &poll);
-        if (turn) {
-            port_clear(to0);
-        }
-    }
-    T1();
-    bench_t1 = bench_t0 + (bench_t1 - bench_t0) / 2;
-}
-static void bench_switch(void)
-{
-    if (g.vcpus < 2) {
-        bench_skip("context_switch", "one vCPU");
-        return;
-    }
-    to0 = bind_ipi(0);
-    to1 = bind_ipi(1);
-    if (cpu_start(1, second)) {
-        bench_skip("context_switch", "the second vCPU does not start");
-        return;
-    }
-    while (!up1) {
-        sched_op(SCHEDOP_yield, 0);
-    }
-    bench("context_switch", 301, op_switch);
-    vcpu_op(VCPUOP_down, 1, 0);
-}
-
 static void bench_grants(void)
 {
     xen_pfn_t frame;
@@ -422,6 +366,10 @@ void guest_main(void)
     if (arg_is("only", "boot")) {
         return;
     }
+    if (arg_is("only", "own_cpus")) {
+        bench_own_cpus();
+        return;
+    }
     bench("hypercall", 1001, op_hypercall);
     bench("hypercall_unknown", 1001, op_unknown);
     bench("multicall_8", 1001, op_multicall);
@@ -444,5 +392,6 @@ void guest_main(void)
     bench_grants();
     bench_memory();
     bench("yield", 301, op_yield);
-    bench_switch();
+    bench_context_switch();
+    bench_wake_timer();
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The PVH benchmark: a guest of one vCPU, created with tsc_mode="native". */
-#include "measure.h"
+/* The PVH benchmark: a guest of two vCPUs (the second for context switches), created with tsc_mode="native". */
+#include "sched.h"
 
 static long port;
 static volatile u64 ipi_tsc;
@@ -274,6 +274,10 @@ static void enable_apic(void)
 }
 void guest_main(void)
 {
+    if (arg_is("only", "own_cpus")) {
+        bench_own_cpus();
+        return;
+    }
     page_a = page_alloc();
     page_b = page_alloc();
     bench("hypercall", 1001, op_hypercall);
@@ -300,6 +304,8 @@ void guest_main(void)
     bench("grant_copy_4k", 501, op_grant_copy);
     bench_grant_map();
     bench("yield", 301, op_yield);
+    bench_context_switch();
+    bench_wake_timer();
     bench("populate_4k", 201, op_populate);
     bench("decrease_4k", 201, op_decrease);
     order = 9;

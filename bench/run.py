@@ -24,10 +24,11 @@ from common import OUT, ROOT, guests, machine, parse
 PV = """hypercall hypercall_unknown multicall_8 fpu_taskswitch stack_switch set_segment_base event_send event_upcall set_timer timer_upcall
 mmu_update mmu_update_change update_va_mapping update_va_mapping_same pin_unpin_l1 int3_to_handler int3_round_trip page_fault_to_handler
 emulated_pt_write cpuid rdmsr wrmsr cr0_read port_out grant_copy_4k grant_copy_ref_4k grant_map_unmap populate_4k decrease_4k
-populate_2m decrease_2m yield context_switch""".split()
+populate_2m decrease_2m yield context_switch wake_timer""".split()
 PVH = """hypercall hypercall_unknown multicall_8 cpuid rdmsr wrmsr port_in port_out event_send event_upcall timer_upcall lapic_read lapic_write
-ipi_self_mmio x2apic_read ipi_self_x2apic lapic_timer grant_copy_4k grant_map_unmap yield populate_4k decrease_4k populate_2m
-decrease_2m""".split()
+ipi_self_mmio x2apic_read ipi_self_x2apic lapic_timer grant_copy_4k grant_map_unmap yield context_switch wake_timer populate_4k decrease_4k
+populate_2m decrease_2m""".split()
+OWN_CPUS = "wake_timer wake_event busy_and_blocked_per_s".split()
 DOMAIN = "create_pv_16m destroy_pv_16m create_pvh_16m destroy_pvh_16m".split()
 TOOLSTACK = "xl_create_p_ms xl_destroy_ms".split()
 PARTS = ("pv", "pvh", "toolstack", "workloads")
@@ -99,6 +100,24 @@ def run_pvh(hv, name, opts):
     return got, missing
 
 
+def run_own_cpus(hv, name, kind, opts):
+    """The figures of vCPUs that have a pCPU each, under both schedulers."""
+    got, missing = {}, {}
+    for prefix, shape in common.OWN_CPUS.items():
+        if shape["kind"] != kind:
+            continue
+        if name == "xen" and prefix.endswith("_null"):
+            missing.update({f"{prefix}.{p}": "Debian builds it without null" for p in OWN_CPUS})
+            continue
+        log = os.path.join(OUT, f"{name}-{prefix}.log")
+        lines, why = machine(hv, args="only=own_cpus", mem=512, timeout=opts.timeout, log=log, **shape)
+        g, m = parse(lines, prefix + ".")
+        got.update({k: v for k, v in g.items() if k.split(".")[1] in OWN_CPUS})
+        missing.update(m)
+        missing.update({k: why or "the guest printed no figure" for k in (f"{prefix}.{p}" for p in OWN_CPUS) if k not in got and k not in missing})
+    return got, missing
+
+
 SCENARIO = r"""
 tools || echo "tools failed"
 { echo 'name="bench"'; echo 'type="pvh"'; echo 'memory=64'; echo 'vcpus=1'; echo 'kernel="/pvh.elf"'; } > /tmp/bench.cfg
@@ -137,7 +156,8 @@ def measure(hv, name, opts, base):
         return {}, {"": f"{hv} does not exist"}
     got, missing = sizes(hv), {}
     system_hv = "xen" if name == "xen" else os.path.abspath(hv)
-    for part, run in (("pv", lambda: run_pv(hv, name, opts)), ("pvh", lambda: run_pvh(hv, name, opts)),
+    for part, run in (("pv", lambda: run_pv(hv, name, opts)), ("pv", lambda: run_own_cpus(hv, name, "pv", opts)),
+                      ("pvh", lambda: run_pvh(hv, name, opts)), ("pvh", lambda: run_own_cpus(hv, name, "pvh", opts)),
                       ("toolstack", lambda: run_toolstack(system_hv, name, opts)), ("workloads", lambda: workloads.run(system_hv, name))):
         if part in opts.only:
             g, m = run()
@@ -158,6 +178,7 @@ def wanted_rows(opts):
         rows += ["pv." + p for p in PV]
     if "pvh" in opts.only:
         rows += ["pvh." + p for p in PVH] + ["domain." + p for p in DOMAIN]
+    rows += [f"{prefix}.{p}" for prefix, shape in common.OWN_CPUS.items() if shape["kind"] in opts.only for p in OWN_CPUS]
     if "pv" in opts.only:
         rows += ["boot.firmware", "boot.hypervisor_512m", "boot.until_cpus_up_512m", "boot.build_first_domain_512m", "boot.hypervisor_4g",
                  "memory.kept_of_512m_kib", "memory.kept_of_4g_kib"]
@@ -198,12 +219,22 @@ def check_goals(rows):
     def zendo(name):
         return (by_name.get(name) or {}).get("zendo")
 
+    def to_credit2(kind, sched, figure):
+        """Ours under a scheduler, to Xen's under credit2."""
+        xen = (by_name.get(f"{kind}_credit2.{figure}") or {}).get("xen")
+        own = zendo(f"{kind}_{sched}.{figure}")
+        return own / xen if own and xen else None
+
     goals = [(f"PV: geometric mean of {len(ratios['pv'])} ratios", 0.7, geomean(ratios["pv"])),
              ("PV: the worst ratio", 1, max(ratios["pv"], default=None)),
              (f"PVH: geometric mean of {len(ratios['pvh'])} ratios", 0.2, geomean(ratios["pvh"])),
              ("the hypervisor's part of the boot, ratio", 0.5, ratio("boot.hypervisor_512m")),
              ("memory kept of 4 GiB, KiB", 24 << 10, zendo("memory.kept_of_4g_kib")),
              ("image, gzipped bytes", 400000, zendo("image.gzip_bytes"))]
+    goals += [(f"{kind}: {figure} under {sched}, to Xen's under credit2", limit, to_credit2(kind, sched, figure))
+              for kind in ("pv", "pvh") for sched, limit in (("credit2", 0.6), ("null", 0.3)) for figure in ("wake_timer", "wake_event")]
+    goals += [(f"{kind}: instructions that a computing and a blocked vCPU lose in a second under null", 0,
+               zendo(f"{kind}_null.busy_and_blocked_per_s")) for kind in ("pv", "pvh")]
     return [{"goal": g, "limit": limit, "value": v, "met": v <= limit} for g, limit, v in goals if v is not None]
 
 
