@@ -8,6 +8,18 @@ WEAK void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
 {
 }
 
+WEAK void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *idle)
+{
+}
+
+WEAK void arch_resume(struct sched_vcpu *held)
+{
+}
+
+WEAK void arch_release(struct sched_vcpu *held, struct sched_vcpu *idle)
+{
+}
+
 WEAK void arch_runstate_changed(struct sched_vcpu *v)
 {
 }

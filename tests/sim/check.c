@@ -31,7 +31,7 @@ static void check_vcpu(struct vcpu *v)
     if (sched_is_runnable(&v->sched)) {
         sim_fail("d%uv%u could run, and every pCPU is idle", v->domain->id, v->id);
     }
-    if (v->sched.is_running) {
+    if (sched_runs(&v->sched)) {
         sim_fail("d%uv%u runs on an idle pCPU", v->domain->id, v->id);
     }
     if (takes_events(v) && vcpu_event_pending(v)) {

@@ -102,7 +102,7 @@ void vcpu_periodic_fired(void *arg)
     if (period == 0) {
         return; /* stopped while this was on its way */
     }
-    if (!v->sched.is_running) {
+    if (!sched_runs(&v->sched)) {
         __atomic_store_n(&v->periodic_missed, true, __ATOMIC_RELEASE);
         return;
     }

@@ -54,7 +54,7 @@ static void show_vcpu(struct vcpu *v)
     const struct sched_vcpu *s = &v->sched;
 
     log_info("  v%u: pCPU %u%s paused %u flags %#x upcall pending %u mask %u, ran %lu ms, affinity %#lx\n",
-             v->id, s->cpu, s->is_running ? " running," : ",", s->pause_count, s->pause_flags,
+             v->id, s->cpu, sched_runs(s) ? " running," : ",", s->pause_count, s->pause_flags,
              v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask,
              (unsigned long)(sched_cpu_time_ns(s) / 1000000), (unsigned long)s->hard_affinity.bits);
 }
@@ -83,7 +83,7 @@ static void show_domains(void)
 static void show_vcpu_registers(struct vcpu *v)
 {
     log_info("  d%uv%u:%s\n", v->domain->id, v->id,
-             v->sched.is_running ? " (running: as of its last entry)" : "");
+             sched_runs(&v->sched) ? " (running: as of its last entry)" : "");
     arch_dump_vcpu(v);
 }
 

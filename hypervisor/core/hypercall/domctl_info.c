@@ -8,11 +8,6 @@ static uint32_t pause_flags(const struct vcpu *v)
     return __atomic_load_n(&v->sched.pause_flags, __ATOMIC_RELAXED);
 }
 
-static bool is_running(const struct vcpu *v)
-{
-    return __atomic_load_n(&v->sched.is_running, __ATOMIC_RELAXED);
-}
-
 /* Blocked means that every vCPU that is up waits. */
 static void add_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
 {
@@ -33,7 +28,7 @@ static void add_vcpus(struct domain *d, struct xen_domctl_getdomaininfo *info)
         if (!(pause_flags(v) & (VPF_BLOCKED | VPF_POLLING))) {
             info->flags &= ~XEN_DOMINF_blocked;
         }
-        if (is_running(v)) {
+        if (sched_runs(&v->sched)) {
             info->flags |= XEN_DOMINF_running;
         }
     }
@@ -93,7 +88,7 @@ long domctl_get_vcpu_info(struct domain *d, struct xen_domctl *op, bool *copybac
     }
     info->online = !(pause_flags(v) & VPF_DOWN);
     info->blocked = (pause_flags(v) & VPF_BLOCKED) != 0;
-    info->running = is_running(v);
+    info->running = sched_runs(&v->sched);
     info->cpu_time = sched_cpu_time_ns(&v->sched);
     info->cpu = v->sched.cpu;
     *copyback = true;

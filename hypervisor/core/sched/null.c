@@ -170,7 +170,8 @@ static struct sched_vcpu *null_pick(struct sched_rq *rq, struct sched_pcpu *p, s
         return v;
     }
     /* current and not runnable, or another that may still be saved elsewhere */
-    return sched_is_runnable(v) && v != p->curr && !sched_is_being_saved(v, p->cpu) ? v : NULL;
+    return sched_is_runnable(v) && v != p->curr && (v == p->held || !sched_is_being_saved(v, p->cpu)) ? v
+                                                                                                      : NULL;
 }
 
 static void null_stopped(struct sched_rq *rq, struct sched_vcpu *v)

@@ -280,6 +280,7 @@ static bool is_to_give_back(const struct sched_vcpu *v)
 void sched_sleep(struct sched_vcpu *v)
 {
     unsigned int cpu = SCHED_NO_CPU;
+    bool is_on_cpu = false;
     unsigned long flags;
     struct sched_rq *rq;
 
@@ -293,7 +294,8 @@ void sched_sleep(struct sched_vcpu *v)
             v->policy->dequeue(rq, v);
             v->is_queued = false;
         }
-        if (sched_is_current(v)) {
+        is_on_cpu = sched_is_current(v);
+        if (is_on_cpu || __atomic_load_n(&v->is_running, __ATOMIC_RELAXED) & SCHED_HELD) {
             cpu = v->cpu;
         } else if (v->runstate == RUNSTATE_runnable) {
             set_runstate(v, stopped_state(v), port_now_ns());
@@ -301,15 +303,48 @@ void sched_sleep(struct sched_vcpu *v)
     }
     spin_unlock_irqrestore(&rq->lock, flags);
     sched_prod(cpu);
-    if (cpu == SCHED_NO_CPU && is_to_give_back(v)) {
+    if (!is_on_cpu && is_to_give_back(v)) {
         give_back(v);
     }
+}
+
+/* @prev's state is in memory: others may take it, and it may even be gone. */
+static void switch_done(struct sched_vcpu *prev)
+{
+    /* pairs with sched_is_being_saved() */
+    uint16_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST) & (uint16_t)~SCHED_HELD;
+
+    if (unlikely(was != SCHED_RUNNING)) {
+        sched_prod((was >> 1) - 1u);
+    }
+}
+
+static void release(struct sched_pcpu *p)
+{
+    struct sched_vcpu *v = p->held;
+
+    p->held = NULL;
+    arch_release(v, p->idle);
+    switch_done(v);
+}
+
+/* Who waits for another pCPU to save a vCPU must not keep one from being saved here. */
+static void let_go_held(void)
+{
+    unsigned long flags = irq_save();
+    struct sched_pcpu *p = &this_cpu(sched_pcpu);
+
+    if (p->held) {
+        release(p);
+    }
+    irq_restore(flags);
 }
 
 void sched_sleep_sync(struct sched_vcpu *v)
 {
     ASSERT(this_cpu(sched_pcpu).curr != v);
     ASSERT_MAY_WAIT();
+    let_go_held();
     sched_sleep(v);
     /* pairs with the release after its state was saved; ends early when somebody woke it again */
     while (!sched_is_runnable(v) && __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE)) {
@@ -491,17 +526,6 @@ static void pass_on(struct sched_rq *rq, uint64_t now)
     prod_all(told);
 }
 
-/* @prev's state is in memory: others may take it, and it may even be gone. */
-static void switch_done(struct sched_vcpu *prev)
-{
-    /* pairs with sched_is_being_saved() */
-    uint16_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST);
-
-    if (unlikely(was != SCHED_RUNNING)) {
-        sched_prod((was >> 1) - 1u);
-    }
-}
-
 /* @prev gives up @p. True when it must look for another runqueue, as no pCPU of this one is left to it. Under the lock. */
 static bool put_back(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev, uint64_t now)
 {
@@ -524,6 +548,14 @@ static bool put_back(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     return false;
 }
 
+/* Will @v, which waits or is about to, go on at @p as soon as it may? Else its state belongs into memory. */
+static bool stays(const struct sched_pcpu *p, const struct sched_vcpu *v)
+{
+    return __atomic_load_n(&p->assigned, __ATOMIC_SEQ_CST) == v &&
+           __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST) == 0 &&
+           (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) & ~(VPF_BLOCKED | VPF_POLLING)) == 0;
+}
+
 /* Take @p from @prev and give it to @next, on paper. Under the lock; the same return value as put_back(). */
 static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev,
                      struct sched_vcpu *next, uint64_t now)
@@ -543,6 +575,12 @@ static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     if (!next->is_idle && next->cpu != p->cpu) {
         __atomic_store_n(&next->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
         rq->stats.migrations++;
+    }
+    if (next == p->held) {
+        p->held = NULL;
+    } else if (next->is_idle && stays(p, prev)) {
+        p->held = prev;
+        __atomic_fetch_or(&prev->is_running, SCHED_HELD, __ATOMIC_SEQ_CST);
     }
     next->is_queued = false;
     set_runstate(next, RUNSTATE_running, now);
@@ -575,16 +613,23 @@ void sched_find_home(struct sched_vcpu *v)
     sched_prod(cpu);
 }
 
-/* The hardware's part. Interrupts off, no lock. */
-static void switch_vcpu(struct sched_vcpu *prev, struct sched_vcpu *next)
+/* The hardware's part. @resumes: @next was held. Interrupts off, no lock. */
+static void switch_vcpu(const struct sched_pcpu *p, struct sched_vcpu *prev, struct sched_vcpu *next,
+                        bool resumes)
 {
     ASSERT_MAY_LEAVE();
     if (!prev->is_idle) {
         arch_runstate_changed(prev);
     }
-    arch_context_switch(prev, next);
-    if (!prev->is_idle) {
-        switch_done(prev);
+    if (resumes) {
+        arch_resume(next);
+    } else if (p->held) {
+        arch_hold(prev, next);
+    } else {
+        arch_context_switch(prev, next);
+        if (!prev->is_idle) {
+            switch_done(prev);
+        }
     }
     if (!next->is_idle) {
         arch_runstate_changed(next);
@@ -670,7 +715,7 @@ static struct sched_rq *lock_own_rq(const struct sched_pcpu *p)
 static void schedule(void)
 {
     struct sched_pcpu *p = &this_cpu(sched_pcpu);
-    struct sched_vcpu *prev, *next;
+    struct sched_vcpu *prev, *next, *held = p->held;
     cpuset_t told = CPUSET_NONE;
     bool homeless = false;
     struct sched_rq *rq, *told_by = NULL;
@@ -714,6 +759,9 @@ static void schedule(void)
     if (!next->is_idle) {
         arm_slice(p);
     }
+    if (held && p->held == held && (!next->is_idle || !stays(p, held))) {
+        release(p);
+    }
     if (next != prev) {
         /* before its state is let go: it cannot end meanwhile */
         if (unlikely(homeless)) {
@@ -721,7 +769,7 @@ static void schedule(void)
         } else if (!prev->is_idle && unlikely(is_to_give_back(prev))) {
             give_back(prev);
         }
-        switch_vcpu(prev, next);
+        switch_vcpu(p, prev, next, next == held);
     }
     irq_restore(flags);
 }

@@ -21,8 +21,12 @@
 #define VPF_POLLING  (1u << 2) /* SCHEDOP_poll */
 #define VPF_SHUTDOWN (1u << 3) /* its domain shut down */
 
-/* sched_vcpu.is_running: bit 0, and the number + 1 of a pCPU that wanted the vCPU meanwhile from bit 1 on. */
+/*
+ * sched_vcpu.is_running: bit 0; from bit 1 on the number + 1 of a pCPU that wanted the vCPU meanwhile; SCHED_HELD: it waits, its pCPU idles and still has its
+ * state in the registers, from where it may go on (direct policies). Whoever stops it for another reason makes the pCPU save it: sched_sleep().
+ */
 #define SCHED_RUNNING 1u
+#define SCHED_HELD    (1u << 15)
 
 #define SCHED_WEIGHT_DEFAULT 256u
 #define SCHED_WEIGHT_MAX     65535u
@@ -56,7 +60,7 @@ struct sched_vcpu {
     bool is_queued;
     uint16_t cpu; /* pCPU it runs on, or ran last, or waits for */
     /* not 0: chosen on `cpu`, or its state is still being saved there. Cleared without the lock: from then on another
-     * pCPU may take it, and the saving one does not touch it again. */
+     * pCPU may take it, and the saving one does not touch it again. Does it run? sched_runs() */
     uint16_t is_running;
     cpuset_t hard_affinity; /* as asked for */
     cpuset_t soft_affinity;
@@ -118,6 +122,12 @@ int sched_vcpu_add(struct sched_vcpu *v, struct sched_domain *d);
 void sched_vcpu_remove(struct sched_vcpu *v);
 
 bool sched_is_runnable(const struct sched_vcpu *v);
+/* It is on a pCPU, or its state is being saved there. Any context; a moment's view. */
+static inline bool sched_runs(const struct sched_vcpu *v)
+{
+    return (__atomic_load_n(&v->is_running, __ATOMIC_SEQ_CST) & (SCHED_RUNNING | SCHED_HELD)) ==
+           SCHED_RUNNING;
+}
 /* Something about @v changed: if it is runnable now and was not, queue it and prod a pCPU. Any context. */
 void sched_wake(struct sched_vcpu *v);
 /* It may have stopped being runnable: take it off its pCPU soon; _sync waits until it is off (never call that on the current vCPU). */

@@ -44,7 +44,8 @@ struct sched_pcpu {
     bool is_sending_away; /* just now: whoever is current */
 
     /* this pCPU's alone */
-    uint64_t timer_at_ns; /* deadline that `timer` is armed for, 0 none */
+    struct sched_vcpu *held; /* idles, and this one's state is in the registers */
+    uint64_t timer_at_ns;    /* deadline that `timer` is armed for, 0 none */
     struct timer timer;
 };
 
@@ -158,15 +159,16 @@ struct sched_rq *sched_lock_rq(const struct sched_vcpu *v, unsigned long *flags)
  */
 static inline bool sched_is_being_saved(struct sched_vcpu *v, unsigned int cpu)
 {
-    uint16_t was = SCHED_RUNNING;
+    uint16_t was = __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE);
 
-    if (likely(__atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE) == 0)) {
-        return false;
+    /* until it is 0, or one waits for it already */
+    while (unlikely((was & ~SCHED_HELD) == SCHED_RUNNING)) {
+        if (__atomic_compare_exchange_n(&v->is_running, &was, (uint16_t)(was | (cpu + 1) << 1), false,
+                                        __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE)) {
+            return true;
+        }
     }
-    /* once a pCPU waits for it, only the saving one changes it: to 0 */
-    return __atomic_compare_exchange_n(&v->is_running, &was, (uint16_t)(SCHED_RUNNING | (cpu + 1) << 1),
-                                       false, __ATOMIC_SEQ_CST, __ATOMIC_ACQUIRE) ||
-           was != 0;
+    return was != 0;
 }
 
 /* How far @cpu is from the pCPUs of @rq: 0 none, the same runqueue; else as in the SLIT, 10 the same node. */

@@ -189,6 +189,18 @@ FAKE_WEAK void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *n
 {
 }
 
+FAKE_WEAK void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *idle)
+{
+}
+
+FAKE_WEAK void arch_resume(struct sched_vcpu *held)
+{
+}
+
+FAKE_WEAK void arch_release(struct sched_vcpu *held, struct sched_vcpu *idle)
+{
+}
+
 FAKE_WEAK void arch_runstate_changed(struct sched_vcpu *v)
 {
 }

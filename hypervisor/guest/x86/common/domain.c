@@ -101,7 +101,7 @@ void arch_vcpu_kick(struct vcpu *v)
         pvh_upcall_pending(x86_vcpu(v));
     }
     /* A running vCPU looks at its pending events on the way back from any interrupt; on this pCPU it is on that way already. */
-    if (__atomic_load_n(&v->sched.is_running, __ATOMIC_SEQ_CST) && v->sched.cpu != pcpu_id()) {
+    if (sched_runs(&v->sched) && v->sched.cpu != pcpu_id()) {
         port_kick_cpu(v->sched.cpu);
     }
 }

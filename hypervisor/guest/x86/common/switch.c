@@ -79,6 +79,29 @@ void arch_context_switch(struct sched_vcpu *prev_s, struct sched_vcpu *next_s)
     }
 }
 
+void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *idle)
+{
+    set_current_vcpu(vcpu_of_sched(idle));
+}
+
+void arch_resume(struct sched_vcpu *held)
+{
+    struct vcpu *v = vcpu_of_sched(held);
+
+    set_current_vcpu(v);
+    vcpu_periodic_resume(v);
+}
+
+void arch_release(struct sched_vcpu *held, struct sched_vcpu *idle)
+{
+    struct vcpu *v = vcpu_of_sched(held);
+
+    switch_from(x86_vcpu(v));
+    hw_load_idle_tables();
+    hw_hide_guest_descriptors();
+    mark_clean(x86_domain(v->domain), pcpu_id());
+}
+
 void arch_runstate_changed(struct sched_vcpu *s)
 {
     struct vcpu *v = vcpu_of_sched(s);

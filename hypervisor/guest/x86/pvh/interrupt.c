@@ -19,7 +19,7 @@ void pvh_post(struct x86_vcpu *xv, uint32_t what)
     __atomic_fetch_or(&xv->pvh->posted, what, __ATOMIC_SEQ_CST);
     vcpu_unblock(&xv->v);
     /* a running vCPU looks before it enters the guest again; on this pCPU it is on that way already */
-    if (__atomic_load_n(&s->is_running, __ATOMIC_SEQ_CST) && s->cpu != pcpu_id()) {
+    if (sched_runs(s) && s->cpu != pcpu_id()) {
         port_kick_cpu(s->cpu);
     }
 }

@@ -12,6 +12,7 @@
 #include <base/softirq.h>
 #include <core/memory/arch.h>
 #include <core/sched/arch.h>
+#include <core/sched/sched_policy.h>
 #include <host/host.h>
 #include <hypervisor/random.h>
 #include <pthread.h>
@@ -28,7 +29,8 @@ static int32_t balance; /* domain_mem_first() less domain_mem_empty() */
 static struct sched_vcpu idle[THREADS], vcpus[VCPUS];
 static struct sched_domain domain;
 static uint32_t on_cpu[VCPUS]; /* pCPU + 1 that has its state */
-static uint32_t switches;
+static uint32_t switches, holds, finished;
+static bool takes_down;
 
 struct domain_mem *domain_mem_of(domid_t owner)
 {
@@ -127,21 +129,43 @@ static void test_frames(void **state)
     heap_check();
 }
 
+static void save(struct sched_vcpu *v)
+{
+    sched_yield(); /* it takes a while */
+    if (__atomic_exchange_n(&on_cpu[v - vcpus], 0, __ATOMIC_SEQ_CST) != pcpu_id() + 1) {
+        port_panic("saved by another");
+    }
+}
+
 void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
 {
     uint32_t me = pcpu_id() + 1, none = 0;
 
     if (!prev->is_idle) {
-        sched_yield(); /* saving takes a while */
-        if (__atomic_exchange_n(&on_cpu[prev - vcpus], 0, __ATOMIC_SEQ_CST) != me) {
-            port_panic("saved by another");
-        }
+        save(prev);
     }
     if (!next->is_idle && !__atomic_compare_exchange_n(&on_cpu[next - vcpus], &none, me, false,
                                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
         port_panic("on two pCPUs");
     }
     __atomic_fetch_add(&switches, 1, __ATOMIC_RELAXED);
+}
+
+void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *to)
+{
+    __atomic_fetch_add(&holds, 1, __ATOMIC_RELAXED);
+}
+
+void arch_resume(struct sched_vcpu *held)
+{
+    if (__atomic_load_n(&on_cpu[held - vcpus], __ATOMIC_SEQ_CST) != pcpu_id() + 1) {
+        port_panic("resumed elsewhere");
+    }
+}
+
+void arch_release(struct sched_vcpu *held, struct sched_vcpu *to)
+{
+    save(held);
 }
 
 void arch_runstate_changed(struct sched_vcpu *v)
@@ -151,7 +175,6 @@ void arch_runstate_changed(struct sched_vcpu *v)
 /* A pCPU: its softirqs; what runs on it blocks, yields, wakes and pauses others. The last to finish goes on until the others did. */
 static void *be_a_pcpu(void *arg)
 {
-    static uint32_t finished;
     struct random r = random_seed(100 + (uintptr_t)arg);
 
     host_set_pcpu((unsigned int)(uintptr_t)arg);
@@ -166,7 +189,18 @@ static void *be_a_pcpu(void *arg)
             sched_yield();
             continue;
         }
-        switch (random_below(&r, 4)) {
+        switch (random_below(&r, takes_down ? 6 : 4)) {
+        case 4:
+            if (__atomic_fetch_xor(&v->pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST) & VPF_DOWN) {
+                sched_wake(v);
+            } else {
+                sched_sleep(v);
+            }
+            break;
+        case 5:
+            sched_pause_nosync(v);
+            sched_unpause(v);
+            break;
         case 0:
             __atomic_fetch_or(&v->pause_flags, VPF_BLOCKED, __ATOMIC_SEQ_CST);
             sched_sleep(v);
@@ -183,12 +217,13 @@ static void *be_a_pcpu(void *arg)
     return NULL;
 }
 
-static void test_scheduler(void **state)
+static void hammer_scheduler(const char *policy)
 {
-    unsigned int runnable = 0, running = 0;
-
     host_init(THREADS, 1 << 22);
-    sched_init(NULL);
+    finished = switches = holds = 0;
+    memset(vcpus, 0, sizeof(vcpus));
+    memset(on_cpu, 0, sizeof(on_cpu));
+    sched_init(policy);
     for (unsigned int i = 0; i < THREADS; i++) {
         sched_cpu_up(i, &idle[i]);
     }
@@ -200,6 +235,23 @@ static void test_scheduler(void **state)
     }
     in_threads(be_a_pcpu);
     host_run_softirqs(); /* one may have been told to choose anew just as it ended */
+}
+
+static void stop_scheduler(void)
+{
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        sched_pause_nosync(&vcpus[i]);
+        host_run_softirqs();
+        sched_vcpu_remove(&vcpus[i]);
+    }
+    sched_domain_destroy(&domain);
+}
+
+static void test_scheduler(void **state)
+{
+    unsigned int runnable = 0, running = 0;
+
+    hammer_scheduler("credit2");
     /* nobody is lost: what is runnable runs or waits, and something runs wherever something waits */
     for (unsigned int i = 0; i < VCPUS; i++) {
         runnable += sched_is_runnable(&vcpus[i]);
@@ -209,6 +261,30 @@ static void test_scheduler(void **state)
     }
     assert_int_equal(running, MIN(runnable, THREADS));
     assert_true(switches > 1000);
+    stop_scheduler();
+}
+
+static void test_null(void **state)
+{
+    unsigned int up = 0, given = 0;
+
+    takes_down = true;
+    hammer_scheduler("null");
+    takes_down = false;
+    for (unsigned int i = 0; i < THREADS; i++) {
+        const struct sched_vcpu *v = per_cpu(sched_pcpu, i).assigned;
+
+        given += v != NULL;
+        assert_true(!v || sched_is_runnable(v) == sched_runs(v));
+    }
+    for (unsigned int i = 0; i < VCPUS; i++) {
+        up += !(vcpus[i].pause_flags & VPF_DOWN);
+        assert_true(!sched_runs(&vcpus[i]) || sched_is_runnable(&vcpus[i]));
+        assert_int_equal(vcpus[i].is_running != 0, on_cpu[i] != 0);
+    }
+    assert_true(given == THREADS || given <= up);
+    assert_true(switches > 1000 && holds > 1000);
+    stop_scheduler();
 }
 
 int main(void)
@@ -216,6 +292,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_frames),
         cmocka_unit_test(test_scheduler),
+        cmocka_unit_test(test_null),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

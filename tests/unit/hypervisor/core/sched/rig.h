@@ -66,6 +66,28 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
     }
 }
 
+static struct sched_vcpu *held_on[CPUS_MAX];
+
+void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *to)
+{
+    held_on[pcpu_id()] = prev;
+    on_cpu[pcpu_id()] = to;
+    switches++;
+}
+
+void arch_resume(struct sched_vcpu *held)
+{
+    assert_ptr_equal(held_on[pcpu_id()], held);
+    on_cpu[pcpu_id()] = held;
+    switches++;
+}
+
+void arch_release(struct sched_vcpu *held, struct sched_vcpu *to)
+{
+    assert_ptr_equal(held_on[pcpu_id()], held);
+    held_on[pcpu_id()] = NULL;
+}
+
 void arch_runstate_changed(struct sched_vcpu *v)
 {
     assert_false(irqs_enabled());
@@ -191,7 +213,7 @@ static void check(void)
         if (!v->dom) {
             continue;
         }
-        assert_int_equal(v->is_running, current);
+        assert_int_equal(sched_runs(v), current);
         if (v->policy->is_direct) {
             assert_false(v->is_queued);
             assert_true(current == (sched_is_runnable(v) && per_cpu(sched_pcpu, v->cpu).assigned == v));
