@@ -18,7 +18,7 @@ PREFIXES = {'mmuext_op': 'MMUEXT_', 'platform_op': 'XENPF_', 'memory_op': 'XENME
             'callback_op': 'CALLBACKOP_', 'event_channel_op': 'EVTCHNOP_', 'physdev_op': 'PHYSDEVOP_', 'hvm_op': 'HVMOP_',
             'sysctl': 'XEN_SYSCTL_', 'domctl': 'XEN_DOMCTL_', 'mca': 'XEN_MC_', 'hypfs_op': 'XEN_HYPFS_OP_'}
 # names inside an operation, not operations
-INNER = re.compile(r'^XEN_(DOMCTL_(SCHEDOP|SHADOW_OP|SENDTRIGGER)_|SYSCTL_(SCHEDOP|CPUPOOL_OP|TBUFOP|cpu_policy|cpu_featureset|CPU_HOTPLUG)_)')
+INNER = re.compile(r'^XEN_(DOMCTL_(SCHEDOP|SHADOW_OP|SENDTRIGGER)_|SYSCTL_(SCHEDOP|PERFCOP|CPUPOOL_OP|TBUFOP|cpu_policy|cpu_featureset|CPU_HOTPLUG)_)')
 KINDS = {'PV': 'PV', 'PVH': 'PVH', 'BOTH': 'both'}
 WHO = {
     'any': 'every domain; what it names of another must have been offered to it (a grant, a port) or be its to serve',

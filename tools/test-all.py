@@ -28,6 +28,7 @@ LINT = [
     ('support', [PYTHON, 'tools/check/support.py', 'SUPPORT.md']),
     ('links', [PYTHON, 'tools/check/links.py']),
     ('hypercalls', [PYTHON, 'tools/check/hypercalls.py']),
+    ('counters', [PYTHON, 'tools/gen-counters.py', '--check']),
     ('hypercalls-self-test', [PYTHON, 'tools/check/hypercalls_test.py']),
     ('params', [PYTHON, 'tools/check/params.py']),
     ('params-self-test', [PYTHON, 'tools/check/params_test.py']),

@@ -74,3 +74,27 @@ def test_null_pool(burning):
     finally:
         burning.run('xl destroy burn-pv; xl destroy burn-pvh; gone burn-pv 20; gone burn-pvh 20; xl cpupool-destroy rt')
     burning.ok('xl cpupool-cpu-add Pool-0 1; test $(xl cpupool-list | wc -l) = 2')
+
+
+def perf(dom0, args=''):
+    """{counter: sum over all CPUs}, as xenperf prints it."""
+    text = dom0.ok(f'xenperf {args}')
+    return {m.group(1).strip(): int(m.group(2)) for m in re.finditer(r'^(\S.*?) +T= *(\d+)', text, re.M)}
+
+
+@pytest.mark.zendo  # Debian builds Xen without counters
+def test_counters(dom0):
+    dom0.ok('xenperf -r')
+    first = perf(dom0)
+    assert first['hypercalls'] > 0 and first['interrupts: timer'] > 0 and first['PV: upcalls'] > 0, first
+    dom0.ok('xl info > /dev/null; xl list > /dev/null')
+    then = perf(dom0)
+    assert all(then[name] >= first[name] for name in first) and then['hypercalls'] > first['hypercalls'], (first, then)
+    pretty = dom0.ok('xenperf -p')
+    assert re.search(r'sysctl', pretty) and re.search(r'xen_version', pretty), pretty
+    assert len(dom0.ok('xenperf -f')) > len(dom0.ok('xenperf'))
+    assert perf(dom0, '-r; xenperf')['hypercalls'] < then['hypercalls']
+    dom0.ok('xl debug-keys p')
+    log = dom0.ok("xl dmesg | sed 's/^(XEN)//'")
+    assert re.search(r'hypercalls \[35\]: \d+', log) and re.search(r'd0v0: ran \d+ ms, waited for a CPU \d+', log), log[-2000:]
+    dom0.ok('xl debug-keys P')

@@ -3,6 +3,7 @@
  * Sending and 2-level delivery: a bit of the domain's pending array, a bit of the notified vCPU's selector, its upcall flag. Each step is done only
  * when the one before changed something, so an event that is pending already costs one atomic operation. (Public header event_channel.h, "2-level ABI".)
  */
+#include <base/counters.h>
 #include <core/evtchn/evtchn_internal.h>
 
 /* Step two and three for a pending port that is not masked. */
@@ -24,6 +25,7 @@ static inline void deliver(struct evtchn_table *t, struct evtchn *e, uint32_t po
 {
     unsigned int vcpu = __atomic_load_n(&e->notify_vcpu, __ATOMIC_RELAXED);
 
+    count(COUNTER_events_sent);
     if (unlikely(e->is_consumer_xen)) {
         if (t->xen_consumer) {
             t->xen_consumer(t, port, vcpu);

@@ -272,6 +272,8 @@ static struct debug_key keys[KEYS] = {
     ['g'] = {"grant tables", show_grant_tables},
     ['a'] = {"timers", show_timers},
     ['t'] = {"clock", show_time},
+    ['p'] = {"counters, and how long each vCPU ran, waited, slept", perfc_show},
+    ['P'] = {"set the counters to 0", perfc_reset},
     ['0'] = {"registers of domain 0's vCPUs", show_first_domain},
     ['*'] = {"all of these that only show", show_all},
     ['R'] = {"reboot the machine", reboot},
@@ -289,7 +291,7 @@ static void show_help(void)
 static void show_all(void)
 {
     for (unsigned int k = 0; k < KEYS; k++) {
-        if (keys[k].fn && keys[k].fn != show_all && keys[k].fn != reboot) {
+        if (keys[k].fn && keys[k].fn != show_all && keys[k].fn != reboot && keys[k].fn != perfc_reset) {
             debug_key_press((char)k);
         }
     }

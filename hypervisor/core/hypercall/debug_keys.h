@@ -5,5 +5,8 @@
 
 /* @fn runs with interrupts on, in a hypercall or a softirq, and may take its time. @key is a printable ASCII character; the last registration wins. */
 void debug_key_register(char key, const char *what, void (*fn)(void));
+/* perfc.c: keys p and P. */
+void perfc_show(void);
+void perfc_reset(void);
 /* Do what @key says; unknown keys are ignored. */
 void debug_key_press(char key);

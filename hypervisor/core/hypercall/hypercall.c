@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The table made from abi/hypercalls.def, and dispatch through it. */
 #include <base/context.h>
+#include <base/counters.h>
 #include <base/log.h>
 #include <core/hypercall/arch.h>
 #include <core/hypercall/handlers.h>
@@ -26,6 +27,8 @@ static const struct row rows[] = {
 #undef HYPERCALL
 };
 
+BUILD_ASSERT(ARRAY_SIZE(rows) <= COUNTER_hypercalls_last - COUNTER_hypercalls + 1, "each has a counter");
+
 static bool may_call(const struct domain *d, uint8_t who)
 {
     return who == WHO_hardware ? d->is_hardware : d->is_control;
@@ -34,13 +37,15 @@ static bool may_call(const struct domain *d, uint8_t who)
 static inline __attribute__((always_inline)) long dispatch(struct hypercall *c)
 {
     const struct domain *d = current_domain();
+    uint64_t nr = c->nr;
     const struct row *row;
     long rc;
 
-    if (unlikely(c->nr >= ARRAY_SIZE(rows))) {
+    if (unlikely(nr >= ARRAY_SIZE(rows))) {
         return -XEN_ENOSYS;
     }
-    row = &rows[c->nr];
+    count_in(COUNTER_hypercalls, (unsigned int)nr);
+    row = &rows[nr];
     if (unlikely(!(row->kinds & (1u << d->kind)))) {
         return -XEN_ENOSYS;
     }

@@ -86,7 +86,7 @@ static sysctl_fn *const operations[] = {
     [XEN_SYSCTL_numainfo] = sysctl_numa_info,      [XEN_SYSCTL_pcitopoinfo] = sysctl_pci_topology,
     [XEN_SYSCTL_cpupool_op] = sysctl_cpupool,      [XEN_SYSCTL_scheduler_op] = sysctl_scheduler,
     [XEN_SYSCTL_cpu_hotplug] = sysctl_cpu_hotplug, [XEN_SYSCTL_coverage_op] = not_supported,
-    [XEN_SYSCTL_tbuf_op] = sysctl_trace,
+    [XEN_SYSCTL_tbuf_op] = sysctl_trace,           [XEN_SYSCTL_perfc_op] = sysctl_perfc,
 };
 
 static long run(struct xen_sysctl *op, bool *copyback)

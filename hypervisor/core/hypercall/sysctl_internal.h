@@ -8,6 +8,8 @@ typedef long sysctl_fn(struct xen_sysctl *op, bool *copyback);
 
 /* cpu_hotplug.c */
 sysctl_fn sysctl_cpu_hotplug;
+/* perfc.c */
+sysctl_fn sysctl_perfc;
 /* cpupool.c */
 sysctl_fn sysctl_cpupool, sysctl_scheduler;
 /* tbuf_op.c */

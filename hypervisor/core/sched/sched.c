@@ -7,6 +7,7 @@
  * runqueues it may for a moment be runnable but neither queued nor current; everyone who looks at it then under its lock can finish the move.
  */
 #include <base/context.h>
+#include <base/counters.h>
 #include <base/softirq.h>
 #include <core/sched/arch.h>
 #include <core/sched/sched_policy.h>
@@ -237,6 +238,7 @@ void sched_wake(struct sched_vcpu *v)
     struct sched_rq *rq;
 
     TRACE_VCPU(TRC_SCHED_WAKE, v);
+    count(COUNTER_wakes);
     if (v->policy->is_direct && sched_is_runnable(v)) {
         wake_direct(v);
         return;
@@ -588,6 +590,7 @@ static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     __atomic_store_n(&next->is_running, SCHED_RUNNING, __ATOMIC_RELAXED);
     p->chosen_at_ns = now;
     rq->stats.switches++;
+    count(COUNTER_switches);
     return homeless;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* PV entries and exits: hypercalls, system calls of the guest's user mode, exceptions, event upcalls, and the bounce frames that these need. */
+#include <base/counters.h>
 #include <base/guest_access.h>
 #include <base/log.h>
 #include <base/softirq.h>
@@ -137,6 +138,7 @@ void pv_page_fault(struct x86_regs *regs, uint64_t cr2)
 {
     struct x86_vcpu *xv = current_x86();
 
+    count_in(COUNTER_pv_exceptions, X86_VEC_PF);
     if (unlikely((regs->error_code & (PF_PRESENT | PF_USER)) == PF_PRESENT) && finish_iretq(xv)) {
         return;
     }
@@ -180,6 +182,7 @@ void pv_exception(struct x86_regs *regs)
     struct x86_vcpu *xv = current_x86();
     unsigned int vector = regs->entry_vector;
 
+    count_in(COUNTER_pv_exceptions, vector % 32);
     switch (vector) {
     case X86_VEC_DB:
         xv->pv->debugreg[6] = hw_read_dr6();
@@ -291,6 +294,7 @@ void pv_run(struct x86_vcpu *xv)
         pv_inject(xv, X86_VEC_NMI, false, 0);
     }
     if (vcpu_event_pending(&xv->v) && cb->rip != 0) {
+        count(COUNTER_pv_upcalls);
         pv_deliver(xv, &(struct pv_bounce){cb->rip, SEL_RING3_CS64, true, false, 0});
         if (softirq_pending()) {
             return;

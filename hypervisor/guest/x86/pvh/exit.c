@@ -5,6 +5,7 @@
  */
 #include <abi/hvm_params.h>
 #include <abi/sched.h>
+#include <base/counters.h>
 #include <base/log.h>
 #include <base/softirq.h>
 #include <core/hypercall/hypercall.h>
@@ -449,6 +450,9 @@ void pvh_handle_exit(struct x86_vcpu *xv, const struct vmexit *e)
     }
 }
 
+BUILD_ASSERT((unsigned int)COUNTER_exit_failed - COUNTER_exit_interrupt == (unsigned int)VMEXIT_FAILED,
+             "a counter for each reason");
+
 void pvh_run(struct x86_vcpu *xv)
 {
     struct vmexit e;
@@ -459,6 +463,7 @@ void pvh_run(struct x86_vcpu *xv)
     TRACE_0(TRC_HVM_VMENTRY);
     vm_enter(&xv->pvh->vm, &xv->regs, &e);
     TRACE_3(TRC_HVM_VMEXIT64, (uint32_t)e.code, TRACE_PAIR(xv->regs.rip));
+    count_in(COUNTER_exit_interrupt, e.reason);
     if (unlikely(xv->pvh->vm.cr8 != vlapic_cr8(&xv->pvh->vlapic))) {
         vlapic_set_cr8(&xv->pvh->vlapic, xv->pvh->vm.cr8);
         xv->pvh->look = true;

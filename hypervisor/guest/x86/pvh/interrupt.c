@@ -3,6 +3,7 @@
  * Interrupts of PVH vCPUs: what others post, local APIC effects (IPIs, timer), event upcalls, and the choice of what an entry delivers. In order: what the
  * last exit interrupted, NMI, the domain's event callback vector, the APIC. AMD APM volume 2, 15.20 and 15.21; <xen/hvm/params.h>, HVM_PARAM_CALLBACK_IRQ.
  */
+#include <base/counters.h>
 #include <base/log.h>
 #include <core/trace/trace.h>
 #include <guest/x86/common/tsc.h>
@@ -263,6 +264,7 @@ static void go_down(struct x86_vcpu *xv)
 static void deliver(struct vm_vcpu *vm, uint8_t type, uint8_t vector)
 {
     TRACE_2(TRC_HVM_INJ_VIRQ, vector, 0);
+    count(COUNTER_pvh_interrupts);
     vm->inject = (struct vm_event){.valid = true, .type = type, .vector = vector};
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Intel SDM volume 3, chapter 11. */
 #include <hw/x86/apic/apic.h>
+#include <base/counters.h>
 #include <hw/x86/apic/vectors.h>
 #include <hw/x86/boot/platform.h>
 #include <hw/x86/cpu/insn.h>
@@ -197,6 +198,7 @@ static void send_icr(uint32_t id, uint32_t command)
 
 void apic_send(unsigned int cpu, unsigned int vector)
 {
+    count(COUNTER_ipis_sent);
     send_icr(apic_id_of_cpu[cpu], ICR_ASSERT | vector);
 }
 

@@ -8,6 +8,7 @@
 #include <hw/x86/cpu/time.h>
 #include <hw/x86/smp/ipi.h>
 #include <base/context.h>
+#include <base/counters.h>
 #include <base/lock.h>
 #include <base/log.h>
 #include <core/hypercall/debug_keys.h>
@@ -335,14 +336,18 @@ static void legacy_interrupt(unsigned int vector)
 static void handle(unsigned int vector)
 {
     if (vector == VECTOR_TIMER) {
+        count(COUNTER_timer_interrupts);
         apic_eoi();
         time_interrupt();
     } else if (vector == VECTOR_KICK) {
+        count(COUNTER_kick_interrupts);
         apic_eoi(); /* whoever returns from the interrupt looks at the softirqs */
     } else if (vector == VECTOR_FLUSH) {
+        count(COUNTER_flush_interrupts);
         apic_eoi();
         ipi_flush_interrupt();
     } else if (vector == VECTOR_CALL) {
+        count(COUNTER_call_interrupts);
         apic_eoi();
         ipi_call_interrupt();
     } else if (vector == VECTOR_STOP) {
@@ -351,6 +356,7 @@ static void handle(unsigned int vector)
         apic_eoi();
         apic_report_error();
     } else if (vector >= VECTOR_DEVICE_FIRST && vector <= VECTOR_DEVICE_LAST) {
+        count(COUNTER_device_interrupts);
         device_interrupt(vector);
     } else if (vector != VECTOR_SPURIOUS) {
         legacy_interrupt(vector);

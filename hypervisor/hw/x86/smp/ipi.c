@@ -4,6 +4,7 @@
 #include <hw/x86/apic/vectors.h>
 #include <hw/x86/cpu/insn.h>
 #include <base/context.h>
+#include <base/counters.h>
 #include <base/percpu.h>
 
 #define ADDRESS_NONE 0ull
@@ -82,6 +83,7 @@ void tlb_flush_local(void)
     unsigned long flags = irq_save();
     uint64_t when = tlb_flush_begin();
 
+    count(COUNTER_tlb_flushes);
     write_cr3(read_cr3());
     tlb_flush_end(when);
     irq_restore(flags);
@@ -142,6 +144,10 @@ static void flush_others(cpuset_t cpus, uint64_t address)
 {
     uint32_t number[MAX_PCPUS];
 
+    if (cpuset_is_empty(cpus)) {
+        return;
+    }
+    count(COUNTER_tlb_requests);
     for (uint64_t left = cpus.bits; left; left &= left - 1) {
         unsigned int cpu = ffs64(left) - 1;
 

@@ -10,6 +10,7 @@
 #include <hw/x86/trap/trap.h>
 #include <base/contract.h>
 #include <base/log.h>
+#include <base/counters.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>
 #include <core/numa/numa.h>
@@ -41,6 +42,7 @@ static uint64_t percpu_size(void)
 void percpu_init(void)
 {
     memcpy(_percpu_template, __percpu_start, percpu_size());
+    cpu_info()->counters = &this_cpu(counters);
 }
 
 static enum ap_state get_state(void)
@@ -119,7 +121,8 @@ static int prepare(unsigned int cpu)
     }
     memcpy(mfn_to_virt(area), _percpu_template, percpu_size());
     percpu_offsets[cpu] = (uint64_t)mfn_to_virt(area) - (uint64_t)__percpu_start;
-    *info = (struct cpu_info){.percpu_offset = percpu_offsets[cpu], .cpu = cpu};
+    *info = (struct cpu_info){
+        .percpu_offset = percpu_offsets[cpu], .cpu = cpu, .counters = &per_cpu(counters, cpu)};
     ap_boot_cr3 = mmu_master_l4();
     ap_boot_stack = (uint64_t)info;
     return 0;

@@ -3,6 +3,7 @@
 #include <hw/x86/trap/internal.h>
 #include <hw/x86/trap/trap.h>
 #include <base/context.h>
+#include <base/counters.h>
 #include <base/log.h>
 #include <base/softirq.h>
 #include <core/memory/heap.h>
@@ -25,6 +26,7 @@ _Noreturn void pcpu_loop(void)
         v = current_vcpu();
         if (v->sched.is_idle) {
             if (likely(!heap_scrub_wanted)) {
+                count(COUNTER_idle_halts);
                 sti_hlt();
             } else {
                 if (!heap_scrub_step()) {

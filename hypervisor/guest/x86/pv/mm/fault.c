@@ -3,6 +3,7 @@
  * Page faults that are the hypervisor's to settle: the guest's kernel writes to a page table of its own, which is mapped read-only (Linux does so with
  * exchanges and bit operations, where it needs the old value); and the first use of an LDT page.
  */
+#include <base/counters.h>
 #include <base/guest_access.h>
 #include <core/trace/trace.h>
 #include <guest/x86/pv/mm/mm_internal.h>
@@ -172,6 +173,9 @@ bool pv_ptwr_fault(struct x86_vcpu *xv, vaddr_t cr2)
         pgtype_put_current(&p.ctx, table);
     }
     (void)mm_note_unfinished(xv, &p.ctx);
+    if (found) {
+        count(COUNTER_pv_table_writes);
+    }
     return found;
 }
 

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct vcpu;
+struct counters;
 
 /* At the very top of each pCPU's stack block. Offsets are known to hw/x86/trap/entry.S. */
 struct cpu_info {
@@ -13,7 +14,7 @@ struct cpu_info {
     uint64_t percpu_offset;
     uint32_t cpu;
     uint32_t pad;
-    uint64_t pad2;
+    struct counters *counters; /* this pCPU's: base/counters.h */
 };
 
 static inline struct cpu_info *cpu_info(void)

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <hypervisor/fake_x86.h>
 #include <abi/sysctl.h>
+#include <base/counters.h>
 #include <base/log.h>
 #include <core/hypercall/debug_keys.h>
 
@@ -394,13 +395,61 @@ static void trace_buffers(void **state)
     assert_int_equal(tbuf(6), -XEN_EINVAL);
 }
 
+static uint32_t sum(const xen_sysctl_perfc_val_t *v, uint32_t count)
+{
+    uint32_t n = 0;
+
+    while (count-- > 0) {
+        n += v[count];
+    }
+    return n;
+}
+
+/* As xenperf does it: how many, then all. */
+static void perfc(void **state)
+{
+    struct xen_sysctl_perfc_op *p = &op->u.perfc_op;
+    xen_sysctl_perfc_desc_t *desc = (xen_sysctl_perfc_desc_t *)area;
+    xen_sysctl_perfc_val_t *val = (xen_sysctl_perfc_val_t *)(area + 8192);
+    uint32_t calls = 0, kicks = 0, at = 0, values;
+
+    memset(op, 0, sizeof(*op));
+    p->cmd = XEN_SYSCTL_PERFCOP_reset;
+    assert_int_equal(call(XEN_SYSCTL_perfc_op), 0);
+    count(COUNTER_kick_interrupts);
+    p->cmd = XEN_SYSCTL_PERFCOP_query;
+    assert_int_equal(call(XEN_SYSCTL_perfc_op), 0);
+    values = p->nr_vals;
+    assert_int_equal(p->nr_counters, counter_row_count);
+    assert_true(p->nr_counters * sizeof(*desc) <= 8192 && values * sizeof(*val) <= 8192);
+    set_xen_guest_handle(p->desc, desc);
+    set_xen_guest_handle(p->val, val);
+    assert_int_equal(call(XEN_SYSCTL_perfc_op), 0);
+    for (unsigned int i = 0; i < p->nr_counters; at += desc[i++].nr_vals) {
+        assert_int_equal(strlen(desc[i].name) < 35, 1);
+        calls = strcmp(desc[i].name, "hypercalls") ? calls : val[at + __HYPERVISOR_sysctl];
+        kicks = strcmp(desc[i].name, "interrupts: look") ? kicks : sum(&val[at], desc[i].nr_vals);
+    }
+    assert_int_equal(at, values);
+    assert_int_equal(kicks, 1);
+    assert_int_equal(calls, 0); /* these calls do not come through hypercall_dispatch() */
+    debug_key_press('p');
+    assert_non_null(strstr(host_console(), "interrupts: look: 1"));
+    debug_key_press('P');
+    assert_int_equal(counter_sum(MAX_PCPUS, COUNTER_kick_interrupts), 0);
+    set_xen_guest_handle(p->val, (xen_sysctl_perfc_val_t *)0x10);
+    assert_int_equal(call(XEN_SYSCTL_perfc_op), -XEN_EFAULT);
+    p->cmd = 3;
+    assert_int_equal(call(XEN_SYSCTL_perfc_op), -XEN_EINVAL);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
         T(access), T(physinfo),   T(domain_list),   T(read_console), T(cpus),
         T(numa),   T(pools),      T(pools_change),  T(scheduler),    T(featureset),
-        T(policy), T(debug_keys), T(trace_buffers),
+        T(policy), T(debug_keys), T(trace_buffers), T(perfc),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
