@@ -17,6 +17,18 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
 {
 }
 
+void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *to)
+{
+}
+
+void arch_resume(struct sched_vcpu *held)
+{
+}
+
+void arch_release(struct sched_vcpu *held, struct sched_vcpu *to)
+{
+}
+
 void arch_runstate_changed(struct sched_vcpu *v)
 {
 }

@@ -146,6 +146,12 @@ bool param_parse_numa(const char *value)
     return *value == 0 || cmdline_parse_bool(value, &opt_numa);
 }
 
+bool param_parse_vwfi(const char *value)
+{
+    sched_halt_native = !strcmp(value, "native");
+    return sched_halt_native || !strcmp(value, "trap");
+}
+
 bool param_parse_vga(const char *value)
 {
     opt_vga_keep = strstr(value, "keep") != NULL;

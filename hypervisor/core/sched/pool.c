@@ -700,7 +700,8 @@ int sched_pool_remove_cpu(uint32_t id, unsigned int cpu)
         }
         start_leaving(pool, p);
     }
-    while (__atomic_load_n(&p->curr, __ATOMIC_ACQUIRE) != p->idle) {
+    while (__atomic_load_n(&p->curr, __ATOMIC_ACQUIRE) != p->idle ||
+           __atomic_load_n(&p->held, __ATOMIC_ACQUIRE)) {
         if (cpu == pcpu_id()) {
             return -XEN_ERESTART;
         }

@@ -41,6 +41,13 @@ bool sched_is_runnable(const struct sched_vcpu *v)
             __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST)) == 0;
 }
 
+bool sched_halt_native;
+
+bool sched_may_halt(const struct sched_vcpu *v)
+{
+    return sched_halt_native && v->policy->is_direct;
+}
+
 static void set_runstate(struct sched_vcpu *v, uint8_t state, uint64_t now)
 {
     if (trace_wants(TRC_SCHED)) {

@@ -128,6 +128,10 @@ static inline bool sched_runs(const struct sched_vcpu *v)
     return (__atomic_load_n(&v->is_running, __ATOMIC_SEQ_CST) & (SCHED_RUNNING | SCHED_HELD)) ==
            SCHED_RUNNING;
 }
+/* vwfi=native: instructions that wait for an interrupt are left to vCPUs that own their pCPU. Set before the first domain. */
+extern bool sched_halt_native;
+/* May @v halt its pCPU itself? The answer changes only while it does not run. */
+bool sched_may_halt(const struct sched_vcpu *v);
 /* Something about @v changed: if it is runnable now and was not, queue it and prod a pCPU. Any context. */
 void sched_wake(struct sched_vcpu *v);
 /* It may have stopped being runnable: take it off its pCPU soon; _sync waits until it is off (never call that on the current vCPU). */

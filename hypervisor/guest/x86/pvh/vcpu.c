@@ -137,6 +137,7 @@ void pvh_switch_to(struct x86_vcpu *xv)
     hw_set_entry_vcpu(xv);
     pvh_set_tsc_delta(xv, xv->pvh->tsc_delta); /* the domain's offset may be another */
     xv->pvh->vm.want_rdtsc = x86_domain(xv->v.domain)->tsc_khz != 0;
+    xv->pvh->vm.let_halt = sched_may_halt(&xv->v.sched);
     vm_switch_to(&xv->pvh->vm);
     if (timer_is_armed(&xv->pvh->timer)) {
         timer_migrate(&xv->pvh->timer, pcpu_id());

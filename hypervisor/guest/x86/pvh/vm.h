@@ -89,6 +89,8 @@ struct vm_vcpu {
     bool want_window; /* exit as soon as the guest can take an interrupt */
     bool want_cr8;    /* exit on writes of CR8 */
     bool want_iret;
+    bool
+        let_halt; /* no exit on HLT: the processor waits for an interrupt, the host's too; looked at by vm_switch_to() */
     bool want_rdtsc; /* exit on RDTSC and RDTSCP; looked at by vm_switch_to() */
     bool flush;      /* forget the vCPU's translations */
     uint64_t tsc_offset;

@@ -152,6 +152,15 @@ static void intercept_tsc(struct vmcb *b, bool on)
     b->intercept2 = on ? b->intercept2 | INTERCEPT2_RDTSCP : b->intercept2 & ~(uint32_t)INTERCEPT2_RDTSCP;
 }
 
+/*
+ * Without it a guest that halts stays in the guest until an interrupt of the host's makes it leave. It then goes on behind its HLT, whether or not there is
+ * something for it: kernels expect that.
+ */
+static void intercept_hlt(struct vmcb *b, bool on)
+{
+    b->intercept1 = on ? b->intercept1 | INTERCEPT_HLT : b->intercept1 & ~(uint32_t)INTERCEPT_HLT;
+}
+
 void vm_switch_to(struct vm_vcpu *vm)
 {
     struct svm_vcpu *h = vm->hw;
@@ -162,6 +171,7 @@ void vm_switch_to(struct vm_vcpu *vm)
     }
     hw_set_tsc_aux(vm->state.msr.tsc_aux);
     intercept_tsc(h->vmcb, vm->want_rdtsc);
+    intercept_hlt(h->vmcb, !vm->let_halt);
 }
 
 /* --- address space identifiers ---------------------------------------------------------------------------------------------------------------------------------- */

@@ -107,6 +107,19 @@ static void test_goes_on(void **state)
     stop();
 }
 
+static void test_may_halt(void **state)
+{
+    start("null");
+    assert_false(sched_may_halt(&v));
+    sched_halt_native = true;
+    assert_true(sched_may_halt(&v));
+    stop();
+    start("credit2");
+    assert_false(sched_may_halt(&v));
+    stop();
+    sched_halt_native = false;
+}
+
 static void test_paused(void **state)
 {
     start("null");
@@ -166,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_paused_on_its_own_cpu),
         cmocka_unit_test(test_moved),
         cmocka_unit_test(test_taken_down),
+        cmocka_unit_test(test_may_halt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

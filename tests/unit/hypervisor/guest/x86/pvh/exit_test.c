@@ -534,6 +534,19 @@ static void ends(void **state)
     assert_true(injected()->valid && injected()->vector == 17 && injected()->has_error);
 }
 
+/* vwfi=native: who owns its pCPU may halt it; the trap is back as soon as it comes to one that it shares. */
+static void native_halt(void **state)
+{
+    pvh_switch_to(v0);
+    assert_false(v0->pvh->vm.let_halt);
+    rig_may_halt = true;
+    pvh_switch_to(v0);
+    assert_true(v0->pvh->vm.let_halt);
+    rig_may_halt = false;
+    pvh_switch_to(v0);
+    assert_false(v0->pvh->vm.let_halt);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start, end)
@@ -564,6 +577,7 @@ int main(void)
         TEST(states_survive_saving),
         TEST(impossible_states_are_refused),
         TEST(ends),
+        TEST(native_halt),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
