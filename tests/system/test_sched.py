@@ -4,8 +4,12 @@ import re
 
 import pytest
 
+import image
+
 pytestmark = [pytest.mark.xl, pytest.mark.pv, pytest.mark.pvh]
 GUESTS = ('burn-pv', 'burn-pvh')
+NULL_POOL = ('xl cpupool-cpu-remove Pool-0 1; echo "name=\\"rt\\" sched=\\"null\\" cpus=[\\"1\\"]" | tr " " "\\n" > /tmp/rt; '
+             'xl cpupool-create /tmp/rt')
 
 
 @pytest.fixture
@@ -56,8 +60,7 @@ def test_soft_affinity(burning):
 
 
 def test_null_pool(burning):
-    burning.ok('xl cpupool-cpu-remove Pool-0 1; echo "name=\\"rt\\" sched=\\"null\\" cpus=[\\"1\\"]" | tr " " "\\n" > /tmp/rt; '
-               'xl cpupool-create /tmp/rt')
+    burning.ok(NULL_POOL)
     try:
         assert re.search(r'^rt +1 +null +y +0$', burning.ok('xl cpupool-list'), re.M)
         burning.ok('xl cpupool-migrate burn-pv rt')
@@ -98,3 +101,41 @@ def test_counters(dom0):
     log = dom0.ok("xl dmesg | sed 's/^(XEN)//'")
     assert re.search(r'hypercalls \[35\]: \d+', log) and re.search(r'd0v0: ran \d+ ms, waited for a CPU \d+', log), log[-2000:]
     dom0.ok('xl debug-keys P')
+
+
+@pytest.mark.zendo  # Xen has vwfi= on Arm
+def test_vwfi_native(new_machine):
+    """A PVH guest that owns its CPU halts it itself, wakes by timers and events, and is trapped again when it shares CPUs."""
+    m = new_machine(mem=2048, dom0_mem=768, hv_args='vwfi=native', files=image.guest_kernels())
+    m.start_tools()
+    m.ok(NULL_POOL)
+    m.ok('KERNEL=/vmlinuz-cloud; xl create -q $(cfg g pvh 128 1 job=stay \'pool="rt"\')', 90)
+    m.ok('in_guest g "echo here" 90', 100)
+    m.ok('xenperf -r')
+    m.ok('in_guest g "sleep 2; echo woken"', 40)  # its timer wakes it, and the console's events
+    assert perf(m)['PVH exits: HLT'] == 0
+    assert re.search(r' 1 +r-- ', m.ok('xl vcpu-list g'))  # it counts as running
+    m.ok('xl pause g; xl unpause g')
+    m.ok('xl cpupool-migrate g Pool-0; xenperf -r')
+    m.ok('in_guest g "sleep 1"', 40)
+    assert perf(m)['PVH exits: HLT'] > 0
+
+
+def test_null_one_to_one(dom0):
+    """Two vCPUs and one CPU of a null pool: one has it, the other waits for it until the first is taken down or ends."""
+    dom0.ok(NULL_POOL)
+    try:
+        for name in GUESTS:
+            dom0.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn \'pool="rt"\')', 90)
+        dom0.ok('await burn-pv "BURN START" 90', 100)
+        assert where(dom0, 'burn-pv') == '1'
+        used = cpu_percent(dom0, 4)
+        assert used['burn-pv'] > 97 and used['burn-pvh'] == 0, used
+        dom0.ok('xl pause burn-pv')
+        assert cpu_percent(dom0, 2)['burn-pvh'] == 0  # pausing does not give the CPU away
+        dom0.ok('xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20; await burn-pvh "BURN START" 90', 120)
+        assert where(dom0, 'burn-pvh') == '1'
+        assert cpu_percent(dom0, 4)['burn-pvh'] > 97
+    finally:
+        dom0.run('xl destroy burn-pv; xl destroy burn-pvh; gone burn-pv 20; gone burn-pvh 20; xl cpupool-destroy rt')
+    dom0.ok('xl cpupool-cpu-add Pool-0 1')
