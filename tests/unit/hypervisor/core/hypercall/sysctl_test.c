@@ -62,7 +62,7 @@ static void access(void **state)
     fake_dom0->is_control = false;
     assert_int_equal(do_sysctl(&c), -XEN_EPERM);
     fake_dom0->is_control = true;
-    assert_int_equal(call(5), -XEN_ENOSYS);
+    assert_int_equal(call(XEN_SYSCTL_lockprof_op), -XEN_ENOSYS);
     assert_int_equal(call(~0u), -XEN_ENOSYS);
 }
 
