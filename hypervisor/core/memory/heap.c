@@ -13,8 +13,8 @@
 
 #define STALE_BATCH  256u  /* flush when so many wait: they are then cleared, in some tens of microseconds */
 #define FLUSHED_KEPT 4096u /* frames that stay on the list, for quick allocation */
-#define MERGE_STEP   2u /* above it each free moves so many to the maps: the list shrinks while frames come */
-#define MERGE_BATCH  256u /* frames moved under one holding of the lock */
+#define MERGE_STEP   1u    /* above it each free moves one to the maps: the list grows no longer */
+#define MERGE_BATCH  256u  /* frames moved under one holding of the lock */
 #define PENDING_MAX  16u
 #define SCRUB_ORDER  4u /* frames cleaned at once: some microseconds */
 
