@@ -86,7 +86,7 @@ sim: $(H)/sim ## simulations of the whole core on several pCPUs: SEEDS='--seed 7
 	@$(H)/sim $(SEEDS)
 
 # --- the scheduler's simulator: core/sched alone, for speed with up to 512 pCPUs, and once more with every check -----------------------------------
-SCHEDSIM_HV   := $(patsubst %.c,%.o,$(wildcard hypervisor/core/sched/*.c hypervisor/core/timer/*.c) hypervisor/core/trace/trace.c hypervisor/base/lock.c hypervisor/base/softirq.c lib/heap.c)
+SCHEDSIM_HV   := $(patsubst %.c,%.o,$(wildcard hypervisor/core/sched/*.c hypervisor/core/timer/*.c) hypervisor/core/trace/trace.c hypervisor/base/counters.c hypervisor/base/lock.c hypervisor/base/softirq.c lib/heap.c)
 SCHEDSIM_OWN  := $(patsubst %.c,%.o,$(sort $(wildcard tests/schedsim/*.c)))
 SCHEDSIM_BASE := $(WARN) $(INC) -Itests/unit -Ihypervisor/host/port -DZENDO_HOST -O2 -g -fno-strict-aliasing -fwrapv -MMD -MP
 $(H)/schedsim-fast/%.o: SCHEDSIM_CFLAGS := $(SCHEDSIM_BASE) -DMAX_PCPUS=512u

@@ -13,6 +13,7 @@
 struct cpu {
     struct sched_vcpu idle;
     struct sched_vcpu *on;
+    struct sched_vcpu *held; /* its state is still in this pCPU's registers, which idles */
     struct event timer, kick;
     bool is_busy; /* runs hypervisor code: its interrupts wait */
 };
@@ -222,6 +223,7 @@ void machine_start(const struct machine_config *c)
         event_init(&cpus[i].kick, kicked, &cpus[i]);
         cpus[i].is_busy = false;
         cpus[i].on = &cpus[i].idle;
+        cpus[i].held = NULL;
     }
     timer_init_all();
     if (sched_init(c->policy) != 0) {
@@ -240,7 +242,7 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
     uint64_t steps = machine_steps;
     unsigned int cpu = pcpu_id();
 
-    if (irqs_enabled() || lock_held_count() != 0 || cpus[cpu].on != prev || prev == next) {
+    if (irqs_enabled() || lock_held_count() != 0 || cpus[cpu].on != prev || prev == next || cpus[cpu].held) {
         machine_fail("pCPU %u: a wrong switch", cpu);
     }
     if (!prev->is_idle) {
@@ -254,6 +256,40 @@ void arch_context_switch(struct sched_vcpu *prev, struct sched_vcpu *next)
         guest_switched_in(next, cpu);
     }
     machine_steps = steps;
+}
+
+void arch_hold(struct sched_vcpu *prev, struct sched_vcpu *idle)
+{
+    unsigned int cpu = pcpu_id();
+
+    if (irqs_enabled() || cpus[cpu].on != prev || prev->is_idle || cpus[cpu].held) {
+        machine_fail("pCPU %u: holds what it may not", cpu);
+    }
+    guest_switched_out(prev, cpu);
+    cpus[cpu].held = prev;
+    cpus[cpu].on = idle;
+}
+
+void arch_resume(struct sched_vcpu *held)
+{
+    unsigned int cpu = pcpu_id();
+
+    if (irqs_enabled() || cpus[cpu].held != held || cpus[cpu].on != &cpus[cpu].idle) {
+        machine_fail("pCPU %u: goes on with what it does not hold", cpu);
+    }
+    cpus[cpu].held = NULL;
+    cpus[cpu].on = held;
+    guest_switched_in(held, cpu);
+}
+
+void arch_release(struct sched_vcpu *held, struct sched_vcpu *idle)
+{
+    unsigned int cpu = pcpu_id();
+
+    if (irqs_enabled() || cpus[cpu].held != held || cpus[cpu].on != idle) {
+        machine_fail("pCPU %u: lets go what it does not hold", cpu);
+    }
+    cpus[cpu].held = NULL;
 }
 
 void arch_runstate_changed(struct sched_vcpu *v)
