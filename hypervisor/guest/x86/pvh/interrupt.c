@@ -287,6 +287,15 @@ static bool nmi_deliverable(struct x86_vcpu *xv)
     return p->nmi_pending && !p->nmi_masked;
 }
 
+/* What goes in is the APIC's, so that its end is an access that exits: no window need be asked for to hear when the next one can follow. */
+static bool ends_with_eoi(const struct x86_vcpu *xv)
+{
+    const struct vm_event *e = &xv->pvh->vm.inject;
+
+    return e->type == VM_EVENT_INTERRUPT &&
+           (xv->pvh->upcall_vector != 0 || e->vector != pvh_domain_of(xv)->callback_vector);
+}
+
 static void choose(struct x86_vcpu *xv)
 {
     struct pvh_vcpu *p = xv->pvh;
@@ -301,7 +310,7 @@ static void choose(struct x86_vcpu *xv)
     vm->want_window = false;
     p->look = apic || vm->want_cr8;
     if (vm->inject.valid) {
-        vm->want_window = callback || apic;
+        vm->want_window = callback || (apic && !ends_with_eoi(xv));
         p->look = true;
         return;
     }

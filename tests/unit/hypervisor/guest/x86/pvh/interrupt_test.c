@@ -137,6 +137,19 @@ static void an_interrupted_delivery_comes_first(void **state)
     entered_with(VM_EVENT_INTERRUPT, 0x51);
 }
 
+static void an_interrupt_of_the_apic_that_comes_again_needs_no_window(void **state)
+{
+    pvh_post_irq(v0, 0x51);
+    rig_run(v0, &quiet);
+    v0->pvh->vm.inject = (struct vm_event){.valid = true, .type = VM_EVENT_INTERRUPT, .vector = 0x51};
+    pvh_post_irq(v0, 0x93);
+    rig_run(v0, &quiet);
+    entered_with(VM_EVENT_INTERRUPT, 0x51);
+    assert_false(rig_entered.want_window);
+    rig_run(v0, &quiet);
+    entered_with(VM_EVENT_INTERRUPT, 0x93);
+}
+
 static void one_nmi_at_a_time(void **state)
 {
     pvh_send_nmi(v0);
@@ -267,6 +280,7 @@ int main(void)
         TEST(a_window_is_asked_for_while_the_guest_cannot_take_it),
         TEST(task_priority_holds_back_and_its_writes_are_watched),
         TEST(an_interrupted_delivery_comes_first),
+        TEST(an_interrupt_of_the_apic_that_comes_again_needs_no_window),
         TEST(one_nmi_at_a_time),
         TEST(own_upcall_vector_goes_through_the_apic),
         TEST(ipis),
