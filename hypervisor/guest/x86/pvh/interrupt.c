@@ -287,13 +287,21 @@ static bool nmi_deliverable(struct x86_vcpu *xv)
     return p->nmi_pending && !p->nmi_masked;
 }
 
-/* What goes in is the APIC's, so that its end is an access that exits: no window need be asked for to hear when the next one can follow. */
-static bool ends_with_eoi(const struct x86_vcpu *xv)
+/*
+ * Does something wait that the event which goes in, or is to come again, neither is itself nor tells of? An interrupt of the APIC ends with an access that
+ * exits; the callback is pending until its handler has looked.
+ */
+static bool waits_for_window(const struct x86_vcpu *xv, bool callback, bool apic)
 {
     const struct vm_event *e = &xv->pvh->vm.inject;
 
-    return e->type == VM_EVENT_INTERRUPT &&
-           (xv->pvh->upcall_vector != 0 || e->vector != pvh_domain_of(xv)->callback_vector);
+    if (e->type != VM_EVENT_INTERRUPT) {
+        return callback || apic;
+    }
+    if (xv->pvh->upcall_vector == 0 && e->vector == pvh_domain_of(xv)->callback_vector) {
+        return apic;
+    }
+    return callback;
 }
 
 static void choose(struct x86_vcpu *xv)
@@ -310,7 +318,7 @@ static void choose(struct x86_vcpu *xv)
     vm->want_window = false;
     p->look = apic || vm->want_cr8;
     if (vm->inject.valid) {
-        vm->want_window = callback || (apic && !ends_with_eoi(xv));
+        vm->want_window = waits_for_window(xv, callback, apic);
         p->look = true;
         return;
     }

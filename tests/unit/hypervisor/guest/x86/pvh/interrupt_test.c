@@ -150,6 +150,18 @@ static void an_interrupt_of_the_apic_that_comes_again_needs_no_window(void **sta
     entered_with(VM_EVENT_INTERRUPT, 0x93);
 }
 
+static void a_callback_that_comes_again_is_no_second_one(void **state)
+{
+    rig_domain.pvh->callback_vector = CALLBACK;
+    rig_shared.vcpu_info[0].evtchn_upcall_pending = 1;
+    rig_run(v0, &quiet);
+    entered_with(VM_EVENT_INTERRUPT, CALLBACK);
+    v0->pvh->vm.inject = (struct vm_event){.valid = true, .type = VM_EVENT_INTERRUPT, .vector = CALLBACK};
+    rig_run(v0, &quiet);
+    entered_with(VM_EVENT_INTERRUPT, CALLBACK);
+    assert_false(rig_entered.want_window);
+}
+
 static void one_nmi_at_a_time(void **state)
 {
     pvh_send_nmi(v0);
@@ -281,6 +293,7 @@ int main(void)
         TEST(task_priority_holds_back_and_its_writes_are_watched),
         TEST(an_interrupted_delivery_comes_first),
         TEST(an_interrupt_of_the_apic_that_comes_again_needs_no_window),
+        TEST(a_callback_that_comes_again_is_no_second_one),
         TEST(one_nmi_at_a_time),
         TEST(own_upcall_vector_goes_through_the_apic),
         TEST(ipis),
