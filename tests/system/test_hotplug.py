@@ -95,6 +95,7 @@ def test_offline_and_online(dom0):
 
 
 @pytest.mark.long
+@pytest.mark.extra
 def test_under_load(new_machine):
     m = new_machine(smp=4, mem=3072, files=image.guest_kernels())
     m.start_tools()
@@ -113,6 +114,7 @@ def test_under_load(new_machine):
 
 
 @pytest.mark.long
+@pytest.mark.extra
 @pytest.mark.zendo  # on Debian's Xen vCPUs of the null scheduler are left without a CPU
 def test_null_under_load(new_machine):
     """Pool 0 with the null scheduler: 6 CPUs, 5 vCPUs; whoever loses its CPU gets another that is free."""

@@ -121,6 +121,7 @@ def test_every_tool(dom0, pool):
 
 
 @pytest.mark.long
+@pytest.mark.extra
 def test_oxenstored(new_machine):
     """The store in OCaml instead of the one in C, with a guest of either kind."""
     m = new_machine(files=image.guest_kernels())
