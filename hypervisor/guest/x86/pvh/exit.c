@@ -281,6 +281,16 @@ static bool populate(struct x86_vcpu *xv, uint64_t gpa)
     return rc != -XEN_EINVAL;
 }
 
+static void triple_fault(struct x86_vcpu *xv)
+{
+    struct x86_domain *xd = x86_domain(xv->v.domain);
+    uint64_t reason = xd->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON];
+
+    log_guest_warning("d%uv%u: triple fault at rip %#lx\n", xv->v.domain->id, xv->v.id,
+                      (unsigned long)xv->regs.rip);
+    domain_shutdown(xv->v.domain, reason <= SHUTDOWN_MAX ? (uint8_t)reason : SHUTDOWN_crash);
+}
+
 static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
 {
     struct p2m_leaf l = p2m_lookup(p2m_of(xv), e->gpa >> PAGE_SHIFT);
@@ -297,10 +307,14 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
     if (p2m_has_promises(p2m_of(xv)) && populate(xv, e->gpa)) {
         return;
     }
-    if (xv->pvh->vm.inject.valid || fetch) {
-        domain_crash(xv->v.domain, "v%u: %s guest address %#lx, where no memory is (rip %#lx)", xv->v.id,
-                     fetch ? "runs code at" : "an interrupt needs", (unsigned long)e->gpa,
-                     (unsigned long)xv->regs.rip);
+    if (fetch) {
+        domain_crash(xv->v.domain, "v%u: runs code at guest address %#lx, where no memory is (rip %#lx)",
+                     xv->v.id, (unsigned long)e->gpa, (unsigned long)xv->regs.rip);
+        return;
+    }
+    if (xv->pvh->vm.inject.valid) {
+        /* ones are read there: no handler is found for the event, nor for what follows from that. Kernels restart the machine so. */
+        triple_fault(xv);
         return;
     }
     irq_enable();
@@ -361,16 +375,6 @@ static void iret(struct x86_vcpu *xv)
 
     p->vm.want_iret = false;
     p->iret_rip = xv->regs.rip;
-}
-
-static void triple_fault(struct x86_vcpu *xv)
-{
-    struct x86_domain *xd = x86_domain(xv->v.domain);
-    uint64_t reason = xd->hvm_params[HVM_PARAM_TRIPLE_FAULT_REASON];
-
-    log_guest_warning("d%uv%u: triple fault at rip %#lx\n", xv->v.domain->id, xv->v.id,
-                      (unsigned long)xv->regs.rip);
-    domain_shutdown(xv->v.domain, reason <= SHUTDOWN_MAX ? (uint8_t)reason : SHUTDOWN_crash);
 }
 
 static void failed(struct x86_vcpu *xv, const struct vmexit *e)

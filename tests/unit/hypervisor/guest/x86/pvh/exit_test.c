@@ -534,6 +534,16 @@ static void ends(void **state)
     assert_true(injected()->valid && injected()->vector == 17 && injected()->has_error);
 }
 
+/* A kernel that restarts the machine by an event which it has no table for. */
+static void an_event_without_memory_for_its_table_is_a_triple_fault(void **state)
+{
+    pvh_inject(v0, 3, 0);
+    v0->pvh->vm.inject.valid = true;
+    pvh_handle_exit(v0, &(struct vmexit){.reason = VMEXIT_PAGE, .gpa = 0xbffdc828, .error = 4});
+    assert_int_equal(rig_shutdowns, 1);
+    assert_int_equal(rig_crashes, 0);
+}
+
 /* vwfi=native: who owns its pCPU may halt it; the trap is back as soon as it comes to one that it shares. */
 static void native_halt(void **state)
 {
@@ -577,6 +587,7 @@ int main(void)
         TEST(states_survive_saving),
         TEST(impossible_states_are_refused),
         TEST(ends),
+        TEST(an_event_without_memory_for_its_table_is_a_triple_fault),
         TEST(native_halt),
     };
 
