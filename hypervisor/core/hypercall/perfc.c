@@ -12,12 +12,9 @@
 
 /* --- xenperf --------------------------------------------------------------------------------------------------------------------------------------------- */
 
-/* How many pCPUs have values. It grows only when somebody asks for the number alone: whoever asks for values has room for as many as it was told. */
-static uint32_t cpus_shown;
-
 static uint32_t values_of(const struct counter_row *row)
 {
-    return row->is_range ? row->count : cpus_shown;
+    return row->is_range ? row->count : pcpu_limit();
 }
 
 static uint32_t value(const struct counter_row *row, unsigned int i)
@@ -49,9 +46,6 @@ static long query(struct xen_sysctl_perfc_op *p)
 {
     uint32_t values = 0;
 
-    if (cpus_shown == 0 || (guest_addr(p->desc) == 0 && guest_addr(p->val) == 0)) {
-        cpus_shown = MAX(cpus_shown, pcpu_limit());
-    }
     for (unsigned int n = 0; n < counter_row_count; n++) {
         long rc = put_row(p, n, values);
 
