@@ -48,8 +48,10 @@ int cpu_bring_online(unsigned int cpu)
     return 0;
 }
 
-static long run(const struct xen_sysctl_cpu_hotplug *h)
+long sysctl_cpu_hotplug(struct xen_sysctl *op, bool *copyback)
 {
+    const struct xen_sysctl_cpu_hotplug *h = &op->u.cpu_hotplug;
+
     switch (h->op) {
     case XEN_SYSCTL_CPU_HOTPLUG_ONLINE:
         return cpu_bring_online(h->cpu);
@@ -58,16 +60,4 @@ static long run(const struct xen_sysctl_cpu_hotplug *h)
     default:
         return -XEN_EOPNOTSUPP; /* threads of a core are CPUs like any other */
     }
-}
-
-long sysctl_cpu_hotplug(struct xen_sysctl *op, bool *copyback)
-{
-    long rc;
-
-    if (!domctl_try_lock()) {
-        return -XEN_ERESTART;
-    }
-    rc = run(&op->u.cpu_hotplug);
-    domctl_unlock();
-    return rc;
 }

@@ -111,24 +111,20 @@ static bool changes_cpus(uint32_t op)
 
 long sysctl_cpupool(struct xen_sysctl *op, bool *copyback)
 {
-    long rc;
+    long rc = run(&op->u.cpupool_op);
 
-    if (!domctl_try_lock()) {
-        return -XEN_ERESTART;
-    }
-    rc = run(&op->u.cpupool_op);
     if (rc == 0 && changes_cpus(op->u.cpupool_op.op)) {
         domain_update_all_nodes();
     }
-    domctl_unlock();
     *copyback = rc == 0;
     return rc;
 }
 
 /* --- policies -------------------------------------------------------------------------------------------------------------------------------------- */
 
-static long scheduler(struct xen_sysctl_scheduler_op *s, bool *copyback)
+long sysctl_scheduler(struct xen_sysctl *op, bool *copyback)
 {
+    struct xen_sysctl_scheduler_op *s = &op->u.scheduler_op;
     struct sched_pool_info found;
     int rc;
 
@@ -147,17 +143,5 @@ static long scheduler(struct xen_sysctl_scheduler_op *s, bool *copyback)
     }
     rc = sched_pool_get_ratelimit(found.id, &s->u.sched_credit2.ratelimit_us);
     *copyback = rc == 0;
-    return rc;
-}
-
-long sysctl_scheduler(struct xen_sysctl *op, bool *copyback)
-{
-    long rc;
-
-    if (!domctl_try_lock()) {
-        return -XEN_ERESTART;
-    }
-    rc = scheduler(&op->u.scheduler_op, copyback);
-    domctl_unlock();
     return rc;
 }

@@ -89,13 +89,36 @@ static sysctl_fn *const operations[] = {
     [XEN_SYSCTL_tbuf_op] = sysctl_trace,           [XEN_SYSCTL_perfc_op] = sysctl_perfc,
 };
 
+/* Those that change what all tools share, pools, pCPUs, trace buffers, run under the tools' lock, so one at a time. */
+static bool takes_lock(uint32_t cmd)
+{
+    return cmd == XEN_SYSCTL_cpupool_op || cmd == XEN_SYSCTL_scheduler_op || cmd == XEN_SYSCTL_cpu_hotplug ||
+           cmd == XEN_SYSCTL_tbuf_op;
+}
+
+static long run_known(struct xen_sysctl *op, bool *copyback)
+{
+    uint32_t cmd = op->cmd;
+    long rc;
+
+    if (!takes_lock(cmd)) {
+        return operations[cmd](op, copyback);
+    }
+    if (!domctl_try_lock()) {
+        return -XEN_ERESTART;
+    }
+    rc = operations[cmd](op, copyback);
+    domctl_unlock();
+    return rc;
+}
+
 static long run(struct xen_sysctl *op, bool *copyback)
 {
     uint32_t cmd = op->cmd;
     long rc;
 
     if (cmd < ARRAY_SIZE(operations) && operations[cmd]) {
-        return operations[cmd](op, copyback);
+        return run_known(op, copyback);
     }
     rc = arch_sysctl(op, copyback);
     return rc == -XEN_ENOSYS ? hypercall_not_built("sysctl", cmd) : rc;

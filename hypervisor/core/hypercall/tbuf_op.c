@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sysctl tbuf_op: the trace buffers, as the tools set them up and switch them. ABI: <xen/sysctl.h>, above XEN_SYSCTL_TBUFOP_get_info. Runs under the lock of
- * domctl, so one at a time.
+ * sysctl tbuf_op: the trace buffers, as the tools set them up and switch them. ABI: <xen/sysctl.h>, above XEN_SYSCTL_TBUFOP_get_info. Runs under the tools'
+ * lock, so one at a time.
  */
 #include <base/log.h>
 #include <base/softirq.h>
@@ -80,13 +80,8 @@ static long run(struct xen_sysctl_tbuf_op *t)
 
 long sysctl_trace(struct xen_sysctl *op, bool *copyback)
 {
-    long rc;
+    long rc = run(&op->u.tbuf_op);
 
-    if (!domctl_try_lock()) {
-        return -XEN_ERESTART;
-    }
-    rc = run(&op->u.tbuf_op);
-    domctl_unlock();
     *copyback = rc == 0;
     return rc;
 }
