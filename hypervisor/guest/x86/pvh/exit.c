@@ -271,13 +271,13 @@ static bool populate(struct x86_vcpu *xv, uint64_t gpa)
 
     irq_enable();
     rc = p2m_pod_populate(p2m_of(xv), gpa >> PAGE_SHIFT);
-    TRACE_MANY(TRC_MEM_POD_POPULATE, TRACE_PAIR(gpa >> PAGE_SHIFT),
-               TRACE_PAIR(p2m_lookup(p2m_of(xv), gpa >> PAGE_SHIFT).mfn.n), xv->v.domain->id);
     if (rc == -XEN_ENOMEM) {
         domain_crash(xv->v.domain, "v%u: guest address %#lx: out of populate-on-demand memory", xv->v.id,
                      (unsigned long)gpa);
     }
     irq_disable();
+    TRACE_MANY(TRC_MEM_POD_POPULATE, TRACE_PAIR(gpa >> PAGE_SHIFT),
+               TRACE_PAIR(p2m_lookup(p2m_of(xv), gpa >> PAGE_SHIFT).mfn.n), xv->v.domain->id);
     return rc != -XEN_EINVAL;
 }
 
