@@ -314,6 +314,8 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
     }
     if (xv->pvh->vm.inject.valid) {
         /* ones are read there: no handler is found for the event, nor for what follows from that. Kernels restart the machine so. */
+        log_guest_warning("d%uv%u: an event needs guest address %#lx, where no memory is\n", xv->v.domain->id,
+                          xv->v.id, (unsigned long)e->gpa);
         triple_fault(xv);
         return;
     }
