@@ -6,7 +6,7 @@
  * between it may still leave one vCPU behind, so all vCPUs of the pool are looked at once before and once after.
  */
 #include <abi/sysctl.h>
-#include <core/sched/sched_policy.h>
+#include <core/sched/sched_internal.h>
 #include <core/trace/trace.h>
 #include <lib/string.h>
 

@@ -10,7 +10,7 @@
 #include <base/counters.h>
 #include <base/softirq.h>
 #include <core/sched/arch.h>
-#include <core/sched/sched_policy.h>
+#include <core/sched/sched_internal.h>
 #include <core/sched/sched_trace.h>
 #include <lib/string.h>
 
@@ -317,43 +317,11 @@ void sched_sleep(struct sched_vcpu *v)
     }
 }
 
-/* @prev's state is in memory: others may take it, and it may even be gone. */
-static void switch_done(struct sched_vcpu *prev)
-{
-    /* pairs with sched_is_being_saved() */
-    uint16_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST) & (uint16_t)~SCHED_HELD;
-
-    if (unlikely(was != SCHED_RUNNING)) {
-        sched_prod((was >> 1) - 1u);
-    }
-}
-
-static void release(struct sched_pcpu *p)
-{
-    struct sched_vcpu *v = p->held;
-
-    p->held = NULL;
-    arch_release(v, p->idle);
-    switch_done(v);
-}
-
-/* Who waits for another pCPU to save a vCPU must not keep one from being saved here. */
-static void let_go_held(void)
-{
-    unsigned long flags = irq_save();
-    struct sched_pcpu *p = &this_cpu(sched_pcpu);
-
-    if (p->held) {
-        release(p);
-    }
-    irq_restore(flags);
-}
-
 void sched_sleep_sync(struct sched_vcpu *v)
 {
     ASSERT(this_cpu(sched_pcpu).curr != v);
     ASSERT_MAY_WAIT();
-    let_go_held();
+    sched_hold_end_here();
     sched_sleep(v);
     /* pairs with the release after its state was saved; ends early when somebody woke it again */
     while (!sched_is_runnable(v) && __atomic_load_n(&v->is_running, __ATOMIC_ACQUIRE)) {
@@ -557,14 +525,6 @@ static bool put_back(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     return false;
 }
 
-/* Will @v, which waits or is about to, go on at @p as soon as it may? Else its state belongs into memory. */
-static bool stays(const struct sched_pcpu *p, const struct sched_vcpu *v)
-{
-    return __atomic_load_n(&p->assigned, __ATOMIC_SEQ_CST) == v &&
-           __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST) == 0 &&
-           (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) & ~(VPF_BLOCKED | VPF_POLLING)) == 0;
-}
-
 /* Take @p from @prev and give it to @next, on paper. Under the lock; the same return value as put_back(). */
 static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev,
                      struct sched_vcpu *next, uint64_t now)
@@ -585,12 +545,7 @@ static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
         __atomic_store_n(&next->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
         rq->stats.migrations++;
     }
-    if (next == p->held) {
-        p->held = NULL;
-    } else if (next->is_idle && stays(p, prev)) {
-        p->held = prev;
-        __atomic_fetch_or(&prev->is_running, SCHED_HELD, __ATOMIC_SEQ_CST);
-    }
+    sched_hold_switch(p, prev, next);
     next->is_queued = false;
     set_runstate(next, RUNSTATE_running, now);
     next->last_run_ns = now;
@@ -638,7 +593,7 @@ static void switch_vcpu(const struct sched_pcpu *p, struct sched_vcpu *prev, str
     } else {
         arch_context_switch(prev, next);
         if (!prev->is_idle) {
-            switch_done(prev);
+            sched_saved(prev);
         }
     }
     if (!next->is_idle) {
@@ -769,8 +724,8 @@ static void schedule(void)
     if (!next->is_idle) {
         arm_slice(p);
     }
-    if (held && p->held == held && (!next->is_idle || !stays(p, held))) {
-        release(p);
+    if (held && p->held == held && (!next->is_idle || !sched_hold_stays(p, held))) {
+        sched_hold_end(p);
     }
     if (next != prev) {
         /* before its state is let go: it cannot end meanwhile */

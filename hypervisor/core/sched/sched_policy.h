@@ -174,16 +174,7 @@ static inline bool sched_is_being_saved(struct sched_vcpu *v, unsigned int cpu)
 /* How far @cpu is from the pCPUs of @rq: 0 none, the same runqueue; else as in the SLIT, 10 the same node. */
 unsigned int sched_distance(unsigned int cpu, const struct sched_rq *rq);
 
-/* --- between sched.c and pool.c -------------------------------------------------------------------------------------------------------------------- */
-
-/* Registers the softirq's handler. */
-void sched_start(void);
-void sched_init_slice_timer(struct sched_pcpu *p);
 /* Tell @cpu, unless it is SCHED_NO_CPU, to choose anew. */
 void sched_prod(unsigned int cpu);
 /* Whom to tell that @v is on @rq's queue, which is locked; the telling, sched_prod(), is for after it. */
 unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
-/* @v, runnable, is neither queued nor current: put it on @rq, that of its pCPU, which is locked; returns whom to prod, or SCHED_NO_CPU. */
-unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
-/* @v may not use the pCPU that it is at, or is runnable and not queued: to another pCPU, and on its queue. No runqueue's lock held. */
-void sched_find_home(struct sched_vcpu *v);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the files of core/sched that serve every policy have of each other. Policies see sched_policy.h only. */
+#pragma once
+#include <core/sched/sched_policy.h>
+
+/* --- sched.c ---------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Registers the softirq's handler. */
+void sched_start(void);
+void sched_init_slice_timer(struct sched_pcpu *p);
+/* @v, runnable, is neither queued nor current: put it on @rq, that of its pCPU, which is locked; returns whom to prod, or SCHED_NO_CPU. */
+unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
+/* @v may not use the pCPU that it is at, or is runnable and not queued: to another pCPU, and on its queue. No runqueue's lock held. */
+void sched_find_home(struct sched_vcpu *v);
+
+/* @prev's state is in memory: others may take it, and it may even be gone. Whoever wanted it meanwhile is told. */
+static inline void sched_saved(struct sched_vcpu *prev)
+{
+    /* pairs with sched_is_being_saved() */
+    uint16_t was = __atomic_exchange_n(&prev->is_running, 0, __ATOMIC_SEQ_CST) & (uint16_t)~SCHED_HELD;
+
+    if (unlikely(was != SCHED_RUNNING)) {
+        sched_prod((was >> 1) - 1u);
+    }
+}
+
+/* --- hold.c; what each switch does is here, to be inlined. Interrupts off ------------------------------------------------------------------------- */
+
+/* Will @v, which waits or is about to, go on at @p as soon as it may? Else its state belongs into memory. */
+static inline bool sched_hold_stays(const struct sched_pcpu *p, const struct sched_vcpu *v)
+{
+    return __atomic_load_n(&p->assigned, __ATOMIC_SEQ_CST) == v &&
+           __atomic_load_n(&v->pause_count, __ATOMIC_SEQ_CST) == 0 &&
+           (__atomic_load_n(&v->pause_flags, __ATOMIC_SEQ_CST) & ~(VPF_BLOCKED | VPF_POLLING)) == 0;
+}
+
+/* @p, this pCPU, goes from @prev to @next: note whether it holds @prev from now on, and that it holds @next no more. Under the lock. */
+static inline void sched_hold_switch(struct sched_pcpu *p, struct sched_vcpu *prev,
+                                     const struct sched_vcpu *next)
+{
+    if (next == p->held) {
+        p->held = NULL;
+    } else if (next->is_idle && sched_hold_stays(p, prev)) {
+        p->held = prev;
+        __atomic_fetch_or(&prev->is_running, SCHED_HELD, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Save the vCPU that @p, this pCPU, holds: others may take it from now on, and it may even be gone. */
+void sched_hold_end(struct sched_pcpu *p);
+/* The same for this pCPU, if it holds one; interrupts on or off. Who waits for another pCPU to save a vCPU must not keep one from being saved here. */
+void sched_hold_end_here(void);
