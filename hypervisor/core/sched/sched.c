@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The part of scheduling that is the same for every policy: run states, waking and stopping, and the switch itself. Which pCPUs belong together, and
- * which domains to them, is in pool.c.
+ * The part of scheduling that is the same for every policy: run states, waking and stopping, and the switch itself. Where a vCPU goes is in place.c, between
+ * runqueues in balance.c; which pCPUs belong together, and which domains to them, in pool.c.
  *
  * A vCPU belongs to the runqueue of its `cpu`, which changes under that runqueue's lock only, while the vCPU is not queued. Between two
  * runqueues it may for a moment be runnable but neither queued nor current; everyone who looks at it then under its lock can finish the move.
@@ -12,9 +12,7 @@
 #include <core/sched/arch.h>
 #include <core/sched/sched_internal.h>
 #include <core/sched/sched_trace.h>
-#include <lib/string.h>
 
-#define BALANCE_NS MILLISECS(10) /* how often a pCPU compares its runqueue with another */
 #define SOFT_TRY_NS \
     MILLISECS(100) /* how often it sends one away that would rather be elsewhere, in case there is room now */
 
@@ -76,148 +74,7 @@ void sched_prod(unsigned int cpu)
     }
 }
 
-static void prod_all(cpuset_t cpus)
-{
-    for_each_cpu (cpu, cpus) {
-        sched_prod(cpu);
-    }
-}
-
-static cpuset_t free_cpus(const struct sched_pool *pool)
-{
-    return cpuset_minus(cpuset_read(&pool->idle), cpuset_read(&pool->tickled));
-}
-
-/* --- where to --------------------------------------------------------------------------------------------------------------------------------- */
-
-/* Of @from, for @v: its last pCPU, else one of @rq, else the nearest. SCHED_NO_CPU: @from is empty. */
-static unsigned int nearest(const struct sched_rq *rq, const struct sched_vcpu *v, cpuset_t from)
-{
-    unsigned int best, near;
-
-    if (cpuset_has(from, v->cpu)) {
-        return v->cpu;
-    }
-    best = cpuset_first(cpuset_and(from, rq->cpus));
-    if (best != MAX_PCPUS || cpuset_is_empty(from)) {
-        return best;
-    }
-    near = ~0u;
-    for_each_cpu (cpu, from) {
-        unsigned int distance = sched_distance(cpu, rq);
-
-        if (distance < near) {
-            near = distance;
-            best = cpu;
-        }
-    }
-    return best;
-}
-
-/* An idle pCPU of the pool for @v, a preferred one before a near one. */
-static unsigned int idle_for(const struct sched_rq *rq, const struct sched_vcpu *v, cpuset_t free)
-{
-    cpuset_t liked = cpuset_and(free, v->wait.cpus[WAITQ_PREFERRED]);
-
-    return nearest(rq, v, cpuset_is_empty(liked) ? cpuset_and(free, v->wait.cpus[WAITQ_ALLOWED]) : liked);
-}
-
-/* No pCPU that @v prefers idles: on which runqueue, by one of its pCPUs, should it wait? */
-static unsigned int shortest_queue(const struct sched_rq *rq, const struct sched_vcpu *v)
-{
-    cpuset_t left = v->wait.cpus[WAITQ_PREFERRED];
-    unsigned int best = SCHED_NO_CPU;
-    uint32_t best_load = 0;
-
-    if (cpuset_meets(left, rq->cpus)) {
-        return nearest(rq, v, cpuset_and(left, rq->cpus));
-    }
-    left = cpuset_and(left, rq->pool->cpus);
-    while (!cpuset_is_empty(left)) {
-        unsigned int cpu = cpuset_first(left);
-        const struct sched_rq *other = sched_rq_of_cpu(cpu);
-        uint32_t load = __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED);
-
-        if (best == SCHED_NO_CPU || load < best_load) {
-            best = cpu;
-            best_load = load;
-        }
-        left = cpuset_minus(left, other->cpus);
-        cpuset_remove(&left, cpu);
-    }
-    return best;
-}
-
-/* @v, neither queued nor current, shall be on @cpu's runqueue. Under the lock of @rq, which it is on. */
-static void send_to(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
-{
-    struct sched_rq *to = sched_rq_of_cpu(cpu);
-
-    if (to != rq) {
-        v->policy->moved(rq, to, v);
-    }
-    __atomic_store_n(&v->cpu, (uint16_t)cpu, __ATOMIC_RELAXED);
-}
-
-static unsigned int best_to_tell(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
-{
-    unsigned int cpu = idle_for(rq, v, free_cpus(rq->pool));
-
-    if (cpu == SCHED_NO_CPU || !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu)) {
-        unsigned int better = v->policy->tickle(rq, v, cpu != SCHED_NO_CPU, now);
-
-        cpu = better != SCHED_NO_CPU ? better : cpu;
-    }
-    return cpu;
-}
-
-unsigned int sched_choose_tickle(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
-{
-    unsigned int cpu;
-
-    do {
-        cpu = best_to_tell(rq, v, now);
-        if (cpu == SCHED_NO_CPU) {
-            return cpu;
-        }
-    } while (unlikely(!cpuset_add_first(&rq->pool->tickled, cpu))); /* another runqueue told it just now */
-    if (unlikely(!cpuset_has(rq->cpus, cpu))) {
-        __atomic_store_n(&per_cpu(sched_pcpu, cpu).told_by, rq, __ATOMIC_RELAXED);
-    }
-    if (trace_wants(TRC_SCHED)) {
-        v->policy->trace_tickle(rq, v, cpu);
-    }
-    return cpu;
-}
-
-unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
-{
-    v->is_queued = true;
-    return v->policy->enqueue(rq, v, false, now) ? sched_choose_tickle(rq, v, now) : SCHED_NO_CPU;
-}
-
 /* --- waking and stopping -------------------------------------------------------------------------------------------------------------------- */
-
-/* Lock the runqueue on which @v, if it needs one now, should wait. */
-static struct sched_rq *lock_best_rq(struct sched_vcpu *v, unsigned long *flags)
-{
-    struct sched_rq *rq = sched_lock_rq(v, flags);
-    unsigned int cpu;
-
-    if (likely(rq->pool->rq_count <= 1) || v->is_queued || sched_is_current(v) || !sched_is_runnable(v)) {
-        return rq;
-    }
-    cpu = idle_for(rq, v, free_cpus(rq->pool));
-    if (cpu == SCHED_NO_CPU || !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu)) {
-        cpu = shortest_queue(rq, v); /* perhaps someone gives way there; if not, the idle pCPU takes it */
-    }
-    if (cpu == SCHED_NO_CPU || sched_rq_of_cpu(cpu) == rq) {
-        return rq;
-    }
-    send_to(rq, v, cpu);
-    spin_unlock_irqrestore(&rq->lock, *flags);
-    return sched_lock_rq(v, flags);
-}
 
 /* Direct policies: its pCPU is told, and sees for itself. */
 static void wake_direct(struct sched_vcpu *v)
@@ -250,7 +107,7 @@ void sched_wake(struct sched_vcpu *v)
         wake_direct(v);
         return;
     }
-    rq = lock_best_rq(v, &flags);
+    rq = sched_lock_best_rq(v, &flags);
     if (sched_is_runnable(v)) {
         if (!v->is_queued && !sched_is_current(v) && !v->policy->is_direct) {
             uint64_t now = port_now_ns();
@@ -365,143 +222,7 @@ void sched_yield_current(void)
     TRACE_VCPU(TRC_SCHED_YIELD, p->curr);
 }
 
-/* --- between runqueues ------------------------------------------------------------------------------------------------------------------------------ */
-
-/*
- * Take a vCPU over from @other, if there is one to take that can run: what comes over but cannot (its budget is used up) is passed over. @p's runqueue @rq is
- * locked, and may have been unlocked meanwhile.
- */
-static bool pull_from(struct sched_rq *other, struct sched_rq *rq, struct sched_pcpu *p, bool is_idle,
-                      uint64_t now)
-{
-    const struct sched_policy *policy = rq->pool->policy;
-    struct sched_vcpu *v;
-    bool is_ready = false;
-
-    spin_unlock(&rq->lock);
-    spin_lock_pair(&rq->lock, &other->lock);
-    while (!is_ready && (v = policy->find_pull(other, rq, p, is_idle)) != NULL) {
-        policy->dequeue(other, v);
-        policy->moved(other, rq, v);
-        __atomic_store_n(&v->cpu, (uint16_t)p->cpu, __ATOMIC_RELAXED);
-        is_ready = policy->enqueue(rq, v, false, now);
-        rq->stats.migrations++;
-        rq->stats.pulls++;
-    }
-    spin_unlock(&other->lock);
-    return is_ready;
-}
-
-/* Does somebody wait on @other for whom no idle pCPU of its own is on its way? A hint. */
-static bool has_work(const struct sched_rq *other)
-{
-    uint32_t queued = __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED);
-
-    return queued != 0 &&
-           queued > cpuset_count(cpuset_and(other->cpus, cpuset_and(cpuset_read(&other->pool->idle),
-                                                                    cpuset_read(&other->pool->tickled))));
-}
-
-/* This pCPU is about to idle: look for work at the others', the nearest first. */
-static bool pull_for_idle(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
-{
-    cpuset_t left = cpuset_minus(rq->pool->cpus, rq->cpus);
-
-    while (!cpuset_is_empty(left)) {
-        struct sched_rq *best = NULL;
-        unsigned int near = ~0u;
-
-        for (cpuset_t look = left; !cpuset_is_empty(look);) {
-            unsigned int cpu = cpuset_first(look);
-            struct sched_rq *other = sched_rq_of_cpu(cpu);
-            unsigned int distance = sched_distance(p->cpu, other);
-
-            look = cpuset_minus(look, other->cpus);
-            cpuset_remove(&look, cpu);
-            if (other->pool != rq->pool || !has_work(other)) {
-                left = cpuset_minus(left, other->cpus);
-                cpuset_remove(&left, cpu);
-            } else if (distance < near) {
-                near = distance;
-                best = other;
-            }
-        }
-        if (!best) {
-            return false;
-        }
-        left = cpuset_minus(left, best->cpus);
-        if (pull_from(best, rq, p, true, now)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Now and then a busy pCPU compares its runqueue with the next one of the pool, in turn, and takes over who is worse off there. */
-static void balance(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now)
-{
-    cpuset_t others = cpuset_minus(rq->pool->cpus, rq->cpus);
-    struct sched_rq *other;
-    unsigned int cpu;
-
-    if (now < p->balance_at_ns || cpuset_is_empty(others)) {
-        return;
-    }
-    p->balance_at_ns = now + BALANCE_NS;
-    cpu = cpuset_next_wrap(others, p->balance_next);
-    other = sched_rq_of_cpu(cpu);
-    p->balance_next = cpu + 1;
-    while (cpuset_has(other->cpus, p->balance_next % MAX_PCPUS) && p->balance_next < MAX_PCPUS) {
-        p->balance_next++;
-    }
-    if (other->pool == rq->pool && __atomic_load_n(&other->queued_count, __ATOMIC_RELAXED) > 0) {
-        (void)pull_from(other, rq, p, false, now);
-    }
-}
-
 /* --- the choice and the switch ---------------------------------------------------------------------------------------------------------------- */
-
-/*
- * Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. One that is still being saved is
- * announced by its saver. Under the lock.
- */
-static cpuset_t spread(struct sched_rq *rq, uint64_t now)
-{
-    cpuset_t told = CPUSET_NONE, free;
-    struct waitq_node *n = NULL;
-
-    while (!cpuset_is_empty(free = free_cpus(rq->pool)) &&
-           (n = waitq_find(&rq->waiting, n, false, WAITQ_ALLOWED, free)) != NULL) {
-        unsigned int cpu = sched_choose_tickle(rq, sched_waiting(n), now);
-        uint16_t saver;
-
-        if (cpu == SCHED_NO_CPU) {
-            continue;
-        }
-        saver = sched_is_being_saved(sched_waiting(n), cpu)
-                    ? __atomic_load_n(&sched_waiting(n)->is_running, __ATOMIC_SEQ_CST)
-                    : 0;
-        if (saver == 0) {
-            cpuset_add(&told, cpu);
-        } else if (saver >> 1 != cpu + 1) {
-            cpuset_remove_atomic(&rq->pool->tickled, cpu); /* it is another pCPU that will be told */
-        }
-    }
-    return told;
-}
-
-/* This pCPU was told to come for a vCPU of @rq, not its own runqueue, and may have found something else to do: who still waits there is announced again. */
-static void pass_on(struct sched_rq *rq, uint64_t now)
-{
-    cpuset_t told = CPUSET_NONE;
-
-    spin_lock(&rq->lock);
-    if (rq->pool && has_work(rq)) {
-        told = spread(rq, now);
-    }
-    spin_unlock(&rq->lock);
-    prod_all(told);
-}
 
 /* @prev gives up @p. True when it must look for another runqueue, as no pCPU of this one is left to it. Under the lock. */
 static bool put_back(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcpu *prev, uint64_t now)
@@ -554,28 +275,6 @@ static bool exchange(struct sched_rq *rq, struct sched_pcpu *p, struct sched_vcp
     rq->stats.switches++;
     count(COUNTER_switches);
     return homeless;
-}
-
-void sched_find_home(struct sched_vcpu *v)
-{
-    unsigned int cpu = SCHED_NO_CPU;
-    unsigned long flags;
-    struct sched_rq *rq = sched_lock_rq(v, &flags);
-
-    if (!v->is_queued && !sched_is_current(v) && !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu)) {
-        unsigned int to = shortest_queue(rq, v);
-
-        if (to != SCHED_NO_CPU) {
-            send_to(rq, v, to);
-        }
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
-    rq = sched_lock_rq(v, &flags);
-    if (sched_is_runnable(v) && !v->is_queued && !sched_is_current(v)) {
-        cpu = sched_requeue(rq, v, port_now_ns());
-    }
-    spin_unlock_irqrestore(&rq->lock, flags);
-    sched_prod(cpu);
 }
 
 /* The hardware's part. @resumes: @next was held. Interrupts off, no lock. */
@@ -652,11 +351,11 @@ static struct sched_vcpu *choose(struct sched_rq *rq, struct sched_pcpu *p, uint
     }
     p->is_sending_away = false;
     if (!is_alone && !prev->is_idle) {
-        balance(rq, p, now);
+        sched_balance(rq, p, now);
         p->is_sending_away = sched_is_runnable(prev) && sends_away(rq, p, prev, now);
     }
     next = policy->pick(rq, p, may_go_on(p, prev) ? prev : NULL, now);
-    if (!next && !is_alone && pull_for_idle(rq, p, now)) {
+    if (!next && !is_alone && sched_pull_for_idle(rq, p, now)) {
         next = policy->pick(rq, p, may_go_on(p, prev) ? prev : NULL, now);
     }
     return next ? next : p->idle;
@@ -713,13 +412,13 @@ static void schedule(void)
         homeless = exchange(rq, p, prev, next, now);
     }
     if (rq->queued_count > 0) {
-        told = spread(rq, now);
+        told = sched_spread(rq, now);
     }
     spin_unlock(&rq->lock);
 
-    prod_all(told);
+    sched_prod_all(told);
     if (unlikely(told_by) && !next->is_idle) {
-        pass_on(told_by, now);
+        sched_pass_on(told_by, now);
     }
     if (!next->is_idle) {
         arm_slice(p);
@@ -742,41 +441,4 @@ static void schedule(void)
 void sched_start(void)
 {
     softirq_set_handler(SOFTIRQ_SCHEDULE, schedule);
-}
-
-/* --- accounts -------------------------------------------------------------------------------------------------------------------------------------- */
-
-void sched_runstate(const struct sched_vcpu *v, struct vcpu_runstate_info *out)
-{
-    unsigned long flags;
-    struct sched_rq *rq = sched_lock_rq(v, &flags);
-    uint64_t now = port_now_ns();
-
-    out->state = v->runstate;
-    out->state_entry_time = v->runstate_since_ns;
-    for (unsigned int i = 0; i < ARRAY_SIZE(out->time); i++) {
-        out->time[i] = v->runstate_time_ns[i];
-    }
-    out->time[v->runstate] += now - v->runstate_since_ns;
-    spin_unlock_irqrestore(&rq->lock, flags);
-}
-
-uint64_t sched_cpu_time_ns(const struct sched_vcpu *v)
-{
-    struct vcpu_runstate_info info;
-
-    sched_runstate(v, &info);
-    return info.time[RUNSTATE_running];
-}
-
-uint64_t sched_idle_ns(unsigned int cpu)
-{
-    return sched_cpu_time_ns(per_cpu(sched_pcpu, cpu).idle);
-}
-
-bool sched_cpu_is_idle(unsigned int cpu)
-{
-    const struct sched_vcpu *idle = per_cpu(sched_pcpu, cpu).idle;
-
-    return idle && __atomic_load_n(&idle->is_running, __ATOMIC_RELAXED) != 0;
 }

@@ -8,10 +8,6 @@
 /* Registers the softirq's handler. */
 void sched_start(void);
 void sched_init_slice_timer(struct sched_pcpu *p);
-/* @v, runnable, is neither queued nor current: put it on @rq, that of its pCPU, which is locked; returns whom to prod, or SCHED_NO_CPU. */
-unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
-/* @v may not use the pCPU that it is at, or is runnable and not queued: to another pCPU, and on its queue. No runqueue's lock held. */
-void sched_find_home(struct sched_vcpu *v);
 
 /* @prev's state is in memory: others may take it, and it may even be gone. Whoever wanted it meanwhile is told. */
 static inline void sched_saved(struct sched_vcpu *prev)
@@ -23,6 +19,39 @@ static inline void sched_saved(struct sched_vcpu *prev)
         sched_prod((was >> 1) - 1u);
     }
 }
+
+static inline void sched_prod_all(cpuset_t cpus)
+{
+    for_each_cpu (cpu, cpus) {
+        sched_prod(cpu);
+    }
+}
+
+/* --- place.c ------------------------------------------------------------------------------------------------------------------------------------- */
+
+/* Lock the runqueue on which @v, if it needs one now, should wait. */
+struct sched_rq *sched_lock_best_rq(struct sched_vcpu *v, unsigned long *flags);
+/* @v, runnable, is neither queued nor current: put it on @rq, that of its pCPU, which is locked; returns whom to prod, or SCHED_NO_CPU. */
+unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
+/* @v may not use the pCPU that it is at, or is runnable and not queued: to another pCPU, and on its queue. No runqueue's lock held. */
+void sched_find_home(struct sched_vcpu *v);
+/*
+ * Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. One that is still being saved is
+ * announced by its saver. Under the lock.
+ */
+cpuset_t sched_spread(struct sched_rq *rq, uint64_t now_ns);
+
+/* --- balance.c: for this pCPU ------------------------------------------------------------------------------------------------------------------ */
+
+/* This pCPU is about to idle: take over from the others, the nearest first. True: somebody who can run. Locked; may have been unlocked meanwhile. */
+bool sched_pull_for_idle(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now_ns);
+/* Now and then a busy pCPU compares its runqueue with the next one of the pool, in turn, and takes over who is worse off there. Locked, as above. */
+void sched_balance(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now_ns);
+/*
+ * This pCPU was told to come for a vCPU of @other, not its own runqueue, and may have found something else to do: who still waits there is announced again.
+ * No lock held, interrupts off.
+ */
+void sched_pass_on(struct sched_rq *other, uint64_t now_ns);
 
 /* --- hold.c; what each switch does is here, to be inlined. Interrupts off ------------------------------------------------------------------------- */
 
