@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The part of scheduling that is the same for every policy: run states, waking and stopping, and the switch itself. Where a vCPU goes is in place.c, between
- * runqueues in balance.c; which pCPUs belong together, and which domains to them, in pool.c.
+ * runqueues in balance.c; which pCPUs belong together is in cpu.c, which vCPUs to them in members.c.
  *
  * A vCPU belongs to the runqueue of its `cpu`, which changes under that runqueue's lock only, while the vCPU is not queued. Between two
  * runqueues it may for a moment be runnable but neither queued nor current; everyone who looks at it then under its lock can finish the move.

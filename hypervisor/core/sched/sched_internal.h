@@ -53,6 +53,15 @@ void sched_balance(struct sched_rq *rq, struct sched_pcpu *p, uint64_t now_ns);
  */
 void sched_pass_on(struct sched_rq *other, uint64_t now_ns);
 
+/* --- pool.c, cpu.c, members.c ----------------------------------------------------------------------------------------------------------------------- */
+
+/* NULL: there is none. Under the tools' lock. */
+struct sched_pool *sched_find_pool(uint32_t id);
+/* Before the first pCPU: no runqueue is in use; pCPUs in no pool are in @no_pool. */
+void sched_init_cpus(struct sched_pool *no_pool);
+/* The pCPUs of @pool have changed: each of its vCPUs goes where it may run. Under the pool's lock. */
+void sched_resettle_all(struct sched_pool *pool);
+
 /* --- hold.c; what each switch does is here, to be inlined. Interrupts off ------------------------------------------------------------------------- */
 
 /* Will @v, which waits or is about to, go on at @p as soon as it may? Else its state belongs into memory. */
