@@ -16,42 +16,24 @@
 #include <core/sched/credit2.h>
 #include <core/sched/sched_trace.h>
 
-#define INV_SHIFT        24
 #define LAG_NS           MILLISECS(5)
 #define GRANULE_NS       MILLISECS(5)
-#define MARGIN_NS        MICROSECS(500) /* an advantage below this does not end a slice early */
 #define SOFT_LEAD_NS     MILLISECS(10)
-#define RESIST_NS        MILLISECS(1) /* one that ran here last goes before one that is no further behind */
 #define SLICE_MIN_NS     MICROSECS(500)
 #define SLICE_MAX_NS     MILLISECS(10)
-#define CHARGE_MAX_NS    SECONDS(1)
 #define STARVING_NS      MILLISECS(200) /* plus STARVING_EACH_NS for each that waits */
 #define STARVING_EACH_NS MILLISECS(25)
 #define STARVING_LOOK    16u
 #define PULL_LEAD_NS     MILLISECS(5) /* how far behind another runqueue's vCPU must be, for a distance of 10 */
 #define DRIFT_MAX_NS     MILLISECS(100) /* how far behind one that runs, or was pulled, may be */
 #define PUBLISH_NS       MILLISECS(1)
-#define UNLIMITED_NS     SECONDS(1000000) /* more than any lead: not held by the rate limit */
 
 BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy_words), "fits");
 BUILD_ASSERT(sizeof(struct credit2_rq) <= sizeof(((struct sched_rq *)0)->policy), "fits");
 
-static uint64_t to_virtual(const struct sched_vcpu *v, uint64_t ns)
-{
-    const struct credit2_domain *d = v->dom->policy_data;
-
-    return (MIN_T(uint64_t, ns, CHARGE_MAX_NS) * d->inv) >> INV_SHIFT;
-}
-
-/* Is virtual time @a earlier than @b by more than @margin? */
-static bool is_before(uint64_t a, uint64_t b, uint64_t margin)
-{
-    return (int64_t)(b - a) > (int64_t)margin;
-}
-
 static void move_forward(uint64_t *at, uint64_t to)
 {
-    if (is_before(*at, to, 0)) {
+    if (credit2_is_before(*at, to, 0)) {
         *at = to;
     }
 }
@@ -60,7 +42,7 @@ static void move_forward(uint64_t *at, uint64_t to)
 static void advance(struct sched_rq *rq, uint64_t to)
 {
     move_forward(&crq(rq)->vtime, to);
-    if (is_before(__atomic_load_n(&rq->pool->vtime, __ATOMIC_RELAXED), crq(rq)->vtime, PUBLISH_NS)) {
+    if (credit2_is_before(__atomic_load_n(&rq->pool->vtime, __ATOMIC_RELAXED), crq(rq)->vtime, PUBLISH_NS)) {
         __atomic_store_n(&rq->pool->vtime, crq(rq)->vtime, __ATOMIC_RELAXED);
     }
 }
@@ -78,7 +60,8 @@ static void set_weight(struct sched_domain *d, uint32_t weight)
     struct credit2_domain *cd = d->policy_data;
 
     d->weight = weight;
-    __atomic_store_n(&cd->inv, ((uint64_t)SCHED_WEIGHT_DEFAULT << INV_SHIFT) / weight, __ATOMIC_RELAXED);
+    __atomic_store_n(&cd->inv, ((uint64_t)SCHED_WEIGHT_DEFAULT << CREDIT2_INV_SHIFT) / weight,
+                     __ATOMIC_RELAXED);
 }
 
 static void credit2_domain_destroy(struct sched_domain *d)
@@ -129,7 +112,7 @@ static void follow_running(struct sched_rq *rq)
     for_each_cpu (cpu, rq->cpus) {
         struct sched_vcpu *v = per_cpu(sched_pcpu, cpu).curr;
 
-        if (!v->is_idle && (!any || is_before(*vtime_of(v), first, 0))) {
+        if (!v->is_idle && (!any || credit2_is_before(*vtime_of(v), first, 0))) {
             first = *vtime_of(v);
             any = true;
         }
@@ -157,7 +140,7 @@ static void catch_up(struct sched_rq *rq, struct sched_vcpu *v, uint64_t most_ns
 {
     uint64_t to = crq(rq)->vtime - most_ns;
 
-    if (is_before(*vtime_of(v), to, 0)) {
+    if (credit2_is_before(*vtime_of(v), to, 0)) {
         if (trace_wants(TRC_SCHED)) {
             credit2_trace_catch_up(rq, v, most_ns);
         }
@@ -209,7 +192,7 @@ void credit2_unpark(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now)
 
 static void credit2_charge(struct sched_rq *rq, struct sched_vcpu *v, uint64_t ns)
 {
-    *vtime_of(v) += to_virtual(v, ns);
+    *vtime_of(v) += credit2_to_virtual(v, ns);
     if (unlikely(credit2_is_capped(v))) {
         credit2_of(v)->budget_ns -= (int64_t)ns;
     }
@@ -253,7 +236,7 @@ static struct sched_vcpu *first_choice(struct sched_rq *rq, unsigned int cpu)
     }
     other = find_waiting(rq, first, is_home ? WAITQ_LAST : WAITQ_PREFERRED, cpu);
     if (!other || !cpuset_has(other->wait.cpus[WAITQ_PREFERRED], cpu) ||
-        is_before(*vtime_of(first), *vtime_of(other), is_home ? RESIST_NS : SOFT_LEAD_NS)) {
+        credit2_is_before(*vtime_of(first), *vtime_of(other), is_home ? CREDIT2_RESIST_NS : SOFT_LEAD_NS)) {
         return first;
     }
     return other;
@@ -307,21 +290,12 @@ static struct sched_vcpu *chosen(struct sched_pcpu *p, struct sched_vcpu *v, uin
     return v;
 }
 
-/* Could @v, which runs on @cpu, run as well or better on an idle pCPU? */
-static bool has_other_place(struct sched_rq *rq, struct sched_vcpu *v, unsigned int cpu)
-{
-    cpuset_t free = cpuset_minus(cpuset_read(&rq->pool->idle), cpuset_read(&rq->pool->tickled));
-
-    return cpuset_meets(
-        v->wait.cpus[cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu) ? WAITQ_PREFERRED : WAITQ_ALLOWED], free);
-}
-
 /* Does @curr go on although @first waits? */
 static bool keeps(const struct sched_pcpu *p, struct sched_vcpu *curr, struct sched_vcpu *first, uint64_t now)
 {
-    uint64_t margin = now >= p->slice_end_ns ? 0 : MARGIN_NS;
+    uint64_t margin = now >= p->slice_end_ns ? 0 : CREDIT2_MARGIN_NS;
 
-    return !is_before(*vtime_of(first), *vtime_of(curr), margin);
+    return !credit2_is_before(*vtime_of(first), *vtime_of(curr), margin);
 }
 
 /* @v runs where it would rather not, and nobody waits: is there a pCPU that it prefers whose vCPU could as well come here? */
@@ -375,7 +349,7 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
         return chosen(p, curr, SLICE_MAX_NS, now);
     }
     advance(rq, waitq_end(&rq->waiting, false)->key);
-    if (curr && has_other_place(rq, curr, p->cpu)) {
+    if (curr && credit2_has_other_place(rq, curr, p->cpu)) {
         next = cpuset_has(first->wait.cpus[WAITQ_PREFERRED], p->cpu)
                    ? first
                    : find_waiting(rq, first, WAITQ_PREFERRED, p->cpu);
@@ -394,8 +368,9 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
     }
     next = hungry ? hungry : first;
     if (hungry) {
-        *vtime_of(hungry) =
-            curr && is_before(*vtime_of(curr), *vtime_of(first), 0) ? *vtime_of(curr) : *vtime_of(first);
+        *vtime_of(hungry) = curr && credit2_is_before(*vtime_of(curr), *vtime_of(first), 0)
+                                ? *vtime_of(curr)
+                                : *vtime_of(first);
     } else if (curr && !p->is_yielding && keeps(p, curr, first, now)) {
         return chosen(p, curr, slice(curr, first), now);
     }
@@ -405,65 +380,6 @@ static struct sched_vcpu *credit2_pick(struct sched_rq *rq, struct sched_pcpu *p
                               : rq->queued_count > 0 ? first_choice(rq, p->cpu)
                                                      : NULL),
                   now);
-}
-
-/* --- who is told ------------------------------------------------------------------------------------------------------------------------------------ */
-
-/*
- * The pCPU of @cpus whose vCPU is furthest ahead of @v, if any is ahead: one that has had its pCPU for the rate limit before one that would keep it for now,
- * and of these @v's last.
- */
-static unsigned int find_preemptible(const struct sched_rq *rq, cpuset_t cpus, struct sched_vcpu *v,
-                                     uint64_t now)
-{
-    unsigned int best = SCHED_NO_CPU;
-    uint64_t most = 0;
-
-    for_each_cpu (cpu, cpus) {
-        const struct sched_pcpu *p = &per_cpu(sched_pcpu, cpu);
-        uint64_t ahead;
-
-        if (p->curr->is_idle) {
-            continue;
-        }
-        ahead = *vtime_of(p->curr) + to_virtual(p->curr, now - p->curr->last_run_ns) - *vtime_of(v);
-        if ((int64_t)ahead <= (int64_t)MARGIN_NS) {
-            continue;
-        }
-        ahead += cpu == v->cpu ? RESIST_NS : 0;
-        ahead += now - p->chosen_at_ns >= rq->pool->ratelimit_ns ? UNLIMITED_NS : 0;
-        if (ahead > most) {
-            best = cpu;
-            most = ahead;
-        }
-    }
-    return best;
-}
-
-static unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, bool has_idle, uint64_t now)
-{
-    cpuset_t liked = cpuset_and(rq->cpus, v->wait.cpus[WAITQ_PREFERRED]);
-    cpuset_t idle = cpuset_read(&rq->pool->idle), tickled = cpuset_read(&rq->pool->tickled);
-    cpuset_t busy = cpuset_minus(rq->cpus, cpuset_or(idle, tickled));
-    unsigned int cpu;
-
-    if (!cpuset_is_empty(cpuset_minus(idle, tickled))) {
-        for_each_cpu (c, cpuset_and(liked, busy)) {
-            struct sched_vcpu *curr = per_cpu(sched_pcpu, c).curr;
-
-            if (!curr->is_idle && has_other_place(rq, curr, c)) {
-                return c;
-            }
-        }
-        if (has_idle) {
-            return SCHED_NO_CPU;
-        }
-    }
-    cpu = find_preemptible(rq, cpuset_and(liked, busy), v, now);
-    return cpu != SCHED_NO_CPU
-               ? cpu
-               : find_preemptible(rq, cpuset_and(v->wait.cpus[WAITQ_ALLOWED], cpuset_minus(busy, liked)), v,
-                                  now);
 }
 
 /* --- between runqueues -------------------------------------------------------------------------------------------------------------------------------- */
@@ -490,7 +406,8 @@ static struct sched_vcpu *credit2_find_pull(struct sched_rq *other, struct sched
     if (!v || is_idle) {
         return v;
     }
-    return is_before(*vtime_of(v), *vtime_of(p->curr), reluctance(v, p, sched_distance(p->cpu, other)))
+    return credit2_is_before(*vtime_of(v), *vtime_of(p->curr),
+                             reluctance(v, p, sched_distance(p->cpu, other)))
                ? v
                : NULL;
 }
@@ -501,7 +418,7 @@ static void credit2_moved(struct sched_rq *from, struct sched_rq *to, struct sch
 
     TRACE_2(TRACE_CREDIT2_MIGRATE, v->trace_id, credit2_number(from) | credit2_number(to) << 16);
     move_forward(vtime_of(v), there - DRIFT_MAX_NS);
-    if (to->queued_count > 0 && is_before(there + DRIFT_MAX_NS, *vtime_of(v), 0)) {
+    if (to->queued_count > 0 && credit2_is_before(there + DRIFT_MAX_NS, *vtime_of(v), 0)) {
         *vtime_of(v) = there + DRIFT_MAX_NS;
     }
 }

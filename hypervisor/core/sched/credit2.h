@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What the two files of credit2 share. credit2.c: order and choice. credit2_budget.c: caps.
+ * What the files of credit2 share. credit2.c: order and choice. credit2_tickle.c: who is told of a vCPU that waits. credit2_budget.c: caps.
  *
  * A cap of n percent gives a domain n percent of CREDIT2_PERIOD_NS in each period, which its vCPUs take in chunks when they are chosen and bring back when
  * they stop. Time is never lost to rounding: what a vCPU ran over its chunk is owed, and periods stay on their grid. What is not used in a period is
@@ -9,7 +9,11 @@
 #pragma once
 #include <core/sched/sched_policy.h>
 
-#define CREDIT2_PERIOD_NS MILLISECS(10)
+#define CREDIT2_PERIOD_NS     MILLISECS(10)
+#define CREDIT2_INV_SHIFT     24
+#define CREDIT2_MARGIN_NS     MICROSECS(500) /* an advantage below this does not end a slice early */
+#define CREDIT2_RESIST_NS     MILLISECS(1) /* one that ran here last goes before one that is no further behind */
+#define CREDIT2_CHARGE_MAX_NS SECONDS(1)
 
 struct credit2_vcpu {
     uint64_t queued_at_ns;
@@ -19,7 +23,7 @@ struct credit2_vcpu {
 };
 
 struct credit2_domain {
-    uint64_t inv; /* virtual time for each nanosecond, << INV_SHIFT */
+    uint64_t inv; /* virtual time for each nanosecond, << CREDIT2_INV_SHIFT */
 
     struct spinlock lock; /* class schedbudget; guards all below */
     uint64_t total_ns;    /* for a period; 0: no cap. Also read without the lock. */
@@ -63,13 +67,41 @@ static inline bool credit2_is_capped(const struct sched_vcpu *v)
                            __ATOMIC_RELAXED) != 0;
 }
 
+static inline uint64_t credit2_to_virtual(const struct sched_vcpu *v, uint64_t ns)
+{
+    const struct credit2_domain *d = v->dom->policy_data;
+
+    return (MIN_T(uint64_t, ns, CREDIT2_CHARGE_MAX_NS) * d->inv) >> CREDIT2_INV_SHIFT;
+}
+
+/* Is virtual time @a earlier than @b by more than @margin? */
+static inline bool credit2_is_before(uint64_t a, uint64_t b, uint64_t margin)
+{
+    return (int64_t)(b - a) > (int64_t)margin;
+}
+
+/* Could @v, which runs on @cpu, run as well or better on an idle pCPU? */
+static inline bool credit2_has_other_place(const struct sched_rq *rq, const struct sched_vcpu *v,
+                                           unsigned int cpu)
+{
+    cpuset_t free = cpuset_minus(cpuset_read(&rq->pool->idle), cpuset_read(&rq->pool->tickled));
+
+    return cpuset_meets(
+        v->wait.cpus[cpuset_has(v->wait.cpus[WAITQ_PREFERRED], cpu) ? WAITQ_PREFERRED : WAITQ_ALLOWED], free);
+}
+
+/* The policy's: sched_policy.h. */
+unsigned int credit2_tickle(struct sched_rq *rq, struct sched_vcpu *v, bool has_idle, uint64_t now_ns);
+
+/* --- caps: credit2_budget.c ------------------------------------------------------------------------------------------------------------------------ */
+
 /* False: no memory. */
 bool credit2_budget_init(struct sched_domain *d);
 void credit2_budget_destroy(struct sched_domain *d);
 /* @cap in percent of a pCPU, 0 none; at once. No lock held. */
 void credit2_budget_set(struct sched_domain *d, uint32_t cap);
 
-/* The rest is for @v of a capped domain, under its runqueue's lock. */
+/* What follows is for @v of a capped domain, under its runqueue's lock. */
 
 /* See that @v has something to spend. False: its domain has nothing left in this period. */
 bool credit2_budget_take(struct sched_vcpu *v, uint64_t now_ns);
