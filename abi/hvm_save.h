@@ -3,3 +3,6 @@
 #pragma once
 #include <abi/xen.h>
 #include <xen/hvm/save.h>
+
+/* A CPU_XSAVE record: a word without meaning, XCR0, what that ever was, then the XSAVE image. */
+#define HVM_SAVE_XSAVE_HEADER offsetof(struct hvm_hw_cpu_xsave, save_area)

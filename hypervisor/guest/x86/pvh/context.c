@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * A PVH vCPU in the form of a PV one's context: for tools that look (core dumps, xenctx), and to change general registers. <xen/arch-x86/xen.h>. Whole states
- * are loaded as save records: save.c.
+ * are loaded as save records: load.c.
  */
 #include <abi/xen.h>
 #include <guest/x86/common/user_regs.h>
