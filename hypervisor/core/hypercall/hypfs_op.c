@@ -10,6 +10,13 @@
 
 BUILD_ASSERT(HYPFS_SCRATCH >= PARAM_VALUE_MAX, "a parameter's value fits");
 
+/* What a path names. */
+struct entry {
+    struct hypfs_node node;
+    struct xen_hypfs_direntry e;
+    struct hypfs_content content;
+};
+
 /* @length includes the one terminator. */
 static long read_path(char *path, vaddr_t gva, uint64_t length)
 {
@@ -50,75 +57,65 @@ static long write_listing(const struct hypfs_node *dir, uint32_t left, vaddr_t g
 }
 
 /* The entry's description comes back in any case; its contents when there is room. */
-static long read_entry(const char *path, vaddr_t gva, uint64_t size)
+static long read_entry(const struct entry *entry, vaddr_t gva, uint64_t size)
 {
-    struct xen_hypfs_direntry e;
-    struct hypfs_content content;
-    struct hypfs_node node;
-    int rc = hypfs_find(path, &node);
+    const struct xen_hypfs_direntry *e = &entry->e;
 
-    if (rc != 0) {
-        return rc;
-    }
-    if (size < sizeof(e)) {
+    if (size < sizeof(*e)) {
         return -XEN_EINVAL;
     }
-    hypfs_describe(&node, &e, &content);
-    if (guest_write_obj(gva, &e) != 0) {
+    if (guest_write_obj(gva, e) != 0) {
         return -XEN_EFAULT;
     }
-    if (size - sizeof(e) < e.content_len) {
+    if (size - sizeof(*e) < e->content_len) {
         return -XEN_ENOBUFS;
     }
-    if (e.type == XEN_HYPFS_TYPE_DIR) {
-        return write_listing(&node, e.content_len, gva + sizeof(e));
+    if (e->type == XEN_HYPFS_TYPE_DIR) {
+        return write_listing(&entry->node, e->content_len, gva + sizeof(*e));
     }
-    return guest_write(gva + sizeof(e), content.bytes, e.content_len) == 0 ? 0 : -XEN_EFAULT;
+    return guest_write(gva + sizeof(*e), entry->content.bytes, e->content_len) == 0 ? 0 : -XEN_EFAULT;
 }
 
-static long write_entry(const char *path, vaddr_t gva, uint64_t size)
+static long write_entry(const struct entry *entry, vaddr_t gva, uint64_t size)
 {
+    const struct xen_hypfs_direntry *e = &entry->e;
     char value[HYPFS_SCRATCH];
-    struct xen_hypfs_direntry e;
-    struct hypfs_content content;
-    struct hypfs_node node;
-    int rc = hypfs_find(path, &node);
 
-    if (rc != 0) {
-        return rc;
-    }
-    hypfs_describe(&node, &e, &content);
-    if (e.max_write_len == 0) {
+    if (e->max_write_len == 0) {
         return -XEN_EACCES;
     }
-    if (size == 0 || (e.type == XEN_HYPFS_TYPE_BOOL && size != e.content_len)) {
+    if (size == 0 || (e->type == XEN_HYPFS_TYPE_BOOL && size != e->content_len)) {
         return -XEN_EDOM;
     }
-    if (size > e.max_write_len) {
-        hypfs_refuse(&node, "(too long)");
+    if (size > e->max_write_len) {
+        hypfs_refuse(&entry->node, "(too long)");
         return -XEN_ENOSPC;
     }
     if (guest_read(value, gva, size) != 0) {
         return -XEN_EFAULT;
     }
-    if (e.type == XEN_HYPFS_TYPE_BOOL) {
-        return hypfs_set(&node, value[0] ? "1" : "0");
+    if (e->type == XEN_HYPFS_TYPE_BOOL) {
+        return hypfs_set(&entry->node, value[0] ? "1" : "0");
     }
     if (memchr(value, 0, size) != value + size - 1) {
         return -XEN_EDOM;
     }
-    return hypfs_set(&node, value);
+    return hypfs_set(&entry->node, value);
 }
 
 static long locked(const struct hypercall *c, const char *path)
 {
+    struct entry entry;
     long rc;
 
     if (!domctl_try_lock()) {
         return -XEN_ERESTART;
     }
-    rc = c->arg[0] == XEN_HYPFS_OP_read ? read_entry(path, c->arg[3], c->arg[4])
-                                        : write_entry(path, c->arg[3], c->arg[4]);
+    rc = hypfs_find(path, &entry.node);
+    if (rc == 0) {
+        hypfs_describe(&entry.node, &entry.e, &entry.content);
+        rc = (c->arg[0] == XEN_HYPFS_OP_read ? read_entry : write_entry)(&entry, c->arg[3], c->arg[4]);
+    }
     domctl_unlock();
     return rc;
 }
