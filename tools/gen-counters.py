@@ -3,21 +3,17 @@
 """gen-counters.py [--check] [--root DIR]: write the table of counters in docs/statistics.md from hypervisor/base/counters.def.
 
 --check writes nothing and fails when the page is not what would be written, a name is too long for xenperf's column, or nobody counts."""
-import argparse
 import os
 import re
 import subprocess
 import sys
 
+from generated import main, read
+
 DEF, PAGE = 'hypervisor/base/counters.def', 'docs/statistics.md'
 MARK = '<!-- made by tools/gen-counters.py from hypervisor/base/counters.def -->\n'
 NAME_MAX = 34
 ROW = re.compile(r'^COUNTER(?:_RANGE)?\((\w+), (?:(\d+), )?"([^"]*)", "([^"]*)"\)$', re.M)
-
-
-def rows(root):
-    with open(os.path.join(root, DEF)) as f:
-        return ROW.findall(f.read())
 
 
 def table(found):
@@ -33,30 +29,13 @@ def counted(root):
     return set(re.findall(r'COUNTER_(\w+)', text))
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--check', action='store_true')
-    ap.add_argument('--root', default=os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    opts = ap.parse_args()
-    found = rows(opts.root)
-    path = os.path.join(opts.root, PAGE)
-    with open(path) as f:
-        old = f.read()
+def make(root):
+    found, old, used = ROW.findall(read(os.path.join(root, DEF))), read(os.path.join(root, PAGE)), counted(root)
     new = old[:old.index(MARK) + len(MARK)] + table(found)
-    bad = [f'{DEF}: the name of {i} is longer than {NAME_MAX}' for i, _, name, _ in found if len(name) > NAME_MAX]
-    used = counted(opts.root)
-    bad += [f'{DEF}: nobody counts {i}' for i, *_ in found if i not in used and not i.startswith('exit_')]
-    if opts.check and old != new:
-        bad.append(f'{PAGE} is not what tools/gen-counters.py writes')
-    for line in bad:
-        print(line)
-    if not opts.check and not bad and old != new:
-        with open(path, 'w') as f:
-            f.write(new)
-    if not bad:
-        print(f'{len(found)} counters ok')
-    return 1 if bad else 0
+    errs = [f'{DEF}: the name of {i} is longer than {NAME_MAX}' for i, _, name, _ in found if len(name) > NAME_MAX]
+    errs += [f'{DEF}: nobody counts {i}' for i, *_ in found if i not in used and not i.startswith('exit_')]
+    return errs, {PAGE: new}, f'{len(found)} counters ok'
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main('gen-counters.py', __doc__, make))

@@ -6,10 +6,11 @@ A sub-operation is found in the sources as `case PREFIX_name:` or `[PREFIX_name]
 be found, and its number must be that of libxen-dev's headers.  --check writes nothing and fails when any of this does not hold or the
 page is not what would be written.
 """
-import argparse
 import os
 import re
 import sys
+
+from generated import main, read
 
 HEADERS = '/usr/include/xen'
 PAGE = 'docs/hypercalls.md'
@@ -38,11 +39,6 @@ most families name it once in the log. Structures: `libxen-dev`'s headers (Xen 4
 **Resumed**: long work stops when a softirq is due and goes on afterwards; the caller notices nothing.
 
 '''
-
-
-def read(path):
-    with open(path, errors='replace') as f:
-        return f.read()
 
 
 def table(text):
@@ -110,23 +106,10 @@ def page(calls, subs):
     return ''.join(out)
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--check', action='store_true')
-    ap.add_argument('--root', default='.')
-    a = ap.parse_args()
-    calls, subs = table(read(os.path.join(a.root, 'abi/hypercalls.def')))
-    errs = errors(calls, subs, in_sources(a.root), in_headers(HEADERS))
-    path, text = os.path.join(a.root, PAGE), page(calls, subs)
-    if a.check:
-        if not os.path.exists(path) or read(path) != text:
-            errs.append(f'{PAGE} is not current: run tools/gen-hypercalls.py')
-    else:
-        with open(path, 'w') as f:
-            f.write(text)
-    print('\n'.join(errs) or 'hypercalls ok')
-    return bool(errs)
+def make(root):
+    calls, subs = table(read(os.path.join(root, 'abi/hypercalls.def')))
+    return errors(calls, subs, in_sources(root), in_headers(HEADERS)), {PAGE: page(calls, subs)}, 'hypercalls ok'
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main('gen-hypercalls.py', __doc__, make))

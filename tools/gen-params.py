@@ -4,10 +4,11 @@
 
 --check writes nothing and fails when a row is not well formed or a page is not what would be written.
 """
-import argparse
 import os
 import re
 import sys
+
+from generated import main, read
 
 DEF = 'hypervisor/core/param/params.def'
 CMDLINE = 'hypervisor/core/param/param_cmdline.c'
@@ -57,11 +58,6 @@ TAIL = '''
 [parameters.md](parameters.md), [boot.md](boot.md), [scheduling.md](scheduling.md); tests: `tests/unit/hypervisor/core/param/param_test.c`, `tests/fuzz/param_fuzz.c`,
 `tests/unit/lib/cmdline_test.c`, `tests/fuzz/cmdline_fuzz.c`.
 '''
-
-
-def read(path):
-    with open(path) as f:
-        return f.read()
 
 
 def unescape(text):
@@ -132,26 +128,12 @@ def manual(rows):
     return ''.join(out)
 
 
-def main():
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument('--check', action='store_true')
-    ap.add_argument('--root', default='.')
-    a = ap.parse_args()
-    text = read(os.path.join(a.root, DEF))
-    rows, without = parse(text), without_effect(read(os.path.join(a.root, CMDLINE)))
-    errs = errors(text, rows)
+def make(root):
+    text = read(os.path.join(root, DEF))
+    rows, without = parse(text), without_effect(read(os.path.join(root, CMDLINE)))
     pages = {'docs/boot-options.md': page(rows, without), 'docs/man/zendo-params.7': manual(rows)}
-    for name, content in pages.items():
-        path = os.path.join(a.root, name)
-        if not a.check:
-            os.makedirs(os.path.dirname(path), exist_ok=True)
-            with open(path, 'w') as f:
-                f.write(content)
-        elif not os.path.exists(path) or read(path) != content:
-            errs.append(f'{name} is not current: run tools/gen-params.py')
-    print('\n'.join(errs) or f'parameters ok: {len(rows)}, {sum(r["when"] == "RUNTIME" for r in rows)} at run time')
-    return bool(errs)
+    return errors(text, rows), pages, f'parameters ok: {len(rows)}, {sum(r["when"] == "RUNTIME" for r in rows)} at run time'
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    sys.exit(main('gen-params.py', __doc__, make))

@@ -3,13 +3,10 @@
 """hypercalls.py [--root DIR]: the SUBOP rows of abi/hypercalls.def are what the sources handle, with the numbers of libxen-dev's headers,
 and docs/hypercalls.md is what tools/gen-hypercalls.py makes of them."""
 import os
-import subprocess
 import sys
 
-GENERATOR = os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'gen-hypercalls.py')
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
+import generated  # noqa: E402
 
 if __name__ == '__main__':
-    if set(sys.argv[1:]) & {'-h', '--help'}:
-        print(__doc__)
-        sys.exit(0)
-    sys.exit(subprocess.run([sys.executable, GENERATOR, '--check', *sys.argv[1:]]).returncode)
+    sys.exit(generated.check('gen-hypercalls.py', __doc__))
