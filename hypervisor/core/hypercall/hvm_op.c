@@ -181,6 +181,8 @@ long do_hvm_op(struct hypercall *c)
             return -XEN_EINVAL;
         }
         return arch_hvm_flush_tlbs(current_domain());
+    case HVMOP_pagetable_dying:
+        return -XEN_EINVAL; /* a hint for shadow page tables, of which there are none */
     case HVMOP_get_time:
         return get_time(gva);
     case HVMOP_get_mem_type:

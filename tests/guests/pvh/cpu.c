@@ -238,6 +238,12 @@ TEST(hvm_params)
     CHECK(hvm_op(HVMOP_set_param, &p) < 0); /* the tools' to set */
     CHECK(hvm_op(999, &p) < 0);
 }
+TEST(pagetable_hint_refused)
+{
+    struct xen_hvm_pagetable_dying dying = {.domid = DOMID_SELF};
+
+    CHECK_EQ(hvm_op(HVMOP_pagetable_dying, &dying), -XEN_EINVAL);
+}
 TEST(pv_hypercalls_absent)
 {
     CHECK_EQ(hc1(__HYPERVISOR_set_trap_table, 0), -XEN_ENOSYS);

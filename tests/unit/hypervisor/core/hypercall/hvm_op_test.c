@@ -115,7 +115,8 @@ static void guest_operations(void **state)
     assert_int_equal(fake_call(do_hvm_op, HVMOP_flush_tlbs, 0), 0);
     assert_int_equal(fake_call(do_hvm_op, HVMOP_flush_tlbs, 1), -XEN_EINVAL);
     assert_int_equal(fake_call(do_hvm_op, HVMOP_altp2m, 0), -XEN_EOPNOTSUPP);
-    assert_int_equal(fake_call(do_hvm_op, HVMOP_pagetable_dying, 0), -XEN_ENOSYS);
+    assert_int_equal(fake_call(do_hvm_op, HVMOP_pagetable_dying, 0), -XEN_EINVAL);
+    assert_int_equal(fake_call(do_hvm_op, HVMOP_xentrace, 0), -XEN_ENOSYS);
 }
 
 int main(void)
