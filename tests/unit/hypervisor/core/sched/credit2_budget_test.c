@@ -7,21 +7,15 @@ static void test_caps(void **state)
     static const uint32_t caps[] = {1, 10, 25, 50, 99};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(caps); i++) {
-        uint64_t before;
-
         start(2); /* one idles: a cap holds nevertheless */
         come_up(add(256, 0, 0));
         assert_int_equal(sched_set_params(&domains[0], 256, caps[i]), 0);
         run(MILLISECS(100));
-        before = sched_cpu_time_ns(&vcpus[0].s);
-        run(SECONDS(10));
-        assert_near(share(&vcpus[0], before, SECONDS(10)), caps[i] / 100.0, 0.001);
+        assert_near(run_share(&vcpus[0], SECONDS(10)), caps[i] / 100.0, 0.001);
         /* and is gone at once when it is taken away */
         assert_int_equal(sched_set_params(&domains[0], 256, 0), 0);
         host_run_softirqs();
-        before = sched_cpu_time_ns(&vcpus[0].s);
-        run(SECONDS(1));
-        assert_near(share(&vcpus[0], before, SECONDS(1)), 1.0, 0.0001);
+        assert_near(run_share(&vcpus[0], SECONDS(1)), 1.0, 0.0001);
     }
 }
 
@@ -38,8 +32,7 @@ static void test_cap_begins_at_once(void **state)
         assert_int_equal(sched_set_params(&domains[0], 256, 2), 0);
         host_run_softirqs();
         before = sched_cpu_time_ns(&vcpus[0].s);
-        run(MILLISECS(10));
-        assert_near(share(&vcpus[0], before, MILLISECS(10)), 0.02, 0.001);
+        assert_near(run_share(&vcpus[0], MILLISECS(10)), 0.02, 0.001);
         run(MILLISECS(190));
         assert_near(share(&vcpus[0], before, MILLISECS(200)), 0.02, 0.002);
     }
@@ -65,13 +58,7 @@ static void test_cap_of_several_vcpus(void **state)
 
     start(4);
     come_up(add(256, 0, 0));
-    for (unsigned int i = 1; i < 3; i++) {
-        struct sim_vcpu *v = &vcpus[vcpu_count++];
-
-        v->wake_at_ns = UINT64_MAX;
-        assert_int_equal(sched_vcpu_add(&v->s, &domains[0]), 0);
-        come_up(v);
-    }
+    add_siblings(2);
     assert_int_equal(sched_set_params(&domains[0], 256, 150), 0);
     run(MILLISECS(100));
     for (unsigned int i = 0; i < 3; i++) {
@@ -89,23 +76,14 @@ static void test_cap_starves_no_vcpu(void **state)
 {
     start(4);
     come_up(add(256, 0, 0));
-    for (unsigned int i = 1; i < 3; i++) {
-        struct sim_vcpu *v = &vcpus[vcpu_count++];
-
-        v->wake_at_ns = UINT64_MAX;
-        assert_int_equal(sched_vcpu_add(&v->s, &domains[0]), 0);
-        come_up(v);
-    }
+    add_siblings(2);
     assert_int_equal(sched_set_params(&domains[0], 256, 3), 0);
     for (unsigned int i = 0; i < 3; i++) {
         assert_int_equal(sched_set_affinity(&vcpus[i].s, cpuset_of(i), CPUSET_ALL), 0);
     }
     run(SECONDS(2));
     for (unsigned int i = 0; i < 3; i++) {
-        uint64_t before = sched_cpu_time_ns(&vcpus[i].s);
-
-        run(SECONDS(1));
-        assert_near(share(&vcpus[i], before, SECONDS(1)), 0.01, 0.001);
+        assert_near(run_share(&vcpus[i], SECONDS(1)), 0.01, 0.001);
     }
 }
 

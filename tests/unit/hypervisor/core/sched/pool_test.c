@@ -63,12 +63,9 @@ static void test_pool_errors(void **state)
 static void test_pools(void **state)
 {
     uint32_t id = SCHED_POOL_ANY;
-    uint64_t before;
 
     start(4);
-    for (unsigned int i = 0; i < 6; i++) {
-        come_up(add(256, 0, 0));
-    }
+    add_hogs(6);
     sched_set_params(&domains[5], 512, 30);
     run(MILLISECS(100));
     assert_int_equal(sched_pool_create(&id, XEN_SCHEDULER_NULL), 0);
@@ -84,17 +81,13 @@ static void test_pools(void **state)
     assert_int_equal(sched_pool_add_cpu(id, 3), 0);
     run(MILLISECS(10));
     assert_ptr_equal(on_cpu[3], &vcpus[1].s); /* it waited for this */
-    before = sched_cpu_time_ns(&vcpus[0].s);
-    run(SECONDS(1));
-    assert_near(share(&vcpus[0], before, SECONDS(1)), 1.0, 0.0001);
+    assert_near(run_share(&vcpus[0], SECONDS(1)), 1.0, 0.0001);
     move(0, 0);
     assert_true(on_cpu[2]->is_idle);
     remove_cpu(id, 2);
     assert_int_equal(sched_pool_add_cpu(0, 2), 0);
     host_run_softirqs();
-    before = sched_cpu_time_ns(&vcpus[5].s);
-    run(SECONDS(3));
-    assert_near(share(&vcpus[5], before, SECONDS(3)), 0.3, 0.003); /* its cap is what it was */
+    assert_near(run_share(&vcpus[5], SECONDS(3)), 0.3, 0.003); /* its cap is what it was */
     assert_int_equal(domains[5].weight, 512);
     move(1, 0);
     remove_cpu(id, 3);
@@ -130,14 +123,7 @@ static void test_random_pools(void **state)
         start_machine("credit2", 4 + (unsigned int)random_below(&r, CPUS_MAX - 4),
                       1 + (unsigned int)random_below(&r, 4));
         assert_int_equal(sched_pool_create(&other, seed % 2 ? XEN_SCHEDULER_NULL : XEN_SCHEDULER_CREDIT2), 0);
-        for (unsigned int i = 0; i < 24; i++) {
-            static const uint64_t kinds[][2] = {
-                {0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
-            const uint64_t *k = kinds[random_below(&r, 4)];
-
-            add(1 + (uint32_t)random_below(&r, 1000), k[0], k[1]);
-            come_up(&vcpus[i]);
-        }
+        add_random(&r, 24);
         for (unsigned int step = 0; step < 200; step++) {
             unsigned int i = (unsigned int)random_below(&r, vcpu_count);
             unsigned int cpu = (unsigned int)random_below(&r, cpu_count);
@@ -181,9 +167,7 @@ static void test_random_pools(void **state)
         }
         host_set_pcpu(0);
         for (unsigned int i = 0; i < vcpu_count; i++) {
-            sched_pause_nosync(&vcpus[i].s);
-            host_run_softirqs();
-            sched_vcpu_remove(&vcpus[i].s);
+            remove_vcpu(&vcpus[i]);
             sched_domain_destroy(&domains[i]);
         }
         for (unsigned int c = 0; c < cpu_count; c++) {

@@ -157,6 +157,54 @@ static void come_up(struct sim_vcpu *v)
     sched_unpause(&v->s);
 }
 
+/* @count of them that never rest, each of a domain of its own with weight 256; weighted: 256, 512, 1024 in turn. They run. */
+static inline void add_hogs(unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        come_up(add(256, 0, 0));
+    }
+}
+
+static inline void add_weighted_hogs(unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        come_up(add(256u << (i % 3), 0, 0));
+    }
+}
+
+/* @count more that never rest, of the domain of vCPU 0. */
+static inline void add_siblings(unsigned int count)
+{
+    for (unsigned int i = 0; i < count; i++) {
+        struct sim_vcpu *v = &vcpus[vcpu_count++];
+
+        v->wake_at_ns = UINT64_MAX;
+        assert_int_equal(sched_vcpu_add(&v->s, &domains[0]), 0);
+        come_up(v);
+    }
+}
+
+/* @count of any kind and weight, by chance. */
+static inline void add_random(struct random *r, unsigned int count)
+{
+    static const uint64_t kinds[][2] = {{0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
+
+    for (unsigned int i = 0; i < count; i++) {
+        const uint64_t *k = kinds[random_below(r, ARRAY_SIZE(kinds))];
+
+        come_up(add(1 + (uint32_t)random_below(r, 1000), k[0], k[1]));
+    }
+}
+
+/* @v is over: it stops for good. */
+static inline void remove_vcpu(struct sim_vcpu *v)
+{
+    v->wake_at_ns = UINT64_MAX;
+    sched_pause_nosync(&v->s);
+    host_run_softirqs();
+    sched_vcpu_remove(&v->s);
+}
+
 static bool is_parked(struct sched_vcpu *v)
 {
     return v->policy == &sched_credit2 && credit2_of(v)->is_parked;
@@ -298,6 +346,15 @@ static void run(uint64_t ns)
 static inline double share(const struct sim_vcpu *v, uint64_t from, uint64_t ns)
 {
     return (double)(sched_cpu_time_ns(&v->s) - from) / (double)ns;
+}
+
+/* Run for @ns: what @v has of that time. */
+static inline double run_share(const struct sim_vcpu *v, uint64_t ns)
+{
+    uint64_t before = sched_cpu_time_ns(&v->s);
+
+    run(ns);
+    return share(v, before, ns);
 }
 
 #define assert_near(value, want, tolerance)                   \

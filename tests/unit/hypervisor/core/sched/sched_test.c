@@ -16,9 +16,7 @@ static void test_names(void **state)
 static void test_idle_cpus_are_used(void **state)
 {
     start(8);
-    for (unsigned int i = 0; i < 8; i++) {
-        come_up(add(256, 0, 0));
-    }
+    add_hogs(8);
     run(SECONDS(1));
     for (unsigned int i = 0; i < 8; i++) {
         assert_near(share(&vcpus[i], 0, SECONDS(1)), 1.0, 0.0001);
@@ -33,9 +31,7 @@ static void test_affinity(void **state)
     uint64_t before[2];
 
     start(4);
-    for (unsigned int i = 0; i < 10; i++) {
-        come_up(add(256, 0, 0));
-    }
+    add_hogs(10);
     run(MILLISECS(300));
     assert_int_equal(sched_set_affinity(&vcpus[0].s, CPUSET_NONE, CPUSET_ALL), -XEN_EINVAL);
     assert_int_equal(sched_set_affinity(&vcpus[0].s, cpuset_of(4), CPUSET_ALL), -XEN_EINVAL);
@@ -175,13 +171,9 @@ static void test_random(void **state)
         struct random r = random_seed(seed);
 
         start(1 + (unsigned int)random_below(&r, CPUS_MAX));
+        add_random(&r, 48);
         for (unsigned int i = 0; i < 48; i++) {
-            static const uint64_t kinds[][2] = {
-                {0, 0}, {50000, 200000}, {3000000, 1000000}, {200000, 30000000}};
-            const uint64_t *k = kinds[random_below(&r, 4)];
-
-            add(1 + (uint32_t)random_below(&r, 1000), k[0], k[1])->yields = random_below(&r, 10) == 0;
-            come_up(&vcpus[i]);
+            vcpus[i].yields = random_below(&r, 10) == 0;
         }
         for (unsigned int step = 0; step < 150; step++) {
             struct sim_vcpu *v = &vcpus[random_below(&r, vcpu_count)];
@@ -210,10 +202,7 @@ static void test_random(void **state)
         }
         for (unsigned int i = 0; i < vcpu_count; i++) {
             host_set_pcpu(0);
-            vcpus[i].wake_at_ns = UINT64_MAX;
-            sched_pause_nosync(&vcpus[i].s);
-            host_run_softirqs();
-            sched_vcpu_remove(&vcpus[i].s);
+            remove_vcpu(&vcpus[i]);
         }
     }
 }
