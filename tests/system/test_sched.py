@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Scheduling as the stock tools set it and show it: weights, caps, soft affinity, CPU pools, on two CPUs with one guest of each kind that computes."""
+import contextlib
 import re
 
 import pytest
@@ -12,14 +13,29 @@ NULL_POOL = ('xl cpupool-cpu-remove Pool-0 1; echo "name=\\"rt\\" sched=\\"null\
              'xl cpupool-create /tmp/rt')
 
 
-@pytest.fixture
-def burning(dom0):
+def create_guests(dom0, more=''):
     """Two guests, a PV and a PVH one, with one vCPU each that never rests."""
     for name in GUESTS:
-        dom0.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn)', 90)
+        dom0.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn{more})', 90)
+
+
+@pytest.fixture
+def burning(dom0):
+    create_guests(dom0)
     for name in GUESTS:
         dom0.ok(f'await {name} "BURN START" 90', 100)
     return dom0
+
+
+@contextlib.contextmanager
+def null_pool(dom0):
+    """Meanwhile CPU 1 is in a pool `rt` with null; at the end the guests are gone."""
+    dom0.ok(NULL_POOL)
+    try:
+        yield
+    finally:
+        dom0.run('xl destroy burn-pv; xl destroy burn-pvh; gone burn-pv 20; gone burn-pvh 20; xl cpupool-destroy rt')
+    dom0.ok('xl cpupool-cpu-add Pool-0 1; test $(xl cpupool-list | wc -l) = 2')
 
 
 def cpu_percent(dom0, seconds):
@@ -60,8 +76,7 @@ def test_soft_affinity(burning):
 
 
 def test_null_pool(burning):
-    burning.ok(NULL_POOL)
-    try:
+    with null_pool(burning):
         assert re.search(r'^rt +1 +null +y +0$', burning.ok('xl cpupool-list'), re.M)
         burning.ok('xl cpupool-migrate burn-pv rt')
         assert re.search(r'^rt +1 +null +y +1$', burning.ok('xl cpupool-list'), re.M)
@@ -74,9 +89,6 @@ def test_null_pool(burning):
         assert cpu_percent(burning, 2)['burn-pvh'] > 90  # now it has the one that got free
         assert burning.run('xl cpupool-destroy rt').status != 0
         burning.ok('xl cpupool-migrate burn-pvh Pool-0')
-    finally:
-        burning.run('xl destroy burn-pv; xl destroy burn-pvh; gone burn-pv 20; gone burn-pvh 20; xl cpupool-destroy rt')
-    burning.ok('xl cpupool-cpu-add Pool-0 1; test $(xl cpupool-list | wc -l) = 2')
 
 
 def perf(dom0, args=''):
@@ -123,10 +135,8 @@ def test_vwfi_native(new_machine):
 
 def test_null_one_to_one(dom0):
     """Two vCPUs and one CPU of a null pool: one has it, the other waits for it until the first is taken down or ends."""
-    dom0.ok(NULL_POOL)
-    try:
-        for name in GUESTS:
-            dom0.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn \'pool="rt"\')', 90)
+    with null_pool(dom0):
+        create_guests(dom0, ' \'pool="rt"\'')
         dom0.ok('await burn-pv "BURN START" 90', 100)
         assert where(dom0, 'burn-pv') == '1'
         used = cpu_percent(dom0, 4)
@@ -136,6 +146,3 @@ def test_null_one_to_one(dom0):
         dom0.ok('xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20; await burn-pvh "BURN START" 90', 120)
         assert where(dom0, 'burn-pvh') == '1'
         assert cpu_percent(dom0, 4)['burn-pvh'] > 97
-    finally:
-        dom0.run('xl destroy burn-pv; xl destroy burn-pvh; gone burn-pv 20; gone burn-pvh 20; xl cpupool-destroy rt')
-    dom0.ok('xl cpupool-cpu-add Pool-0 1')
