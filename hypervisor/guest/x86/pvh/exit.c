@@ -291,6 +291,20 @@ static void triple_fault(struct x86_vcpu *xv)
     domain_shutdown(xv->v.domain, reason <= SHUTDOWN_MAX ? (uint8_t)reason : SHUTDOWN_crash);
 }
 
+/*
+ * A page table or an event's table lies where no memory is. Ones are read there: a fault whose handler is not found either, nor that of what follows from it.
+ * Kernels restart the machine so.
+ */
+static void lost(struct x86_vcpu *xv, const struct vmexit *e)
+{
+    const struct vm_state *s = vm_fetch(&xv->pvh->vm, VM_CR);
+
+    log_guest_warning("d%uv%u: %s at guest address %#lx, where no memory is (rip %#lx cr3 %#lx)\n",
+                      xv->v.domain->id, xv->v.id, e->in_walk ? "a page table" : "an event's table",
+                      (unsigned long)e->gpa, (unsigned long)xv->regs.rip, (unsigned long)s->cr3);
+    triple_fault(xv);
+}
+
 static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
 {
     struct p2m_leaf l = p2m_lookup(p2m_of(xv), e->gpa >> PAGE_SHIFT);
@@ -312,11 +326,8 @@ static void page_fault(struct x86_vcpu *xv, const struct vmexit *e)
                      xv->v.id, (unsigned long)e->gpa, (unsigned long)xv->regs.rip);
         return;
     }
-    if (xv->pvh->vm.inject.valid) {
-        /* ones are read there: no handler is found for the event, nor for what follows from that. Kernels restart the machine so. */
-        log_guest_warning("d%uv%u: an event needs guest address %#lx, where no memory is\n", xv->v.domain->id,
-                          xv->v.id, (unsigned long)e->gpa);
-        triple_fault(xv);
+    if (e->in_walk || xv->pvh->vm.inject.valid) {
+        lost(xv, e);
         return;
     }
     irq_enable();

@@ -36,6 +36,7 @@ enum vmexit_reason {
 struct vmexit {
     uint8_t reason; /* enum vmexit_reason */
     bool is_write, is_string;
+    bool in_walk; /* page fault: it was one of the guest's page tables that the processor wanted */
     uint8_t size; /* bytes of port access */
     uint8_t vector;
     uint8_t insn_count; /* how many of insn[] the processor gave; 0: fetch them */

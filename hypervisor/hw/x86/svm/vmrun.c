@@ -8,6 +8,7 @@
 
 #define VECTOR_MACHINE_CHECK   18
 #define EXIT_INT_TYPE_SOFTWARE 4
+#define PAGE_INFO_WALK         BIT(33)
 
 /* --- registers ---------------------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -334,6 +335,7 @@ static void decode_page(const struct vmcb *b, struct vmexit *e)
 {
     e->reason = VMEXIT_PAGE;
     e->error = (uint32_t)b->exit_info1;
+    e->in_walk = (b->exit_info1 & PAGE_INFO_WALK) != 0;
     e->gpa = b->exit_info2;
     if (svm.decode_assists) {
         e->insn_count = MIN(b->insn_count & 15u, INSN_MAX_LENGTH);

@@ -544,6 +544,14 @@ static void an_event_without_memory_for_its_table_is_a_triple_fault(void **state
     assert_int_equal(rig_crashes, 0);
 }
 
+/* It would fault for ever. */
+static void a_page_table_without_memory_is_a_triple_fault(void **state)
+{
+    rig_run(v0, &(struct vmexit){.reason = VMEXIT_PAGE, .gpa = 0xbffdc828, .error = 6, .in_walk = true});
+    assert_int_equal(rig_shutdowns, 1);
+    assert_int_equal(rig_crashes, 0);
+}
+
 /* vwfi=native: who owns its pCPU may halt it; the trap is back as soon as it comes to one that it shares. */
 static void native_halt(void **state)
 {
@@ -588,6 +596,7 @@ int main(void)
         TEST(impossible_states_are_refused),
         TEST(ends),
         TEST(an_event_without_memory_for_its_table_is_a_triple_fault),
+        TEST(a_page_table_without_memory_is_a_triple_fault),
         TEST(native_halt),
     };
 
