@@ -207,7 +207,7 @@ def main():
     t.two_at_a_time(side_by_side(a.step, a.hv))
     for step in [s for s in a.step if s.startswith('system')]:
         marks = {'system': [], 'system-quick': ['-m', 'quick'], 'system-long': ['--extra']}[step]
-        t.one_by_one([counted(step, [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rxX', '-n', '2', '--durations=15', 'tests/system',
+        t.one_by_one([counted(step, [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rxX', '-n', '2', '--durations=40', 'tests/system',
                                      '--hv', a.hv, *marks], 5400, live=True)])
     if t.total.pending:
         print(f'{t.total.pending} tests are known not to pass yet: tests/system/not-yet.txt, tests/guests/not-yet.txt')

@@ -177,7 +177,7 @@ def test_reboot(dom0, kind):
     create(dom0, 'anew', kind, args='job=stay')
     await_line(dom0, 'anew', 'GUEST READY')
     first = dom0.ok('xl domid anew; xl reboot anew').split()[0]
-    dom0.ok('within 100 sh -c ". /lib/zendo.sh; [ \\$(glog anew | grep -c GUEST.READY) -ge 2 ]"', 110)
+    dom0.ok('within 100 glog_times anew GUEST.READY 2', 110)
     dom0.ok('glog_has anew "GUEST OBEYS reboot"')
     assert int(dom0.ok('within 20 quietly xl domid anew; xl domid anew')) > int(first)
     dom0.ok('xl destroy anew; gone anew 20', 40)
@@ -264,9 +264,9 @@ def test_reboot_from_inside(dom0, kind):
     """The same name comes back as a new domain."""
     create(dom0, 'again', kind, 128, 1, 'end=reboot', flags='-q -p')
     first = dom0.ok('xl domid again && xl unpause again')
-    dom0.ok('within 100 sh -c ". /lib/zendo.sh; [ \\$(glog again | grep -c GUEST.UP) -ge 2 ]"', 110)
+    dom0.ok('within 100 glog_times again GUEST.UP 2', 110)
     assert int(dom0.ok('within 20 quietly xl domid again; xl domid again')) > int(first)
-    dom0.ok('within 20 xl destroy again')
+    dom0.ok('destroy_named again', 30)
 
 
 def test_crash_destroys(dom0, kind):

@@ -51,6 +51,8 @@ vmlinux() { test -s /vmlinux; }
 # glog NAME: all that the guest wrote on its console
 glog() { tr -d '\r' < "/var/log/xen/guest-$1.log" 2>/dev/null; }
 glog_has() { busybox grep -q "$2" "/var/log/xen/guest-$1.log" 2>/dev/null; }
+# glog_times NAME PATTERN COUNT: at least so many lines
+glog_times() { [ "$(busybox grep -c "$2" "/var/log/xen/guest-$1.log" 2>/dev/null)" -ge "$3" ]; }
 no_domain() { ! quietly xl domid "$1"; }
 # await NAME PATTERN SECONDS: a line in the guest's console log; a guest that is gone (looked at every five seconds) will not write it
 await() {
@@ -104,9 +106,25 @@ free_memory() { xl info | sed -n 's/^free_memory *: *//p'; }
 dom_state() { xl list "$1" | awk 'NR==2{print $5}'; }
 dom_mem() { xl list "$1" | awk 'NR==2{print $3}'; }
 dom_vcpus() { xl list "$1" | awk 'NR==2{print $4}'; }
-# destroy_named NAME: the domain, what it was renamed to, and what it comes back as
+# leave_alone NAME: end xl's process that watches the domain and would start it again
+leave_alone() {
+    busybox grep -lF "/tmp/$1.cfg" /proc/[0-9]*/cmdline 2>/dev/null | sed 's,/proc/,,; s,/cmdline,,' | xargs -r kill 2>/dev/null
+}
+# destroy_named NAME: the domain, what it was renamed to, and what it comes back as; xl's process that would start it again goes first
 destroy_named() {
+    leave_alone "$1"
     within 20 sh -c "! xl list | grep -q '^$1[- ]' || { xl list | awk '/^$1[- ]/{print \$2}' | xargs -n1 xl destroy; false; }"
+}
+# destroy_others ID...: all domains but these and dom0, with the processes of xl that watch them
+destroy_others() {
+    local left
+    left=$(xl list | awk -v keep=" 0 $* " 'NR>1 && !index(keep, " " $2 " "){print $2}')
+    [ -n "$left" ] || return 0
+    for d in $left; do
+        leave_alone "$(xl domname "$d" 2>/dev/null)"
+        xl destroy "$d"
+    done
+    return 1
 }
 destroy_all() {
     xl list | awk 'NR>1 && $2!=0{print $2}' | while read -r d; do xl destroy "$d"; done
