@@ -253,30 +253,37 @@ static int check_inputs(const struct exchange *e, uint64_t first)
     return 0;
 }
 
+/* Where page @mfn goes is what the guest wrote to its list, and is told there. */
+static int exchange_output(const struct exchange *e, uint64_t n, mfn_t mfn)
+{
+    xen_pfn_t gfn, out = mfn.n;
+
+    if (guest_read_elem(&gfn, guest_addr(e->x.out.extent_start), n) != 0) {
+        return -XEN_EFAULT;
+    }
+    for (uint64_t j = 0; j < 1ull << e->x.out.extent_order; j++) {
+        m2p_set(mfn_add(mfn, j), gfn + j);
+    }
+    return guest_write_elem(guest_addr(e->x.out.extent_start), n, &out) != 0 ? -XEN_EFAULT : 0;
+}
+
+/* What was given back cannot be had again: so after an error too, each new block is either the domain's or the heap's. */
 static int exchange_outputs(const struct exchange *e, uint64_t in_first, const mfn_t *fresh,
                             unsigned int count)
 {
     unsigned int order = e->x.out.extent_order;
     uint64_t first = (in_first << e->x.in.extent_order) >> order;
+    int rc = 0;
 
     for (unsigned int k = 0; k < count; k++) {
-        xen_pfn_t gfn, out = fresh[k].n;
-
         if (domain_mem_assign(&e->d->mem, fresh[k], order) != 0) {
             heap_free(fresh[k], order);
-            return -XEN_ENOMEM;
-        }
-        if (guest_read_elem(&gfn, guest_addr(e->x.out.extent_start), first + k) != 0) {
-            return -XEN_EFAULT;
-        }
-        for (uint64_t j = 0; j < 1ull << order; j++) {
-            m2p_set(mfn_add(fresh[k], j), gfn + j);
-        }
-        if (guest_write_elem(guest_addr(e->x.out.extent_start), first + k, &out) != 0) {
-            return -XEN_EFAULT;
+            rc = -XEN_ENOMEM;
+        } else if (rc == 0) {
+            rc = exchange_output(e, first + k, fresh[k]);
         }
     }
-    return 0;
+    return rc;
 }
 
 /* Without a wish of its own the domain gets memory of the nodes that it has. */
