@@ -93,8 +93,8 @@ static int physmap_source(struct domain *d, unsigned int space, uint64_t idx, mf
         *mfn = d->shared_mfn;
         return idx == 0 ? 0 : -XEN_EINVAL;
     case XENMAPSPACE_grant_table:
-        if (idx & XENMAPIDX_grant_table_status) {
-            return -XEN_EINVAL; /* version 1 has no status frames */
+        if (idx >= XENMAPIDX_grant_table_status) {
+            return -XEN_EINVAL; /* version 1 has no status frames, no table so many frames */
         }
         return gnttab_frame_mfn(&d->gnttab, (uint32_t)idx, mfn);
     default:
