@@ -281,14 +281,20 @@ static void exchange(void **state)
 
 static void exchange_refused(void **state)
 {
+    uint64_t wrong[] = {0, fake_dom0->shared_mfn.n, ~0ull, 1ull << 40};
+
+    assert_int_equal(domain_mem_alloc(&pvh->mem, 0, 0, (mfn_t *)wrong), 0);
     as(pv);
     assert_int_equal(populate(DOMID_SELF, list, 2, 0), 2);
     make_exchange(2, 0, 2, 1); /* more than is given */
     assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
     make_exchange(2, 10, 2, 10);
     assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
+    assert_int_equal(populate(DOMID_SELF, list + 2, 1, 1), 1);
     make_exchange(1ull << 63, 1, 0, 0); /* 2^64 pages are none in 64 bits */
+    set_xen_guest_handle(arg->exchange.in.extent_start, list + 2);
     assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
+    assert_int_equal(arg->exchange.nr_exchanged, 0);
     make_exchange(2, 0, 2, 0);
     arg->exchange.out.domid = PV;
     assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
@@ -304,14 +310,13 @@ static void exchange_refused(void **state)
     assert_true(frame_get(MFN(list[1]), PV));
     assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
     frame_put(MFN(list[1]));
-    list[2] = list[1];
-    list[1] = fake_dom0->shared_mfn.n;
-    assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
-    list[1] = ~0ull;
-    assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
-    list[1] = list[2];
+    for (unsigned int i = 0; i < ARRAY_SIZE(wrong); i++) {
+        list[1] = wrong[i];
+        assert_int_equal(call(XENMEM_exchange), -XEN_EINVAL);
+    }
     assert_int_equal(arg->exchange.nr_exchanged, 0);
-    assert_int_equal(pv->mem.tot_pages, 2);
+    assert_int_equal(pv->mem.tot_pages, 4);
+    assert_int_equal(pvh->mem.tot_pages, 1);
     as(pvh);
     make_exchange(1, 0, 1, 0);
     assert_int_equal(call(XENMEM_exchange), -XEN_EOPNOTSUPP);
