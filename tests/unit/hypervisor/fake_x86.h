@@ -51,6 +51,8 @@ static struct sched_vcpu fake_idle[FAKE_CPUS];
 /* what a program may put in the place of the answers below: entering grant mappings in page tables, dropping page tables at a domain's end */
 static int (*fake_enter_mapping)(uint64_t addr, mfn_t mfn, uint32_t flags);
 static int (*fake_relinquish)(struct x86_domain *xd);
+static int (*fake_get_gva)(vaddr_t gva, bool write, mfn_t *mfn);
+static void (*fake_on_get_gfn)(void); /* once, while a frame is looked up */
 
 /* --- the machine ------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -250,13 +252,19 @@ FAKE_WEAK int pv_drop_types(mfn_t mfn)
 
 FAKE_WEAK int pv_get_gfn(struct domain *d, gfn_t gfn, bool write, mfn_t *mfn)
 {
+    void (*fn)(void) = fake_on_get_gfn;
+
+    if (fn) {
+        fake_on_get_gfn = NULL;
+        fn();
+    }
     *mfn = MFN(gfn.n);
     return (write ? frame_get_writable(*mfn, d->id) : frame_get(*mfn, d->id)) ? 0 : -XEN_EINVAL;
 }
 
 FAKE_WEAK int pv_get_gva(struct x86_vcpu *xv, vaddr_t gva, bool write, mfn_t *mfn)
 {
-    return -XEN_EINVAL;
+    return fake_get_gva ? fake_get_gva(gva, write, mfn) : -XEN_EINVAL;
 }
 
 FAKE_WEAK uint64_t pv_max_gfn(struct domain *d)
