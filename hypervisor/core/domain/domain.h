@@ -25,7 +25,7 @@ struct vcpu {
     struct sched_vcpu sched;
     struct evtchn_vcpu evtchn;
 
-    /* vCPU info: in the shared page, or where registered. Under domain->lock to change. */
+    /* vCPU info: in the shared page, or where registered. Changes once, under domain->lock. */
     struct vcpu_info
         *info; /* hypervisor's mapping; never NULL (a dummy page for vCPUs beyond the shared page's 32) */
     mfn_t info_mfn; /* INVALID_MFN: in the shared page */
@@ -39,7 +39,9 @@ struct vcpu {
     uint32_t poll_port;      /* the one port polled, 0: several */
 
     vaddr_t runstate_guest; /* registered area, 0 none; PV: guest virtual */
-    mfn_t time_mfn;         /* registered secondary time area, INVALID_MFN none */
+
+    struct spinlock time_lock; /* class vcpu_time: the two below, and the area while it is written */
+    mfn_t time_mfn;            /* registered secondary time area, INVALID_MFN none; referenced as writable */
     uint32_t time_offset;
 };
 
@@ -170,6 +172,11 @@ uint64_t domain_nodes(const struct domain *d);
 /* --- time --------------------------------------------------------------------------------------------------------------------------- */
 /* Refresh the vCPU's struct vcpu_time_info from the pCPU's calibration. */
 void vcpu_update_time(struct vcpu *v);
+/*
+ * The time is written at @offset of @mfn too from now on, whose reference is taken over; INVALID_MFN: nowhere else. The place before is not used any more when
+ * this returns, and let go. Any vCPU of the domain may call it for any other.
+ */
+void vcpu_set_time_area(struct vcpu *v, mfn_t mfn, uint32_t offset);
 void domain_update_wallclock(struct domain *d);
 /* The guest reads the shared page and its other areas as 32-bit or as 64-bit code from now on. Takes the domain's lock. */
 void domain_set_info_width(struct domain *d, bool is_32bit);

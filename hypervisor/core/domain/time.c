@@ -33,6 +33,17 @@ static void fill(struct vcpu_time_info *to, const struct vcpu_time_info *from)
     time_end(&to->version);
 }
 
+/* The vCPU may run on one pCPU while another vCPU gives it another area. */
+static void fill_area(struct vcpu *v, const struct vcpu_time_info *t)
+{
+    unsigned long flags = spin_lock_irqsave(&v->time_lock);
+
+    if (!mfn_is_invalid(v->time_mfn)) {
+        fill((struct vcpu_time_info *)((uint8_t *)mfn_to_virt(v->time_mfn) + v->time_offset), t);
+    }
+    spin_unlock_irqrestore(&v->time_lock, flags);
+}
+
 void vcpu_update_time(struct vcpu *v)
 {
     struct vcpu_time_info t = {0};
@@ -40,7 +51,25 @@ void vcpu_update_time(struct vcpu *v)
     arch_fill_time(v, &t);
     fill(&v->info->time, &t);
     if (!mfn_is_invalid(v->time_mfn)) {
-        fill((struct vcpu_time_info *)((uint8_t *)mfn_to_virt(v->time_mfn) + v->time_offset), &t);
+        fill_area(v, &t);
+    }
+}
+
+void vcpu_set_time_area(struct vcpu *v, mfn_t mfn, uint32_t offset)
+{
+    struct vcpu_time_info t = {0};
+    unsigned long flags = spin_lock_irqsave(&v->time_lock);
+    mfn_t old = v->time_mfn;
+
+    v->time_mfn = mfn;
+    v->time_offset = offset;
+    spin_unlock_irqrestore(&v->time_lock, flags);
+    if (!mfn_is_invalid(old)) {
+        arch_put_gfn(v->domain, old, true);
+    }
+    if (!mfn_is_invalid(mfn)) {
+        arch_fill_time(v, &t);
+        fill_area(v, &t);
     }
 }
 

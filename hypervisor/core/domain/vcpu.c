@@ -77,6 +77,7 @@ int vcpu_create(struct domain *d, unsigned int id, struct vcpu **out)
     v->info = default_info(d, id);
     v->info_mfn = INVALID_MFN;
     v->time_mfn = INVALID_MFN;
+    spin_lock_init(&v->time_lock, vcpu_time);
     v->evtchn.info = v->info;
     v->sched.trace_id = trace_id(d->id, id);
     timer_init(&v->singleshot, singleshot_fired, v, 0);
@@ -116,10 +117,7 @@ void vcpu_release_areas(struct vcpu *v)
     struct domain *d = v->domain;
 
     v->runstate_guest = 0;
-    if (!mfn_is_invalid(v->time_mfn)) {
-        arch_put_gfn(d, v->time_mfn, true);
-        v->time_mfn = INVALID_MFN;
-    }
+    vcpu_set_time_area(v, INVALID_MFN, 0);
     if (!mfn_is_invalid(v->info_mfn)) {
         evtchn_vcpu_move_info(&d->evtchn, v->id, default_info(d, v->id));
         v->info = default_info(d, v->id);
@@ -128,30 +126,43 @@ void vcpu_release_areas(struct vcpu *v)
     }
 }
 
+/* -XEN_EINVAL: it has another place already, or could be using the old one now. Domain's lock. */
+static int move_info(struct vcpu *v, mfn_t mfn, uint32_t offset)
+{
+    struct vcpu_info *info = (struct vcpu_info *)((uint8_t *)mfn_to_virt(mfn) + offset);
+
+    if (!mfn_is_invalid(v->info_mfn)) {
+        return -XEN_EINVAL;
+    }
+    if (v != current_vcpu() && !(__atomic_load_n(&v->sched.pause_flags, __ATOMIC_RELAXED) & VPF_DOWN)) {
+        return -XEN_EINVAL;
+    }
+    evtchn_vcpu_move_info(&v->domain->evtchn, v->id, info);
+    v->info = info;
+    v->info_mfn = mfn;
+    return 0;
+}
+
 int vcpu_register_info(struct vcpu *v, gfn_t gfn, uint32_t offset)
 {
     struct domain *d = v->domain;
-    struct vcpu_info *info;
     mfn_t mfn;
     int rc;
 
     if (offset > PAGE_SIZE - sizeof(struct vcpu_info) || offset % sizeof(uint64_t) != 0) {
         return -XEN_ENXIO;
     }
-    if (!mfn_is_invalid(v->info_mfn)) {
-        return -XEN_EINVAL;
-    }
-    if (v != current_vcpu() && !(__atomic_load_n(&v->sched.pause_flags, __ATOMIC_RELAXED) & VPF_DOWN)) {
-        return -XEN_EINVAL; /* it could be using the old place now */
-    }
     rc = arch_get_gfn(d, gfn, true, &mfn);
     if (rc != 0) {
         return rc;
     }
-    info = (struct vcpu_info *)((uint8_t *)mfn_to_virt(mfn) + offset);
-    evtchn_vcpu_move_info(&d->evtchn, v->id, info);
-    v->info = info;
-    v->info_mfn = mfn;
+    spin_lock(&d->lock);
+    rc = move_info(v, mfn, offset);
+    spin_unlock(&d->lock);
+    if (rc != 0) {
+        arch_put_gfn(d, mfn, true);
+        return rc;
+    }
     vcpu_update_time(v);
     return 0;
 }

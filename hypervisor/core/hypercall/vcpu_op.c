@@ -73,12 +73,8 @@ static long register_time(struct vcpu *v, vaddr_t gva)
     if (guest_read_obj(&area, gva) != 0) {
         return -XEN_EFAULT;
     }
-    if (!mfn_is_invalid(v->time_mfn)) {
-        mfn = v->time_mfn;
-        v->time_mfn = INVALID_MFN;
-        arch_put_gfn(v->domain, mfn, true);
-    }
     if (guest_addr(area.addr.h) == 0) {
+        vcpu_set_time_area(v, INVALID_MFN, 0);
         return 0;
     }
     rc = arch_get_gva(v, guest_addr(area.addr.h), true, &mfn, &offset);
@@ -89,9 +85,7 @@ static long register_time(struct vcpu *v, vaddr_t gva)
         arch_put_gfn(v->domain, mfn, true);
         return -XEN_EINVAL;
     }
-    v->time_offset = offset;
-    v->time_mfn = mfn;
-    vcpu_update_time(v);
+    vcpu_set_time_area(v, mfn, offset);
     return 0;
 }
 
