@@ -264,12 +264,12 @@ static bool use_vcpu(struct x86_vcpu *xv, struct sim_domain *d, struct vmexit *e
         return true;
     case 2:
         args[0] = ((SIM_DATA + sim_random(SIM_RAM_PAGES)) << PAGE_SHIFT) + 64 * sim_random(32);
-        sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, xv->v.id, gpa, NULL);
+        sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_time_memory_area, other, gpa, NULL);
         return true;
     case 3:
-        args[0] = SIM_INFO_GFN + xv->v.id;
+        args[0] = SIM_INFO_GFN + other;
         args[1] = 1024;
-        sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, xv->v.id, gpa, NULL);
+        sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_register_vcpu_info, other, gpa, NULL);
         return true;
     case 4:
         sim_call(xv, e, __HYPERVISOR_vcpu_op, VCPUOP_get_runstate_info, other, gpa, NULL);
