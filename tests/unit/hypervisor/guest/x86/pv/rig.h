@@ -286,6 +286,10 @@ static inline void rig_forget(void)
     memset(rig_dr, 0, sizeof(rig_dr));
 }
 
+static inline void rig_schedule(void)
+{
+}
+
 static inline int rig_start(void **state)
 {
     host_init(RIG_VCPUS, 1 << 20);
@@ -295,6 +299,7 @@ static inline int rig_start(void **state)
     memset(&rig_policy, 0, sizeof(rig_policy));
     memset(rig_mem, 0, sizeof(rig_mem));
     host_guest_window(rig_mem, sizeof(rig_mem));
+    softirq_set_handler(SOFTIRQ_SCHEDULE, rig_schedule);
     rig_forget();
     rig_domain.d.id = 1;
     rig_domain.d.kind = GUEST_PV;
