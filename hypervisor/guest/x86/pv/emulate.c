@@ -63,22 +63,25 @@ static enum insn_status op_write(struct insn_ctx *ctx, uint64_t linear, const vo
     return INSN_DONE;
 }
 
+/* Are all of @size ports from @port on open in the I/O bitmap? What cannot be read of it is closed. */
+static bool bitmap_allows(const struct pv_vcpu *p, uint16_t port, unsigned int size)
+{
+    uint8_t bits[2] = {0xff, 0xff};
+    unsigned int bytes = port % 8 + size > 8 ? 2 : 1;
+
+    if (!p->iobmp || port + size > p->iobmp_limit || guest_read(bits, p->iobmp + port / 8, bytes) != 0) {
+        return false;
+    }
+    return !((bits[0] | (unsigned int)bits[1] << 8) >> (port % 8) & ((1u << size) - 1));
+}
+
 /* Its I/O privilege level, or its I/O bitmap, lets the instruction through. */
 static enum insn_status op_io_allowed(struct insn_ctx *ctx, uint16_t port, unsigned size)
 {
-    struct x86_vcpu *xv = vcpu_of(ctx);
-    uint8_t bits[2];
+    const struct x86_vcpu *xv = vcpu_of(ctx);
 
-    if (xv->pv->iopl >= (xv->is_kernel_mode ? 1 : 3)) {
+    if (xv->pv->iopl >= (xv->is_kernel_mode ? 1 : 3) || bitmap_allows(xv->pv, port, size)) {
         return INSN_DONE;
-    }
-    if (xv->pv->iobmp && port + size <= xv->pv->iobmp_limit &&
-        guest_read(bits, xv->pv->iobmp + port / 8, 2) == 0) {
-        unsigned int word = bits[0] | (unsigned int)bits[1] << 8;
-
-        if (!(word >> (port % 8) & ((1u << size) - 1))) {
-            return INSN_DONE;
-        }
     }
     return insn_raise(ctx, X86_VEC_GP, 0);
 }
