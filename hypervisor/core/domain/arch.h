@@ -50,7 +50,7 @@ void arch_fill_time(struct vcpu *v, struct vcpu_time_info *time);
 /* Write @info to @gva of the current vCPU in the layout that its domain reads (domain_set_info_width()). -XEN_EFAULT. */
 int arch_write_runstate(const struct domain *d, vaddr_t gva, const struct vcpu_runstate_info *info);
 
-/* VCPUOP_initialise: the state at @gva is a vCPU's whole context. -XEN_EEXIST: it has one already. May return -XEN_ERESTART. */
+/* VCPUOP_initialise: the state at @gva is a vCPU's whole context. -XEN_EEXIST: it has one already. May return -XEN_ERESTART. One caller at a time for a vCPU. */
 long arch_vcpu_initialise(struct vcpu *v, vaddr_t gva);
 /* Raise an NMI in @v. */
 long arch_vcpu_send_nmi(struct vcpu *v);

@@ -31,6 +31,7 @@ struct vcpu {
     mfn_t info_mfn; /* INVALID_MFN: in the shared page */
 
     bool is_initialised;     /* has register state */
+    bool is_initialising;    /* VCPUOP_initialise is at it; atomic */
     struct timer singleshot; /* VIRQ_TIMER once */
     struct timer poll;       /* SCHEDOP_poll's timeout */
     struct timer periodic;   /* VIRQ_TIMER at a period, while it runs */

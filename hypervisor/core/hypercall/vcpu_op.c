@@ -11,6 +11,19 @@ static bool is_down(const struct vcpu *v)
     return (__atomic_load_n(&v->sched.pause_flags, __ATOMIC_SEQ_CST) & VPF_DOWN) != 0;
 }
 
+/* By one vCPU at a time: the page tables of the first must not be taken back for those of the second, under which it runs by then. */
+static long initialise(struct vcpu *v, vaddr_t gva)
+{
+    long rc;
+
+    if (__atomic_exchange_n(&v->is_initialising, true, __ATOMIC_ACQUIRE)) {
+        return -XEN_EBUSY;
+    }
+    rc = arch_vcpu_initialise(v, gva);
+    __atomic_store_n(&v->is_initialising, false, __ATOMIC_RELEASE);
+    return rc;
+}
+
 static long bring_up(struct vcpu *v)
 {
     if (!v->is_initialised) {
@@ -133,7 +146,7 @@ long do_vcpu_op(struct hypercall *c)
     }
     switch (c->arg[0]) {
     case VCPUOP_initialise:
-        return arch_vcpu_initialise(v, gva);
+        return initialise(v, gva);
     case VCPUOP_up:
         return bring_up(v);
     case VCPUOP_down:

@@ -52,6 +52,7 @@ static struct sched_vcpu fake_idle[FAKE_CPUS];
 static int (*fake_enter_mapping)(uint64_t addr, mfn_t mfn, uint32_t flags);
 static int (*fake_relinquish)(struct x86_domain *xd);
 static int (*fake_get_gva)(vaddr_t gva, bool write, mfn_t *mfn);
+static long (*fake_initialise)(struct vcpu *v);
 static void (*fake_on_get_gfn)(void); /* once, while a frame is looked up */
 
 /* --- the machine ------------------------------------------------------------------------------------------------------------------------------- */
@@ -296,7 +297,7 @@ FAKE_WEAK bool pv_is_built(void)
 
 FAKE_WEAK long pv_vcpu_initialise(struct x86_vcpu *xv, vaddr_t gva)
 {
-    return -XEN_ENOSYS;
+    return fake_initialise ? fake_initialise(&xv->v) : -XEN_ENOSYS;
 }
 
 FAKE_WEAK long pv_send_nmi(struct x86_vcpu *xv)

@@ -124,6 +124,51 @@ static void up_and_down(void **state)
     assert_int_equal(call(VCPUOP_send_nmi, 0), 0);
 }
 
+static unsigned int initialised;
+
+static long stops_once(struct vcpu *which)
+{
+    assert_ptr_equal(which, v[1]);
+    if (initialised++ == 0) {
+        return -XEN_ERESTART;
+    }
+    which->is_initialised = true;
+    return 0;
+}
+
+static long refuses(struct vcpu *which)
+{
+    return -XEN_EINVAL;
+}
+
+/* Another vCPU wants the same one to begin elsewhere, while the first is at it. */
+static long meanwhile(struct vcpu *which)
+{
+    set_current_vcpu(v[2]);
+    assert_int_equal(call(VCPUOP_initialise, 1), -XEN_EBUSY);
+    set_current_vcpu(v[0]);
+    initialised++;
+    which->is_initialised = true;
+    return 0;
+}
+
+static void initialising(void **state)
+{
+    initialised = 0;
+    fake_initialise = refuses;
+    assert_int_equal(call(VCPUOP_initialise, 1), -XEN_EINVAL);
+    fake_initialise = stops_once;
+    assert_int_equal(call(VCPUOP_initialise, 1), -XEN_ERESTART);
+    assert_int_equal(call(VCPUOP_initialise, 1), 0); /* it went on, whoever did */
+    assert_int_equal(call(VCPUOP_initialise, 1), -XEN_EEXIST);
+    assert_int_equal(initialised, 2);
+    v[1]->is_initialised = false;
+    fake_initialise = meanwhile;
+    assert_int_equal(call(VCPUOP_initialise, 1), 0);
+    assert_int_equal(initialised, 3);
+    fake_initialise = NULL;
+}
+
 static void timers(void **state)
 {
     arg->periodic.period_ns = MILLISECS(1) - 1;
@@ -276,8 +321,8 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
     const struct CMUnitTest tests[] = {
-        T(which),     T(up_and_down),      T(timers), T(runstate),
-        T(time_area), T(time_area_by_two), T(info),   T(info_by_two),
+        T(which),     T(up_and_down),      T(initialising), T(timers),      T(runstate),
+        T(time_area), T(time_area_by_two), T(info),         T(info_by_two),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

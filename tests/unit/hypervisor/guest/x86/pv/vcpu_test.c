@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The whole state of a PV vCPU in and out: what is refused, what is corrected, two vCPUs that initialise a third one; the hypercall page; the switch. */
+/* The whole state of a PV vCPU in and out: what is refused, what is corrected; the hypercall page; the switch. */
 #include "rig.h"
 
 #define NONE          0x8000000000000000ull /* not canonical */
@@ -181,26 +181,6 @@ static void initialising(void **state)
     assert_int_equal(host_alloc_count(), objects);
 }
 
-static void meanwhile(void *arg, uint64_t gva, size_t size)
-{
-    host_guest_on_read(NULL, NULL);
-    c->ctrlreg[3] = xen_pfn_to_cr3(0x444);
-    c->user_regs.rip = 0x4000;
-    assert_int_equal(initialise(), 0);
-}
-
-/*
- * Another vCPU does it while this one reads the state; the new vCPU may run by now. Its page tables must not be taken away, nor may its registers change.
- */
-static void initialised_by_two(void **state)
-{
-    host_guest_on_read(meanwhile, NULL);
-    assert_int_equal(initialise(), -XEN_EEXIST);
-    assert_int_equal(rig_base_sets, 1);
-    assert_int_equal(xv->pv->guest_table.n, 0x444);
-    assert_int_equal(xv->regs.rip, 0x4000);
-}
-
 /* --- the rest ---- */
 
 static void hypercall_page(void **state)
@@ -260,7 +240,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, rig_end)
     const struct CMUnitTest tests[] = {
-        T(refused),        T(corrected), T(round_trip),    T(initialising), T(initialised_by_two),
+        T(refused),        T(corrected), T(round_trip),    T(initialising),
         T(hypercall_page), T(switching), T(out_of_memory),
     };
 
