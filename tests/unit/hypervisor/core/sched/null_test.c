@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* null on simulated pCPUs: a pCPU each, the waiting list, what is preferred. */
+/* null on simulated pCPUs: a pCPU each, the waiting list, what is preferred, what it records. */
 #include "rig.h"
+#include <hypervisor/trace_reader.h>
 
 static void test_null_one_each(void **state)
 {
@@ -82,12 +83,109 @@ static void test_null_prefers_soft(void **state)
     assert_int_equal(vcpus[1].s.cpu, 3);
 }
 
+/* --- trace records: numbers and words as stock xenalyze reads them ---- */
+
+#define NULL_EVENT(n) (0x00022a00u + (n))
+#define PICKED_CPU    NULL_EVENT(1)
+#define ASSIGN        NULL_EVENT(2)
+#define DEASSIGN      NULL_EVENT(3)
+#define MIGRATE       NULL_EVENT(4)
+#define SCHEDULE      NULL_EVENT(5)
+
+#define VCPU(n) (0x00050000u + (n))
+
+static void nothing(void)
+{
+}
+
+static void start_traced(unsigned int cpus)
+{
+    start_machine("null", cpus, 64);
+    softirq_set_handler(SOFTIRQ_TRACE, nothing);
+    assert_int_equal(trace_set_size(1), 0);
+    trace_set_events(0x00022000); /* the policies' own */
+    assert_int_equal(trace_enable(), 0);
+}
+
+static struct sim_vcpu *add_traced(void)
+{
+    struct sim_vcpu *v = add(0, 0, 0);
+
+    v->s.trace_id = VCPU(vcpu_count - 1);
+    return v;
+}
+
+struct expected {
+    uint32_t event, words[2];
+};
+
+/* What the pCPU recorded since the last time is this, and nothing else. */
+static void expect(unsigned int cpu, const struct expected *e, unsigned int count)
+{
+    take(cpu);
+    assert_int_equal(seen_count, count);
+    for (unsigned int i = 0; i < count; i++) {
+        assert_int_equal(seen[i].event, e[i].event);
+        assert_int_equal(seen[i].count, 2);
+        assert_true(seen[i].has_time);
+        assert_int_equal(seen[i].words[0], e[i].words[0]);
+        assert_int_equal(seen[i].words[1], e[i].words[1]);
+    }
+}
+
+#define EXPECT(cpu, ...)                                \
+    expect(cpu, (const struct expected[]){__VA_ARGS__}, \
+           sizeof((const struct expected[]){__VA_ARGS__}) / sizeof(struct expected))
+
+static void test_null_records(void **state)
+{
+    unsigned int from, to;
+
+    start_traced(2);
+    (void)add_traced();
+    from = vcpus[0].s.cpu;
+    to = 1 - from;
+    sched_set_affinity(&vcpus[0].s, cpuset_of(to), CPUSET_ALL);
+    host_set_pcpu(from);
+    come_up(&vcpus[0]);
+    EXPECT(from, {PICKED_CPU, {VCPU(0), to}}, {ASSIGN, {VCPU(0), to}}, {MIGRATE, {VCPU(0), from | to << 16}});
+    host_run_softirqs();
+    EXPECT(to, {SCHEDULE, {to << 16, VCPU(0)}});
+    go_down(&vcpus[0]);
+    EXPECT(to, {SCHEDULE, {to << 16, ~0u}}, {DEASSIGN, {VCPU(0), to}}, {SCHEDULE, {to << 16, ~0u}});
+    trace_reset();
+}
+
+/* One that waits for a pCPU records nothing until it gets one, and then that it is assigned: it was chosen, it did not choose. */
+static void test_null_records_waiting(void **state)
+{
+    unsigned int from;
+
+    start_traced(1);
+    come_up(add_traced());
+    host_run_softirqs();
+    take(0);
+    (void)add_traced();
+    from = vcpus[1].s.cpu;
+    assert_int_equal(from, 0);
+    come_up(&vcpus[1]);
+    host_run_softirqs();
+    EXPECT(0);
+    go_down(&vcpus[0]);
+    EXPECT(0, {SCHEDULE, {0, ~0u}}, {DEASSIGN, {VCPU(0), 0}}, {ASSIGN, {VCPU(1), 0}},
+           {SCHEDULE, {0, VCPU(1)}});
+    trace_set_events(0x0001f000); /* another class: none of these */
+    go_down(&vcpus[1]);
+    EXPECT(0);
+    trace_reset();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_null_one_each),
-        cmocka_unit_test(test_null_waiting_list),
-        cmocka_unit_test(test_null_prefers_soft),
+        cmocka_unit_test(test_null_one_each),        cmocka_unit_test(test_null_waiting_list),
+        cmocka_unit_test(test_null_prefers_soft),    cmocka_unit_test(test_null_records),
+        cmocka_unit_test(test_null_records_waiting),
     };
 
     return cmocka_run_group_tests(tests, NULL, stop_group);

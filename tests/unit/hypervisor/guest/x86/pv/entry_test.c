@@ -196,6 +196,12 @@ static void software_interrupts(void **state)
     xv->pv->traps[0x80].rip = 0;
     raise(X86_VEC_GP, 0x80 << 3 | 2);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
+    rig_mem[0] = 0xcc; /* not that instruction: its fault stays as it is */
+    xv->pv->traps[0x80].rip = 0x9000;
+    rig_code(xv, rig_mem, 2);
+    raise(X86_VEC_GP, 3 << 3 | 2);
+    assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[2], 3 << 3 | 2);
     r->rip = 8; /* code that cannot be read is none */
     raise(X86_VEC_GP, 0x80 << 3 | 2);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
@@ -205,9 +211,11 @@ static void software_interrupts(void **state)
 static void iret_failed(void **state)
 {
     rig_set_handlers(xv, false);
+    xv->pv->callbacks[PV_CB_FAILSAFE].rip = 0x9000;
     irq_disable();
     pv_iret_failed(X86_VEC_GP, 8);
     assert_int_equal(rig_crashes, 1); /* a kernel that cannot return to itself */
+    xv->pv->callbacks[PV_CB_FAILSAFE].rip = 0;
     to_user();
     irq_disable();
     pv_iret_failed(X86_VEC_GP, 8);

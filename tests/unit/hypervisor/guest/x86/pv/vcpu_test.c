@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The whole state of a PV vCPU in and out: what is refused, what is corrected; the hypercall page; the switch. */
 #include "rig.h"
+#include <core/memory/heap.h>
 
 #define NONE          0x8000000000000000ull /* not canonical */
 #define LAST_OF_LOWER 0x7fffffffffffull
@@ -225,11 +226,23 @@ static void out_of_memory(void **state)
 {
     struct x86_vcpu v = {.v.domain = &rig_domain.d};
     uint64_t objects = host_alloc_count(), frames = heap_free_frames();
+    void **pages = NULL, **last;
 
     host_alloc_fail_after(0);
     assert_int_equal(pv_vcpu_init(&v), -XEN_ENOMEM);
     host_alloc_fail_after(-1);
     assert_int_equal(host_alloc_count(), objects);
+    while ((last = heap_alloc_page()) != NULL) {
+        *last = pages;
+        pages = last;
+    }
+    assert_int_equal(pv_vcpu_init(&v), -XEN_ENOMEM);
+    assert_int_equal(host_alloc_count(), objects);
+    while (pages) {
+        last = pages;
+        pages = *last;
+        heap_free_page(last);
+    }
     assert_int_equal(pv_vcpu_init(&v), 0);
     pv_vcpu_free(&v);
     assert_int_equal(host_alloc_count(), objects);
