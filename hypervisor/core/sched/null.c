@@ -49,7 +49,7 @@ static void set_cpu(struct sched_vcpu *v, unsigned int cpu)
     struct sched_rq *rq = sched_lock_rq(v, &flags);
 
     if (v->cpu != cpu) {
-        TRACE_2(TRACE_NULL_MIGRATE, v->trace_id, cpu | (uint32_t)v->cpu << 16);
+        TRACE_2(TRACE_NULL_MIGRATE, v->trace_id, v->cpu | (uint32_t)cpu << 16);
     }
     if (per_cpu(sched_pcpu, v->cpu).curr != v) {
         __atomic_store_n(&v->cpu, (uint16_t)cpu, __ATOMIC_SEQ_CST);

@@ -25,7 +25,7 @@
 #define TRACE_NULL_PICKED_CPU TRACE_NULL(1) /* vCPU, pCPU */
 #define TRACE_NULL_ASSIGN     TRACE_NULL(2) /* vCPU, pCPU */
 #define TRACE_NULL_DEASSIGN   TRACE_NULL(3) /* vCPU, pCPU */
-#define TRACE_NULL_MIGRATE    TRACE_NULL(4) /* vCPU, to pCPU, from << 16 */
+#define TRACE_NULL_MIGRATE    TRACE_NULL(4) /* vCPU, from pCPU, to << 16 */
 #define TRACE_NULL_SCHEDULE   TRACE_NULL(5) /* pCPU << 16; vCPU that runs, ~0 none */
 
 /* An event of which the words are the domain and the number of a vCPU. */
