@@ -122,6 +122,10 @@ static void tables_change(void **state)
     assert_true(reads(1, 12));
     s->cr3 = 0x1000;
     assert_false(reads(1, 12));
+    s->cr3 = 0x8000;
+    assert_true(reads(1, 12));
+    s->cr0 &= ~BIT(31); /* without paging it is a physical address */
+    assert_false(reads(1, 12));
 }
 
 static void rights(void **state)
