@@ -8,7 +8,7 @@
 
 static uint64_t pages_of(uint64_t bytes)
 {
-    return DIV_ROUND_UP(bytes, PAGE_SIZE);
+    return bytes / PAGE_SIZE + (bytes % PAGE_SIZE != 0);
 }
 
 /* Tables of the level whose entries cover 2^shift bytes, for [start, end). */
@@ -41,6 +41,13 @@ static int check(const struct pv_plan_input *in, const char **reason)
     return 0;
 }
 
+static int too_little(const char **reason)
+{
+    *reason =
+        "the domain's memory does not hold its kernel, ramdisk and page tables: give it more (dom0_mem=)";
+    return -XEN_ENOMEM;
+}
+
 int pv_plan_make(const struct pv_plan_input *in, struct pv_plan *plan, const char **reason)
 {
     uint64_t pfn, end;
@@ -48,6 +55,10 @@ int pv_plan_make(const struct pv_plan_input *in, struct pv_plan *plan, const cha
 
     if (rc != 0) {
         return rc;
+    }
+    /* first of all, so that no sum below overflows */
+    if (pages_of(in->kernel_end - in->virt_base) > in->pages || pages_of(in->ramdisk_bytes) > in->pages) {
+        return too_little(reason);
     }
     pfn = pages_of(in->kernel_end - in->virt_base);
     if (!in->ramdisk_is_unmapped) {
@@ -72,6 +83,10 @@ int pv_plan_make(const struct pv_plan_input *in, struct pv_plan *plan, const cha
         plan->stack_pfn = plan->table_pfn + plan->table_pages;
         end = in->virt_base + ((plan->stack_pfn + 1) << PAGE_SHIFT);
         end = ALIGN_UP(end + FREE_AFTER_STACK, BOOT_ALIGN);
+        if (end < in->virt_base) {
+            *reason = "the kernel and its ramdisk reach past the last address";
+            return -XEN_ENOMEM;
+        }
         if (1 + all_tables(in->virt_base, end) <= plan->table_pages) {
             break;
         }
@@ -88,10 +103,5 @@ int pv_plan_make(const struct pv_plan_input *in, struct pv_plan *plan, const cha
         pfn += pages_of(in->ramdisk_bytes);
     }
     plan->used_pages = pfn;
-    if (end < in->virt_base || pfn > in->pages) {
-        *reason =
-            "the domain's memory does not hold its kernel, ramdisk and page tables: give it more (dom0_mem=)";
-        return -XEN_ENOMEM;
-    }
-    return 0;
+    return pfn > in->pages ? too_little(reason) : 0;
 }
