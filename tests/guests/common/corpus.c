@@ -388,6 +388,22 @@ static bool sysctl_record(u16 cmd, u16 id, u8 *args)
     return is_result(hc1(__HYPERVISOR_sysctl, area));
 }
 
+static bool hvm_record(u16 cmd, u16 id, u8 *args)
+{
+    u32 op = cmd & 0xff;
+
+    if (!g.pv && (op == HVMOP_set_param || op == HVMOP_set_evtchn_upcall_vector)) {
+        return true; /* could move its console, or how events come */
+    }
+    memcpy(area, args, RECORD - 4);
+    return is_result(hc2(__HYPERVISOR_hvm_op, op, op == HVMOP_flush_tlbs ? NULL : area));
+}
+
+static bool hvm_input(const u8 *bytes, u64 size)
+{
+    return tools_records(bytes, size, hvm_record);
+}
+
 static bool sysctl_input(const u8 *bytes, u64 size)
 {
     return tools_records(bytes, size, sysctl_record);
@@ -687,6 +703,10 @@ TEST(tools)
 TEST(parameters)
 {
     CHECK(replay("hypfs_op", hypfs_input) > 0);
+}
+TEST(hvm)
+{
+    CHECK(replay("hvm_op", hvm_input) > 0);
 }
 TEST(vcpus)
 {
