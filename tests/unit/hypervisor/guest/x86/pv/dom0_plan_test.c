@@ -108,11 +108,15 @@ static int make(const struct pv_plan_input *in, struct pv_plan *p)
 static void of_all_sizes(void **state)
 {
     struct random r = random_seed(3);
+    struct pv_plan_input full = linux_like;
     struct pv_plan plan;
     unsigned int made = 0;
 
     assert_int_equal(make(&linux_like, &plan), 0);
     check_plan(&linux_like, &plan);
+    full.pages = 262144; /* its p2m fills tables wholly */
+    assert_int_equal(make(&full, &plan), 0);
+    check_plan(&full, &plan);
     for (unsigned int i = 0; i < 400; i++) {
         struct pv_plan_input in = linux_like;
         int rc;
