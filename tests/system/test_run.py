@@ -127,6 +127,6 @@ def test_dom0_that_does_not_start(hv):
 
 def test_guest_that_does_not_come_up(hv):
     """It is created, and its kernel dies of too little memory: seen at once, and shown by the guest's console."""
-    p = run('--hv', hv, '--guests', 'pvh', '--guest-mem', '76')
+    p = run('--hv', hv, '--guests', 'pvh', '--guest-mem', '80')
     assert failed_step(p) == 'PVH guest'
     assert 'its console ends with:' in p.stderr and re.search('panic|Call Trace', p.stderr), p.stderr
