@@ -1,37 +1,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Tracing with stock xentrace in dom0: what a guest and dom0 did is in the file, stock xenalyze summarises it, tools/trace2json turns it into a trace
 that keeps its format's rules; masks; buffers from boot that run over, under the null scheduler."""
-import base64
-import gzip
-import os
 import re
-import sys
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '../../tools/trace'))
-import chrome  # noqa: E402
-import records  # noqa: E402
-import timeline  # noqa: E402
+from tracing import HZ, record  # which also finds tools/trace
+import chrome
+import records
+import timeline
 
 pytestmark = [pytest.mark.xl]
-HZ = 10**9
 CLASS = {'sched': 0x2f000, 'hvm': 0x8f000, 'pv': 0x20f000, 'hw': 0x80f000}
-
-
-def fetch(dom0, path):
-    """The records of a file in dom0, and the file."""
-    data = gzip.decompress(base64.b64decode(dom0.ok(f'gzip -c {path} | base64', 240)))
-    return records.read(data), data
-
-
-def record(dom0, options, work='true'):
-    """What xentrace records while dom0 does this. The buffers' size is for the machine's whole life: all tests here use the same."""
-    dom0.ok(f'rm -f /tmp/trace /tmp/trace.end; (xentrace -s 20 -S 256 {options} /tmp/trace 2> /tmp/trace.err & echo $! > /tmp/trace.pid; '
-            'wait $!; echo $? > /tmp/trace.end) > /dev/null & within 30 test -s /tmp/trace', 60)
-    dom0.ok(work, 120)  # typing it on the serial console makes interrupts
-    dom0.ok('kill -TERM $(cat /tmp/trace.pid) && within 60 test -s /tmp/trace.end && test "$(cat /tmp/trace.end)" = 0', 90)
-    return fetch(dom0, '/tmp/trace')
 
 
 def classes(recs):

@@ -16,6 +16,7 @@ TOOL = os.path.join(HERE, '../trace2json')
 sys.path.insert(0, HERE)
 import chrome  # noqa: E402
 import records  # noqa: E402
+import shares  # noqa: E402
 import svg  # noqa: E402
 import timeline  # noqa: E402
 
@@ -96,6 +97,14 @@ class Meaning(unittest.TestCase):
         trace = chrome.convert(t)
         self.assertEqual(chrome.check(trace), [])
         self.assertIn('12 records lost', [e['name'] for e in trace['traceEvents']])
+
+    def test_shares(self):
+        """A runs 300 of 1000 on CPU 0 and 500 on CPU 1; B never runs."""
+        t = of(window(0, switch(0, I0, RUNNABLE, A), change(300, A, RUNNING, RUNNABLE), change(300, I0, RUNNABLE, RUNNING), record(0x28009, 1000, 7)),
+               window(1, change(0, I1, RUNNABLE, RUNNING), switch(400, I1, RUNNABLE, A), switch(900, A, BLOCKED, I1), change(950, B, BLOCKED, RUNNABLE)))
+        self.assertEqual(shares.run_ns(t, A), {0: 300, 1: 500})
+        self.assertEqual((shares.inside(t, A, {0}), shares.inside(t, A, {0, 1}), shares.of_time(t, A)), (0.375, 1, 0.8))
+        self.assertEqual((shares.run_ns(t, B), shares.inside(t, B, {0}), shares.of_time(t, B)), ({}, 0, 0))
 
     def test_details(self):
         t = of(window(0, switch(100, I0, RUNNABLE, A), record(timeline.VMEXIT64, 200, 0x81, 1, 0), record(0x82012, None, 29), record(timeline.VMENTRY, 250),
