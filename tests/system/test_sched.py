@@ -6,7 +6,7 @@ import re
 import pytest
 
 import image
-from tracing import run_states  # which also finds tools/trace
+from tracing import record, run_states  # which also finds tools/trace
 import shares
 
 pytestmark = [pytest.mark.xl, pytest.mark.pv, pytest.mark.pvh]
@@ -167,16 +167,44 @@ def test_vwfi_native(new_machine):
     assert perf(m)['PVH exits: HLT'] > 0
 
 
+NULL_EVENTS = {'picked': 0x22a01, 'assign': 0x22a02, 'deassign': 0x22a03, 'migrate': 0x22a04, 'schedule': 0x22a05}
+
+
+def null_events(recs, domains):
+    """The null policy's own records, in order: (what, guest, CPU) and for a choice ('schedule', guest or '-', CPU)."""
+    names, vcpu = {n: what for what, n in NULL_EVENTS.items()}, {d << 16: name for name, d in domains.items()}
+    out = []
+    for r in recs:
+        if r.event not in names:
+            continue
+        what, (first, second) = names[r.event], r.need(2)
+        if what == 'schedule':
+            first, second = second, first >> 16
+        out.append((what, vcpu.get(first, '-'), second & 0xffff))
+    return out
+
+
 def test_null_one_to_one(dom0):
-    """Two vCPUs and one CPU of a null pool: one has it, the other waits for it until the first is taken down or ends."""
+    """Two vCPUs and one CPU of a null pool: one has it, the other waits for it until the first is taken down or ends; the trace says so."""
     with null_pool(dom0):
         create_guests(dom0, ' \'pool="rt"\'')
         dom0.ok('await burn-pv "BURN START" 90', 100)
         assert where(dom0, 'burn-pv') == '1'
+        domains = {name: domid(dom0, name) for name in GUESTS}
         used = cpu_percent(dom0, 4)
         assert used['burn-pv'] > 97 and used['burn-pvh'] == 0, used
         dom0.ok('xl pause burn-pv')
         assert cpu_percent(dom0, 2)['burn-pvh'] == 0  # pausing does not give the CPU away
-        dom0.ok('xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20; await burn-pvh "BURN START" 90', 120)
+        recs, _ = record(dom0, '-D -e sched', 'xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20')
+        seen = null_events(recs, domains)
+        story = [e for e in seen if e[0] != 'migrate' and e[1] != '-']
+        story = [e for i, e in enumerate(story) if i == 0 or e != story[i - 1]]
+        assert story[:4] == [('schedule', 'burn-pv', 1), ('deassign', 'burn-pv', 1), ('assign', 'burn-pvh', 1), ('schedule', 'burn-pvh', 1)], seen[:40]
+        assert not any(r.cpu == 1 and r.event & 0xfffffe00 == 0x22200 for r in recs)  # nothing of credit2
+        dom0.ok('await burn-pvh "BURN START" 90', 120)
         assert where(dom0, 'burn-pvh') == '1'
         assert cpu_percent(dom0, 4)['burn-pvh'] > 97
+        # it leaves the pool and comes back to a CPU that is free
+        recs, _ = record(dom0, '-D -e sched', 'xl cpupool-migrate burn-pvh Pool-0; xl cpupool-migrate burn-pvh rt')
+        story = [e[:2] for e in null_events(recs, domains) if e[0] != 'schedule']
+        assert story[0] == ('deassign', 'burn-pvh') and {('picked', 'burn-pvh'), ('assign', 'burn-pvh')} <= set(story[1:]), story
