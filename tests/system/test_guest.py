@@ -246,11 +246,11 @@ def test_on_poweroff(dom0, action):
 @pytest.mark.parametrize('action', ['coredump-destroy', 'rename-restart'])
 def test_on_crash(dom0, action):
     dom0.ok('rm -rf /var/lib/xen/dump; mkdir -p /var/lib/xen/dump')
-    create(dom0, 'dies', 'pv', 128, 1, 'job=crash', f'on_crash="{action}"')
+    create(dom0, 'dies', 'pv', 80, 1, 'job=crash', f'on_crash="{action}"')
     after = {'coredump-destroy': 'no_domain dies', 'rename-restart': f'xl list | grep -qE "{RENAMED.format("dies")}"'}[action]
     dom0.ok("cat > /tmp/after <<'E'\n. /lib/zendo.sh\n" + after + '\nE\nwithin 90 quietly sh /tmp/after', 100)
     if action.startswith('coredump'):
-        dom0.ok('test $(stat -c %s $(ls /var/lib/xen/dump/* | head -1)) -gt 100000000')
+        dom0.ok('test $(stat -c %s $(ls /var/lib/xen/dump/* | head -1)) -gt 80000000')
     dom0.ok('destroy_named dies; rm -rf /var/lib/xen/dump', 40)
 
 

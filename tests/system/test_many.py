@@ -19,7 +19,7 @@ def test_bad_kernels_are_refused(dom0):
 def test_create_destroy_cycles(dom0):
     dom0.ok('destroy_all', 60)
     dom0.guests = set()
-    all_passed(dom0.scenario('cycles', 600, COUNT=20), 'cycles')
+    all_passed(dom0.scenario('cycles', 600, COUNT=12), 'cycles')
 
 
 @pytest.mark.long
