@@ -108,22 +108,21 @@ dom_mem() { xl list "$1" | awk 'NR==2{print $3}'; }
 dom_vcpus() { xl list "$1" | awk 'NR==2{print $4}'; }
 # leave_alone NAME: end xl's process that watches the domain and would start it again
 leave_alone() {
-    busybox grep -lF "/tmp/$1.cfg" /proc/[0-9]*/cmdline 2>/dev/null | sed 's,/proc/,,; s,/cmdline,,' | xargs -r kill 2>/dev/null
+    busybox ps -o pid,args | awk -v cfg="/tmp/$1.cfg" 'index($0, cfg) && !/awk/{print $1}' | xargs -r kill
 }
 # destroy_named NAME: the domain, what it was renamed to, and what it comes back as; xl's process that would start it again goes first
 destroy_named() {
     leave_alone "$1"
     within 20 sh -c "! xl list | grep -q '^$1[- ]' || { xl list | awk '/^$1[- ]/{print \$2}' | xargs -n1 xl destroy; false; }"
 }
-# destroy_others ID...: all domains but these and dom0, with the processes of xl that watch them
+# destroy_others ID...: all domains but these and dom0; the processes of xl that watch any but the shared guests go first, since one may just be about to make
+# the next domain of its name
 destroy_others() {
     local left
+    busybox ps -o pid,args | awk '/xl create/ && !/awk|shared-/{print $1}' | xargs -r kill
     left=$(xl list | awk -v keep=" 0 $* " 'NR>1 && !index(keep, " " $2 " "){print $2}')
     [ -n "$left" ] || return 0
-    for d in $left; do
-        leave_alone "$(xl domname "$d" 2>/dev/null)"
-        xl destroy "$d"
-    done
+    for d in $left; do xl destroy "$d"; done
     return 1
 }
 destroy_all() {
