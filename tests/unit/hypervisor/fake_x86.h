@@ -604,6 +604,25 @@ static inline void fake_x86_start(void)
     host_console_clear();
 }
 
+/* A guest beside the hardware domain, with its vCPUs from 0 on; it has the handle that XENVER_guest_handle tells. fake_x86_end() ends it. */
+static inline struct domain *fake_domain(domid_t id, enum guest_kind kind, unsigned int vcpus)
+{
+    struct domain_config c = {.id = id,
+                              .kind = kind,
+                              .max_vcpus = vcpus,
+                              .max_evtchn_port = ~0u,
+                              .max_grant_frames = 4,
+                              .max_maptrack_frames = 4,
+                              .handle = {1, 2, 3}};
+    struct domain *d = NULL;
+
+    fake_check(domain_create(&c, &d) == 0);
+    for (unsigned int i = 0; i < vcpus; i++) {
+        fake_check(vcpu_create(d, i, NULL) == 0);
+    }
+    return d;
+}
+
 /* Call a handler until it is done, as the guest layer does. */
 static inline long fake_call(hypercall_fn *fn, uint64_t a0, uint64_t a1)
 {

@@ -29,31 +29,17 @@ static uint64_t *list, *more, *edge;
 static struct domain *pv, *pvh;
 static struct vcpu *dom0_vcpu;
 
-static void create(domid_t id, enum guest_kind kind, struct domain **d)
-{
-    struct domain_config c = {.id = id,
-                              .kind = kind,
-                              .max_vcpus = 1,
-                              .max_evtchn_port = ~0u,
-                              .max_grant_frames = 4,
-                              .max_maptrack_frames = 4};
-
-    assert_int_equal(domain_create(&c, d), 0);
-    assert_int_equal(vcpu_create(*d, 0, NULL), 0);
-    (*d)->mem.max_pages = MAX_PAGES;
-}
-
 static int start(void **state)
 {
     fake_x86_start();
-    memset(fake_window, 0, FAKE_WINDOW);
     arg = (void *)fake_window;
     list = (uint64_t *)(fake_window + 4096);
     more = (uint64_t *)(fake_window + 16384);
     edge = (uint64_t *)(fake_window + FAKE_WINDOW) - 1;
     dom0_vcpu = current_vcpu();
-    create(PV, GUEST_PV, &pv);
-    create(PVH, GUEST_PVH, &pvh);
+    pv = fake_domain(PV, GUEST_PV, 1);
+    pvh = fake_domain(PVH, GUEST_PVH, 1);
+    pv->mem.max_pages = pvh->mem.max_pages = MAX_PAGES;
     return 0;
 }
 

@@ -24,21 +24,12 @@ static struct vcpu *v, *dom0_vcpu;
 
 static int start(void **state)
 {
-    struct domain_config c = {.id = ID,
-                              .kind = GUEST_PV,
-                              .max_vcpus = 2,
-                              .max_evtchn_port = ~0u,
-                              .max_grant_frames = 4,
-                              .max_maptrack_frames = 4};
-
     fake_x86_start();
-    memset(fake_window, 0, FAKE_WINDOW);
     arg = (void *)fake_window;
     ports = (evtchn_port_t *)(fake_window + 4096);
     dom0_vcpu = current_vcpu();
-    assert_int_equal(domain_create(&c, &d), 0);
-    assert_int_equal(vcpu_create(d, 0, &v), 0);
-    assert_int_equal(vcpu_create(d, 1, NULL), 0);
+    d = fake_domain(ID, GUEST_PV, 2);
+    v = d->vcpus[0];
     for (unsigned int i = 0; i < 4; i++) {
         assert_int_equal(evtchn_alloc_unbound(&d->evtchn, 0, &ports[i]), 0);
     }

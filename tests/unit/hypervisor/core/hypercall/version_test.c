@@ -17,27 +17,12 @@
 static struct domain *pv, *pvh;
 static struct vcpu *dom0_vcpu;
 
-static void create(domid_t id, enum guest_kind kind, struct domain **d)
-{
-    struct domain_config c = {.id = id,
-                              .kind = kind,
-                              .max_vcpus = 1,
-                              .max_evtchn_port = ~0u,
-                              .max_grant_frames = 4,
-                              .max_maptrack_frames = 4,
-                              .handle = {1, 2, 3}};
-
-    assert_int_equal(domain_create(&c, d), 0);
-    assert_int_equal(vcpu_create(*d, 0, NULL), 0);
-}
-
 static int start(void **state)
 {
     fake_x86_start();
-    memset(fake_window, 0, FAKE_WINDOW);
     dom0_vcpu = current_vcpu();
-    create(PV, GUEST_PV, &pv);
-    create(PVH, GUEST_PVH, &pvh);
+    pv = fake_domain(PV, GUEST_PV, 1);
+    pvh = fake_domain(PVH, GUEST_PVH, 1);
     return 0;
 }
 
