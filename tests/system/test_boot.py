@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways a machine can start: loaders, firmware, machine types, sizes. The first domain is a micro guest, so each takes seconds."""
+import fcntl
 import os
 import re
+import select
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -183,6 +186,26 @@ def test_screen_is_given_up(hv, elf, keep):
         text = '\n'.join(m.screen())
     assert re.search(r'Boot phase first domain: [\d.]+ ms', text), text
     assert ('# uptime' in text) == keep, text
+
+
+@pytest.mark.zendo
+def test_serial_port_that_takes_nothing(hv, elf, tmp_path):
+    """The machine goes on without it, and says how much was lost once the port takes bytes again."""
+    for end in ('in', 'out'):
+        os.mkfifo(tmp_path / f'port.{end}')
+    pipe = os.open(tmp_path / 'port.out', os.O_RDWR | os.O_NONBLOCK)
+    size = fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, 4096)
+    assert os.write(pipe, b'.' * size) == size
+    port = ['-chardev', f'pipe,id=full,path={tmp_path}/port', '-serial', 'chardev:full']
+    with BareMachine(hv, os.path.join(guests.OUT, 'machine', 'wait.elf'), 'full-port', hv_args='console=com1,com2', qemu=port) as m:
+        m.expect('# uptime 2 s')
+        os.read(pipe, size)
+        text, end = '', time.monotonic() + 60
+        while not re.search(r'took nothing for a while: [1-9]\d* bytes lost', text):
+            assert select.select([pipe], [], [], max(0, end - time.monotonic()))[0], text
+            text += os.read(pipe, size).decode(errors='replace')
+        assert 'uptime 1 s' not in text, text
+    os.close(pipe)
 
 
 @pytest.mark.zendo

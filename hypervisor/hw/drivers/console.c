@@ -7,6 +7,7 @@
 #include <core/param/options.h>
 #include <base/contract.h>
 #include <lib/cmdline.h>
+#include <lib/printf.h>
 #include <lib/string.h>
 
 #define COM_DEFAULT(io, line)                                        \
@@ -74,17 +75,38 @@ static void open_early(void)
     }
 }
 
+static void put_text(struct uart *u, const char *text, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        if (text[i] == '\n') {
+            uart_put(u, '\r');
+        }
+        uart_put(u, text[i]);
+    }
+}
+
+/* Whoever reads the port must know that something is missing. */
+static void tell_of_dropped(struct uart *u)
+{
+    uint32_t n = uart_take_dropped(u);
+    char line[80];
+
+    if (n > 0) {
+        n = (uint32_t)zscnprintf(line, sizeof(line),
+                                 "\n(XEN) The serial port took nothing for a while: %u bytes lost\n", n);
+        put_text(u, line, n);
+    }
+}
+
 void port_console_write(const char *text, size_t len)
 {
     open_early();
     watchdog_touch();
+    for (unsigned int o = 0; o < output_count; o++) {
+        tell_of_dropped(outputs[o]);
+        put_text(outputs[o], text, len);
+    }
     for (size_t i = 0; i < len; i++) {
-        for (unsigned int o = 0; o < output_count; o++) {
-            if (text[i] == '\n') {
-                uart_put(outputs[o], '\r');
-            }
-            uart_put(outputs[o], text[i]);
-        }
         vga_put(text[i]);
     }
 }

@@ -116,11 +116,23 @@ void uart_put(struct uart *u, char c)
     while (!(in8(u->io_base + REG_LSR) & LSR_THR_EMPTY)) {
         if (--spins == 0) {
             u->is_stuck = true;
+            u->dropped++;
             return;
         }
     }
     u->is_stuck = false;
     out8(u->io_base + REG_DATA, (uint8_t)c);
+}
+
+uint32_t uart_take_dropped(struct uart *u)
+{
+    uint32_t n = u->dropped;
+
+    if (n == 0 || !(in8(u->io_base + REG_LSR) & LSR_THR_EMPTY)) {
+        return 0;
+    }
+    u->dropped = 0;
+    return n;
 }
 
 bool uart_get(struct uart *u, char *c)

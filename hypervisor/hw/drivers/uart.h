@@ -10,6 +10,7 @@ struct uart {
     bool is_stuck; /* the transmitter did not empty in time: output is dropped until it does */
     uint32_t baud; /* 0: left as the firmware set it */
     uint8_t line_control;
+    uint32_t dropped; /* bytes since the last uart_take_dropped() */
 };
 
 /* Read "<baud>|auto[/<clock>][,<bits><n|o|e|s|m><stop>[,<io-base>[,<irq>]]]" over the defaults in @u. False when it is malformed. */
@@ -18,6 +19,8 @@ bool uart_parse_options(struct uart *u, const char *text);
 bool uart_open(struct uart *u);
 /* Send a byte; waits for room, for a bounded time. Any context. */
 void uart_put(struct uart *u, char c);
+/* How many bytes uart_put() dropped, once the transmitter takes some again, and forget them; 0 until then. */
+uint32_t uart_take_dropped(struct uart *u);
 /* Take a received byte. False when there is none. */
 bool uart_get(struct uart *u, char *c);
 /* Interrupt on each received byte. */
