@@ -87,6 +87,8 @@ static long write_text(struct hypercall *c)
         size_t n = MIN(c->arg[1], (uint64_t)CHUNK);
 
         if (guest_read(buf, c->arg[2], n) != 0) {
+            log_guest_warning("d%u writes to the console from 0x%lx, which cannot be read", d->id,
+                              (unsigned long)c->arg[2]);
             return -XEN_EFAULT;
         }
         if (d->is_hardware) {
