@@ -7,7 +7,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import image  # noqa: E402
-from machine import Machine, MachineError  # noqa: E402
+from machine import LOST_LINES, Machine, MachineError  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
@@ -107,8 +107,9 @@ def figure(record_property):
 
 
 def pytest_terminal_summary(terminalreporter):
-    lines = sorted(f'{name}: {value}' for reports in terminalreporter.stats.values() for r in reports
-                   if getattr(r, 'when', '') == 'call' for name, value in r.user_properties)
+    # the reports of a test's end hold those of its beginning too
+    lines = sorted({f'{name}: {value}' for reports in terminalreporter.stats.values() for r in reports
+                    for name, value in getattr(r, 'user_properties', [])})
     if lines:
         terminalreporter.section('figures')
         terminalreporter.write('\n'.join(lines) + '\n')
@@ -131,8 +132,11 @@ def pytest_sessionfinish(session, exitstatus):
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
     outcome = yield
+    report = outcome.get_result()
+    report.user_properties += [('a line of dom0 did not come over the console', line) for line in LOST_LINES]
+    LOST_LINES.clear()
     if call.when == 'call':
-        item.failed_call = outcome.get_result().outcome != 'passed'
+        item.failed_call = report.outcome != 'passed'
 
 
 class Pool:

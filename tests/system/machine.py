@@ -33,6 +33,9 @@ LOGS = os.path.join(image.ROOT, 'build/test/system')
 SCENARIOS = os.path.join(image.ROOT, 'tests/system/scenarios')
 TAGS = ('(XEN) ', '(ZENDO) ', '(zendo) ')
 HV_PANIC = re.compile(r'panic on cpu|^panic\b|fatal trap|fatal page fault|reboot in five seconds|assertion .* failed', re.I)
+HV_PANIC_UNTAGGED = re.compile(r'^(Panic on CPU \d+:)\n(.+)\n', re.M)  # Zendo's last words go out without a tag
+# What dom0's console shows of a panic may be another kernel's, of a guest's log that a command prints: only the hypervisor tells that dom0 is gone.
+DOM0_CRASHED = re.compile(r'Domain 0 crashed|Hardware Dom0 crashed')
 DOM0_PANIC = re.compile(r'Kernel panic - not syncing[^\n]*')
 CHUNK = 96  # bytes sent at once: the hypervisor's receive buffer holds 128
 BOOT_S, SILENT_S = 180, 45
@@ -40,6 +43,9 @@ DISK_HALF = 64 << 20  # tests of the disk use the first half, Machine.put() the 
 # Deadlines are for a machine that boots dom0 in this time; a slower or busier one gets them in proportion, at least times SLOW.
 USUAL_BOOT_S = 15
 SLOW = float(os.environ.get('ZENDO_SLOW', '2' if 'PYTEST_XDIST_WORKER' in os.environ else '1'))
+
+
+LOST_LINES = []  # what dom0 wrote on its console, surely, and did not come here
 
 
 def die_with_parent():
@@ -112,11 +118,14 @@ class Console:
             self.hv_lines.append(line)
             if not self.panic and HV_PANIC.search(line):
                 self.panic = 'the hypervisor panicked: ' + line
+            elif not self.panic and DOM0_CRASHED.search(line):
+                said = DOM0_PANIC.findall(self.text + ''.join(keep))
+                self.panic = f'dom0 crashed: {said[-1] if said else line}'
             text = text[end + 1:]
         self.text += ''.join(keep)
-        m = None if self.panic else DOM0_PANIC.search(self.text, max(0, len(self.text) - 4000))
+        m = None if self.panic else HV_PANIC_UNTAGGED.search(self.text, max(0, len(self.text) - 4000))
         if m:
-            self.panic = 'dom0 panicked: ' + m.group(0)
+            self.panic = f'the hypervisor panicked: {m.group(1)} {m.group(2)}'
 
 
 class Machine:
@@ -137,7 +146,7 @@ class Machine:
         self.unpacked = unpacked and not flavour and not grub
         self.cpu = cpu or os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand')
         self.proc = self.console = self.work = None
-        self.mark, self.ids, self.dead = 0, itertools.count(1), None
+        self.mark, self.ids, self.dead, self.sent = 0, itertools.count(1), None, {}
         self.tools_up, self.slow = False, math.ceil(SLOW)
 
     def __enter__(self):
@@ -165,6 +174,9 @@ class Machine:
                 shutil.copyfileobj(f, out)
             for data in (image.cpio(files), *(open(path, 'rb').read() for path in self.archives)):
                 out.write(b'\0' * (-out.tell() % 4) + data)
+        if self.grub:  # the firmware's disc driver is slower than unpacking
+            subprocess.run(['gzip', '-1', '-n', self.work + '/initrd'], check=True)
+            os.rename(self.work + '/initrd.gz', self.work + '/initrd')
         args = ['qemu-system-x86_64', '-machine', self.machine, '-cpu', self.cpu,
                 '-accel', os.environ.get('ZENDO_ACCEL', 'tcg' if self.smp <= 2 else 'tcg,thread=single'),
                 '-smp', str(self.smp), '-m', str(self.mem), *self.loader(hv, kernel, self.work + '/initrd'),
@@ -322,14 +334,19 @@ class Machine:
             self.send('+' + data[i:i + CHUNK] + '\n')
             self.expect(rf'@@\+{min(i + CHUNK, len(data))}@@', 30)
         number = next(self.ids)
+        self.sent[number] = self.mark
         self.send(f'!{number} {int(deadline_s * self.slow)}\n')
-        self.expect(rf'^@@begin {number}@@$', 30)
         return number
 
     def finish(self, number, deadline_s=60):
         """Wait for the end of a command."""
         start = self.mark
-        m = self.expect(rf'^@@end {number} (\d+) ([\d.]+)@@$', deadline_s + 10)
+        m = self.expect(rf'^@@end {number} (\d+) ([\d.]+)@@$', deadline_s + 40)
+        begin = re.compile(rf'^@@begin {number}@@$', re.M).search(self.console.text, self.sent[number], m.start())
+        if begin:
+            start = max(start, begin.end())
+        else:
+            LOST_LINES.append(f'{self.name}: @@begin {number}@@')  # the test goes on, and the run's end shows it
         return Result(int(m.group(1)), self.console.text[start:m.start()].strip('\n'), float(m.group(2)))
 
     def run(self, command, deadline_s=60):

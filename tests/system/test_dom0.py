@@ -147,6 +147,7 @@ def test_q35_with_many_devices(new_machine, tmp_path):
     for i, card in enumerate(('e1000e', 'virtio-net-pci')):
         qemu += ['-netdev', f'user,id=n{i},net=10.{i + 5}.0.0/24,restrict=on', '-device', f'{card},netdev=n{i},mac=52:54:00:00:00:0{i + 5}']
     m = new_machine(machine='q35', mem=2048, dom0_mem=768, qemu=qemu)
+    m.ok('mods more')
     written = set()
     for name in disks:
         m.ok(f'within 20 test -b /dev/{name}; dd if=/dev/urandom of=/tmp/r bs=64k count=16 2>/dev/null; '

@@ -11,7 +11,7 @@ import pytest
 pytestmark = [pytest.mark.xl]
 
 
-def create(m, name, kind, mem=128, vcpus=1, args='', *lines, kernel='/vmlinuz-cloud', flags='-q'):
+def create(m, name, kind, mem=128, vcpus=1, args='', *lines, kernel='/vmlinux-cloud', flags='-q'):
     extra = ' '.join(f"'{line}'" for line in lines)
     return m.ok(f'rm -f /var/log/xen/guest-{name}.log; KERNEL={kernel}; xl create {flags} $(cfg {name} {kind} {mem} {vcpus} "{args}" {extra})', 90)
 
@@ -185,7 +185,7 @@ def test_reboot(dom0, kind):
 
 def test_create_with_its_console(dom0, kind):
     """xl create -c: the console is this terminal from the first line on; Ctrl-] leaves, and the guest runs on."""
-    number = dom0.send_command(f'KERNEL=/vmlinuz-cloud; xl create -c $(cfg seen {kind} 128 1 job=stay) < /dev/hvc0 > /dev/hvc0', 90)
+    number = dom0.send_command(f'KERNEL=/vmlinux-cloud; xl create -c $(cfg seen {kind} 128 1 job=stay) < /dev/hvc0 > /dev/hvc0', 90)
     dom0.expect('GUEST READY', 60)
     dom0.send('run k1 echo from-$((6*7))\n')
     dom0.expect('from-42', 20)

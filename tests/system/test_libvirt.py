@@ -14,7 +14,7 @@ printf 'unix_sock_group="root"\nauth_unix_rw="none"\nauth_unix_ro="none"\nhost_u
 libvirtd -d -p /run/libvirtd.pid && within 30 quietly virsh -c xen:///system version
 '''
 GUEST = '''<domain type="xen"><name>{name}</name><memory unit="MiB">128</memory><vcpu>2</vcpu>
-<os><type arch="x86_64" machine="{machine}">{type}</type><kernel>/vmlinuz-cloud</kernel><initrd>/guest.img</initrd>
+<os><type arch="x86_64" machine="{machine}">{type}</type><kernel>/vmlinux-cloud</kernel><initrd>/guest.img</initrd>
 <cmdline>console=hvc0 quiet panic=-1 job=stay</cmdline></os>
 <on_poweroff>destroy</on_poweroff><on_reboot>restart</on_reboot><on_crash>destroy</on_crash>
 <devices><console type="pty"><target type="xen" port="0"/></console></devices></domain>'''

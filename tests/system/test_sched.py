@@ -32,7 +32,7 @@ def measured(new_machine, **more):
     m = new_machine(smp=3, mem=2048, dom0_mem=1024, dom0_vcpus=1, files=image.guest_kernels(), **more)
     m.start_tools()
     m.ok('xl vcpu-pin Domain-0 0 0')
-    start_burning(m, '/vmlinuz-cloud')
+    start_burning(m, '/vmlinux-cloud')
     return m
 
 
@@ -178,7 +178,7 @@ def test_vwfi_native(new_machine):
     m = new_machine(mem=2048, dom0_mem=768, hv_args='vwfi=native', files=image.guest_kernels())
     m.start_tools()
     m.ok(NULL_POOL)
-    m.ok('KERNEL=/vmlinuz-cloud; xl create -q $(cfg g pvh 128 1 job=stay \'pool="rt"\')', 90)
+    m.ok('KERNEL=/vmlinux-cloud; xl create -q $(cfg g pvh 128 1 job=stay \'pool="rt"\')', 90)
     m.ok('in_guest g "echo here" 90', 100)
     m.ok('xenperf -r')
     m.ok('in_guest g "sleep 2; echo woken"', 40)  # its timer wakes it, and the console's events

@@ -127,7 +127,7 @@ def test_oxenstored(new_machine):
     m = new_machine(files=image.guest_kernels())
     m.ok('XENSTORED=oxenstored; tools', 90)
     for kind in ('pv', 'pvh'):
-        m.ok(f'KERNEL=/vmlinuz-cloud; xl create -q $(cfg o{kind} {kind} 128 1 job=stay)', 90)
+        m.ok(f'KERNEL=/vmlinux-cloud; xl create -q $(cfg o{kind} {kind} 128 1 job=stay)', 90)
     for kind in ('pv', 'pvh'):
         m.ok(f'await o{kind} "GUEST READY" 90 && in_guest o{kind} true', 130)
     assert 'name = "opvh"' in m.ok('xenstore-ls /local/domain')

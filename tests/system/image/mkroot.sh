@@ -41,7 +41,8 @@ mods() { # mods DIR ORDER NAME...: the modules and all they need, uncompressed; 
         echo "$b"
     done > "$out/$order"
 }
-pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible | gzip -1 -n); }
+# not compressed: an emulated machine takes longer to unpack it than to load it
+pack() { (cd "$1" && find . | LC_ALL=C sort | cpio -o -H newc --quiet --reproducible); }
 
 busybox "$root"
 for f in "$xen"/* /usr/sbin/{xenhypfs,xenpmd,gdbsx} /usr/bin/{xen-detect,xenalyze}; do # all that needs no Python
@@ -59,14 +60,15 @@ ln -sf /bin/bash "$root/usr/bin/bash"
 ln -sf /sbin/ip "$root/usr/sbin/ip"
 cp -r /etc/xen/scripts/. "$root/etc/xen/scripts/"
 : > "$root/etc/xen/xl.conf"
-mods "$root/mods" order xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop ext4 e1000 virtio_pci \
-    virtio_blk virtio_net virtio_scsi ahci sd_mod nvme e1000e
+mods "$root/mods" order xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop e1000 virtio_pci virtio_blk
+# what the usual machine has not: `mods more` in dom0
+mods "$root/mods" more ext4 virtio_net virtio_scsi ahci sd_mod nvme e1000e
 install -m 755 "$here/dom0-init" "$root/init"
 install -m 755 "$here/agent" "$root/bin/agent"
 cp "$here/zendo.sh" "$root/lib/"
 
 gcc -O1 -Wall -o "$root/bin/freepages" "$here/freepages.c" -lxenctrl
-gcc -O2 -Wall -static -s -o "$root/bin/stream" "$here/stream.c"
+for p in stream loghas; do gcc -O2 -Wall -static -s -o "$root/bin/$p" "$here/$p.c"; done
 ldd "$root/bin/freepages" | grep -o '/[^ )]*' | while read -r l; do [ -e "$root$l" ] || put "$l"; done
 
 busybox "$guest"

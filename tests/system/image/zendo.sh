@@ -27,6 +27,11 @@ within() {
     done
 }
 quietly() { "$@" > /dev/null 2>&1; }
+# mods order|more: load the kernel's modules of this list; 'more' has the drivers of other disks and network cards, and ext4
+mods() {
+    local m
+    while read -r m; do insmod "/mods/$m" 2>/dev/null; done < "/mods/$1"
+}
 # tools: start the stock daemons; XENSTORED names another store than the usual one
 tools() {
     ${XENSTORED:-xenstored} --pid-file /run/xenstored.pid || return 1
@@ -56,27 +61,33 @@ glog_times() { [ "$(busybox grep -c "$2" "/var/log/xen/guest-$1.log" 2>/dev/null
 no_domain() { ! quietly xl domid "$1"; }
 # await NAME PATTERN SECONDS: a line in the guest's console log; a guest that is gone (looked at every five seconds) will not write it
 await() {
-    local up end look
+    local up end log="/var/log/xen/guest-$1.log"
     read -r up _ < /proc/uptime
     end=$((${up%.*} + $3 * ${SLOW:-1}))
-    look=$((${up%.*} + 5))
-    until glog_has "$1" "$2"; do
+    until loghas "$log" "$2" 5; do
         read -r up _ < /proc/uptime
         [ "${up%.*}" -lt "$end" ] || return 1
-        if [ "${up%.*}" -ge "$look" ]; then
-            look=$((${up%.*} + 5))
-            # it may have written the line before it ended
-            no_domain "$1" && { glog_has "$1" "$2" || { echo "$1 is gone"; return 1; }; }
-        fi
-        usleep 200000
+        # it may have written the line before it ended
+        no_domain "$1" && { loghas "$log" "$2" 0 || { echo "$1 is gone"; return 1; }; }
     done
+    return 0 # not the status of the loop's last command
 }
 # xl_log NAME: what xl's process that watches the guest wrote last
 xl_log() { tail -n 10 "/var/log/xen/xl-$1.log" 2>/dev/null; }
 # hv_log LINES: the hypervisor's last lines, without the tag by which the test machine takes them out of dom0's console
 hv_log() { xl dmesg | tail -n "$1" | sed 's/^([A-Za-z]*) /hv: /'; }
-# gone NAME SECONDS: the domain is no more
-gone() { within "$2" no_domain "$1"; }
+# gone NAME SECONDS: the domain is no more; looked at when a domain has ended, or all five seconds
+gone() {
+    local up end
+    read -r up _ < /proc/uptime
+    end=$((${up%.*} + $2 * ${SLOW:-1}))
+    until no_domain "$1"; do
+        read -r up _ < /proc/uptime
+        [ "${up%.*}" -lt "$end" ] || return 1
+        quietly timeout 5 xenstore-watch -n 2 @releaseDomain # the first is that it watches
+    done
+    return 0
+}
 # in_guest NAME "COMMAND" [SECONDS]: run a command in a guest that was started with job=stay, print its output, return its status
 in_guest() {
     local tty key="k$(uptime_s)$$" r

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Sixteen guests at once, half PV and half PVH; all come up and answer.
-KERNEL=/vmlinuz-cloud
+KERNEL=/vmlinux-cloud
 answers() { # answers GUEST: or shows what it does instead
     in_guest "$1" true 60 && return 0
     xl vcpu-list "$1"

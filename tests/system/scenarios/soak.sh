@@ -163,7 +163,7 @@ stop=
 xl sched-credit2 -d Domain-0 -w 2048 > /dev/null # it makes the changes, and the guests are many
 for g in $GUESTS; do
     kind=${g#soak-}
-    seen "create-$g" xl create -q "$(KERNEL=/vmlinuz-cloud cfg $g ${kind%[12]} 96 2 job=soak)"
+    seen "create-$g" xl create -q "$(KERNEL=/vmlinux-cloud cfg $g ${kind%[12]} 96 2 job=soak)"
     seen "up-$g" await $g '^@1 ' 300
     xl pause $g # the next comes up sooner
 done
