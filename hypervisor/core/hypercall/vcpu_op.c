@@ -175,7 +175,7 @@ long do_vcpu_op(struct hypercall *c)
     case VCPUOP_register_vcpu_time_memory_area:
         return register_time(v, gva);
     case VCPUOP_send_nmi:
-        return arch_vcpu_send_nmi(v);
+        return gva == 0 ? arch_vcpu_send_nmi(v) : -XEN_EINVAL; /* it takes no argument */
     default:
         return hypercall_not_built("vcpu_op", c->arg[0]);
     }

@@ -148,41 +148,26 @@ static int load_lapic_regs(struct target *t, const void *rec)
     return 0;
 }
 
-static bool memory_types_ok(uint64_t types, unsigned int allowed)
-{
-    for (unsigned int i = 0; i < 8; i++) {
-        unsigned int type = (types >> (8 * i)) & 0xff;
-
-        if (type > 7 || !((allowed >> type) & 1)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static int load_mtrr(struct target *t, const void *rec)
 {
     const struct hvm_hw_mtrr *m = rec;
     struct vm_vcpu *vm = &t->xv->pvh->vm;
-    struct msr_state *s;
+    struct msr_state s = {.pat = m->msr_pat_cr, .mtrr_def_type = m->msr_mtrr_def_type};
 
-    if (!memory_types_ok(m->msr_pat_cr, 0xf3) || (m->msr_mtrr_def_type & ~0xcffull)) {
+    memcpy(s.mtrr_var, m->msr_mtrr_var, sizeof(s.mtrr_var));
+    memcpy(s.mtrr_fixed, m->msr_mtrr_fixed, sizeof(s.mtrr_fixed));
+    if (!msr_memory_types_ok(x86_domain(t->xv->v.domain)->policy, &s)) {
         return -XEN_EINVAL;
     }
-    for (unsigned int i = 0; i < NUM_FIXED_MSR; i++) {
-        if (!memory_types_ok(m->msr_mtrr_fixed[i], 0x73)) {
-            return -XEN_EINVAL;
-        }
+    if (t->commit) {
+        struct msr_state *to = &vm_fetch(vm, VM_MSR)->msr;
+
+        to->pat = s.pat;
+        to->mtrr_def_type = s.mtrr_def_type;
+        memcpy(to->mtrr_var, s.mtrr_var, sizeof(s.mtrr_var));
+        memcpy(to->mtrr_fixed, s.mtrr_fixed, sizeof(s.mtrr_fixed));
+        vm_changed(vm, VM_MSR);
     }
-    if (!t->commit) {
-        return 0;
-    }
-    s = &vm_fetch(vm, VM_MSR)->msr;
-    s->pat = m->msr_pat_cr;
-    memcpy(s->mtrr_var, m->msr_mtrr_var, sizeof(s->mtrr_var));
-    memcpy(s->mtrr_fixed, m->msr_mtrr_fixed, sizeof(s->mtrr_fixed));
-    s->mtrr_def_type = m->msr_mtrr_def_type;
-    vm_changed(vm, VM_MSR);
     return 0;
 }
 

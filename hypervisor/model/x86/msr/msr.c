@@ -167,16 +167,32 @@ static enum msr_result write_efer(const struct msr_ctx *ctx, uint64_t val)
     return MSR_NEW_EFER;
 }
 
-static enum msr_result write_mtrr_variable(const struct msr_ctx *ctx, unsigned index, uint64_t val)
+static bool mtrr_default_ok(uint64_t val)
 {
-    uint64_t address = ((1ull << cpu_policy_paddr_bits(ctx->policy)) - 1) & ~0xfffull;
+    return !(val & ~0xcffull) && types_ok(val & 0xff, TYPES_MTRR);
+}
+
+static bool mtrr_variable_ok(const struct cpu_policy *policy, unsigned index, uint64_t val)
+{
+    uint64_t address = ((1ull << cpu_policy_paddr_bits(policy)) - 1) & ~0xfffull;
     uint64_t allowed = address | ((index & 1) ? 0x800 : 0xff);
 
-    if ((val & ~allowed) || (!(index & 1) && !types_ok(val & 0xff, TYPES_MTRR))) {
-        return MSR_GP;
+    return !(val & ~allowed) && ((index & 1) || types_ok(val & 0xff, TYPES_MTRR));
+}
+
+bool msr_memory_types_ok(const struct cpu_policy *policy, const struct msr_state *s)
+{
+    for (unsigned i = 0; i < MSR_MTRR_FIXED; i++) {
+        if (!types_ok(s->mtrr_fixed[i], TYPES_MTRR)) {
+            return false;
+        }
     }
-    ctx->state->mtrr_var[index] = val;
-    return MSR_NEW_MTRR;
+    for (unsigned i = 0; i < 2 * MSR_MTRR_VARIABLE; i++) {
+        if (!mtrr_variable_ok(policy, i, s->mtrr_var[i])) {
+            return false;
+        }
+    }
+    return types_ok(s->pat, TYPES_PAT) && mtrr_default_ok(s->mtrr_def_type);
 }
 
 static enum msr_result write_tsc_adjust(const struct msr_ctx *ctx, uint64_t val, uint64_t *aux)
@@ -263,7 +279,7 @@ enum msr_result msr_write(const struct msr_ctx *ctx, uint32_t idx, uint64_t val,
     case KIND_HYPERCALL:
         return write_hypercall(val, aux);
     case KIND_MTRR_DEF:
-        if ((val & ~0xcffull) || !types_ok(val & 0xff, TYPES_MTRR)) {
+        if (!mtrr_default_ok(val)) {
             return MSR_GP;
         }
         s->mtrr_def_type = val;
@@ -275,7 +291,11 @@ enum msr_result msr_write(const struct msr_ctx *ctx, uint32_t idx, uint64_t val,
         s->mtrr_fixed[r->value + (idx - r->first)] = val;
         return MSR_NEW_MTRR;
     case KIND_MTRR_VAR:
-        return write_mtrr_variable(ctx, idx - r->first, val);
+        if (!mtrr_variable_ok(ctx->policy, idx - r->first, val)) {
+            return MSR_GP;
+        }
+        s->mtrr_var[idx - r->first] = val;
+        return MSR_NEW_MTRR;
     }
     return MSR_GP;
 }

@@ -95,4 +95,7 @@ enum msr_result msr_read(const struct msr_ctx *ctx, uint32_t idx, uint64_t *val)
 /* WRMSR. *aux is set where the result says so. Nothing changes with MSR_GP. */
 enum msr_result msr_write(const struct msr_ctx *ctx, uint32_t idx, uint64_t val, uint64_t *aux);
 
+/* Could msr_write() have brought about the PAT and the MTRRs of @s, which came from elsewhere (a saved guest)? */
+bool msr_memory_types_ok(const struct cpu_policy *policy, const struct msr_state *s);
+
 #endif

@@ -121,7 +121,8 @@ static void up_and_down(void **state)
     assert_int_equal(call(VCPUOP_down, 0), 0); /* the last one is the domain's end */
     assert_true(d->is_shut_down);
     assert_int_equal(d->shutdown_code, SHUTDOWN_poweroff);
-    assert_int_equal(call(VCPUOP_send_nmi, 0), 0);
+    assert_int_equal(call_at(VCPUOP_send_nmi, 0, 0), 0);
+    assert_int_equal(call(VCPUOP_send_nmi, 0), -XEN_EINVAL);
 }
 
 static unsigned int initialised;

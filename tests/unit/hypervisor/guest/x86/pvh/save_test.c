@@ -212,6 +212,10 @@ static void memory_types(void **state)
     REFUSED(m->msr_pat_cr, 0x2607040600070406);
     REFUSED(m->msr_mtrr_def_type, 1ull << 8);
     REFUSED(m->msr_mtrr_def_type, 1ull << 63);
+    REFUSED(m->msr_mtrr_def_type, 2); /* no such type */
+    REFUSED(m->msr_mtrr_var[0], 2);
+    REFUSED(m->msr_mtrr_var[0], 1ull << 63);
+    REFUSED(m->msr_mtrr_var[15], 1);
     REFUSED(m->msr_mtrr_fixed[0], 2);
     REFUSED(m->msr_mtrr_fixed[NUM_FIXED_MSR - 1], 7ull << 56);
     m->msr_mtrr_def_type = 0xc06;
