@@ -19,18 +19,6 @@ static bool outside_hypervisor(vaddr_t gva, size_t size)
     return end <= VA_HYPERVISOR_START || gva >= VA_HYPERVISOR_END;
 }
 
-/*
- * A TLB may still hold an entry with fewer rights than the page table gives by now: adding rights needs no flush (SDM volume 3, 4.10.4.3). The fault
- * dropped that entry, so a second fault is a true one.
- */
-static int copy(void *dst, const void *src, size_t size)
-{
-    if (likely(hw_copy_fallible(dst, src, size) == 0)) {
-        return 0;
-    }
-    return hw_copy_fallible(dst, src, size);
-}
-
 int guest_read(void *dst, vaddr_t gva, size_t size)
 {
     struct x86_vcpu *xv = current_x86();
@@ -42,7 +30,7 @@ int guest_read(void *dst, vaddr_t gva, size_t size)
     if (!outside_hypervisor(gva, size)) {
         return -XEN_EFAULT;
     }
-    return copy(dst, (const void *)(uintptr_t)gva, size);
+    return hw_copy_fallible(dst, (const void *)(uintptr_t)gva, size);
 }
 
 int guest_write(vaddr_t gva, const void *src, size_t size)
@@ -56,7 +44,7 @@ int guest_write(vaddr_t gva, const void *src, size_t size)
     if (!outside_hypervisor(gva, size)) {
         return -XEN_EFAULT;
     }
-    return copy((void *)(uintptr_t)gva, src, size);
+    return hw_copy_fallible((void *)(uintptr_t)gva, src, size);
 }
 
 int guest_clear(vaddr_t gva, size_t size)
@@ -66,12 +54,7 @@ int guest_clear(vaddr_t gva, size_t size)
 
     ASSERT_NOT_IN_IRQ();
     if (is_pv(xv->v.domain)) {
-        void *at = (void *)(uintptr_t)gva;
-
-        if (!outside_hypervisor(gva, size)) {
-            return -XEN_EFAULT;
-        }
-        return hw_clear_fallible(at, size) == 0 ? 0 : hw_clear_fallible(at, size); /* as in copy() */
+        return outside_hypervisor(gva, size) ? hw_clear_fallible((void *)(uintptr_t)gva, size) : -XEN_EFAULT;
     }
     while (size > 0) {
         size_t n = MIN(size, sizeof(zeroes));

@@ -277,22 +277,34 @@ pv_iret_failed_entry:
 
 /* --- copies and loads that may fault ----------------------------------------------------------------------------------------------- */
 
-/* int hw_copy_fallible(void *dst, const void *src, size_t n): 0, or -XEN_EFAULT after a part. */
+/*
+ * int hw_copy_fallible(void *dst, const void *src, size_t n): 0, or -XEN_EFAULT after a part.
+ *
+ * What faults is tried once more: a TLB may hold an entry with fewer rights than the page table gives by now, since adding rights needs no flush (SDM
+ * volume 3, 4.10.4.3). The fault dropped that entry; a second one is a true one.
+ */
     .globl hw_copy_fallible
 hw_copy_fallible:
     ALLOW_GUEST_PAGES
     movq %rdx, %rcx
     shrq $3, %rcx
 1:  rep movsq
-    EX_TABLE 1b, access_failed
+    EX_TABLE 1b, 4f
+copied_words:
     andl $7, %edx
     jz 3f
     movl %edx, %ecx
 2:  rep movsb
-    EX_TABLE 2b, access_failed
+    EX_TABLE 2b, 5f
 3:  DENY_GUEST_PAGES
     xorl %eax, %eax
     ret
+4:  rep movsq
+    EX_TABLE 4b, access_failed
+    jmp copied_words
+5:  rep movsb
+    EX_TABLE 5b, access_failed
+    jmp 3b
 access_failed:
     DENY_GUEST_PAGES
     movl $-XEN_EFAULT, %eax
@@ -305,9 +317,13 @@ hw_clear_fallible:
     xorl %eax, %eax
     movq %rsi, %rcx
 1:  rep stosb
-    EX_TABLE 1b, access_failed
-    DENY_GUEST_PAGES
+    EX_TABLE 1b, 3f
+2:  DENY_GUEST_PAGES
     ret
+3:  xorl %eax, %eax /* the trap's handler has left something there */
+4:  rep stosb
+    EX_TABLE 4b, access_failed
+    jmp 2b
 
 /* int rdmsr_fallible(uint32_t msr, uint64_t *value): 0, or -1 on #GP. */
     .globl hw_rdmsr_fallible
