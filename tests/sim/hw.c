@@ -63,6 +63,11 @@ void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id)
     *apic_id = *acpi_id = cpu;
 }
 
+bool hw_symbol(uint32_t n, const char **name, uint64_t *addr)
+{
+    return false;
+}
+
 uint32_t hw_mxcsr_mask(void)
 {
     return 0xffff;

@@ -100,6 +100,18 @@ FAKE_WEAK void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id
     *acpi_id = cpu;
 }
 
+FAKE_WEAK bool hw_symbol(uint32_t n, const char **name, uint64_t *addr)
+{
+    static const char *const names[] = {"entry", "schedule"};
+
+    if (n >= ARRAY_SIZE(names)) {
+        return false;
+    }
+    *name = names[n];
+    *addr = 0xffff828040200000ull + 0x1000 * n;
+    return true;
+}
+
 FAKE_WEAK uint32_t hw_mxcsr_mask(void)
 {
     return 0xffff;

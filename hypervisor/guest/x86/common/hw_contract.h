@@ -93,3 +93,5 @@ void hw_cpuid(uint32_t leaf, uint32_t subleaf, uint32_t out[4]);
 /* Processors that firmware announced and we use, and the names others have for them. */
 unsigned int hw_cpu_count(void);
 void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id);
+/* Function number @n of the hypervisor, by ascending address; false: there are no more. Any context. */
+bool hw_symbol(uint32_t n, const char **name, uint64_t *addr);

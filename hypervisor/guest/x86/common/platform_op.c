@@ -7,6 +7,7 @@
 #include <core/hypercall/domctl_internal.h>
 #include <core/hypercall/handlers.h>
 #include <guest/x86/common/hw_contract.h>
+#include <lib/string.h>
 
 #define SECONDS_MAX (UINT64_MAX / 1000000000ull / 2)
 
@@ -64,6 +65,23 @@ static long enter_sleep(const struct xenpf_enter_acpi_sleep *s)
     return -XEN_EOPNOTSUPP; /* suspending the machine is not built */
 }
 
+/* The functions of the hypervisor by number, as /proc/xen/xensyms of Linux reads them; behind the last one the number stays as it was. */
+static long get_symbol(struct xenpf_symdata *s, vaddr_t gva, const struct xen_platform_op *op)
+{
+    const char *name;
+    uint32_t room = s->namelen;
+
+    if (hw_symbol(s->symnum, &name, &s->address)) {
+        s->symnum++;
+        s->type = 't';
+        s->namelen = (uint32_t)strlen(name) + 1;
+        if (guest_write(guest_addr(s->name), name, MIN(room, s->namelen)) != 0) {
+            return -XEN_EFAULT;
+        }
+    }
+    return guest_write_obj(gva, op) == 0 ? 0 : -XEN_EFAULT;
+}
+
 /* Linux asks for it by a file of each CPU; what is so already is no error. */
 static long set_online(uint32_t cpu, bool online)
 {
@@ -111,6 +129,8 @@ long do_platform_op(struct hypercall *c)
         return idle_time(&op.u.getidletime, gva, &op);
     case XENPF_enter_acpi_sleep:
         return enter_sleep(&op.u.enter_acpi_sleep);
+    case XENPF_get_symbol:
+        return get_symbol(&op.u.symdata, gva, &op);
     case XENPF_firmware_info:
         return -XEN_ENOENT; /* nothing was asked of the BIOS before we started */
     default:

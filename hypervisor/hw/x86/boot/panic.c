@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <hw/x86/boot/panic.h>
-#include <hw/x86/boot/image.h>
+#include <hw/x86/boot/symbols.h>
 #include <hw/x86/apic/apic.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/time.h>
@@ -11,11 +11,6 @@
 
 #define BACKTRACE_MAX   24
 #define REBOOT_DELAY_NS SECONDS(3)
-
-/* Made by tools/symtab.py between the two links. */
-extern const uint32_t symtab_count;
-extern const uint32_t symtab_addrs[], symtab_names[];
-extern const char symtab_strings[];
 
 static uint32_t panic_cpu = ~0u;
 static enum crash panic_kind = CRASH_PANIC;
@@ -30,31 +25,6 @@ void panic_say(const char *fmt, ...)
     length = zvscnprintf(line, sizeof(line), fmt, args);
     va_end(args);
     port_console_write(line, (size_t)length);
-}
-
-bool symbol_lookup(uint64_t addr, const char **name, uint64_t *offset)
-{
-    uint64_t at = addr - (uint64_t)_start_image;
-    uint32_t low = 0, high = symtab_count;
-
-    if (addr < (uint64_t)_text_start || addr >= (uint64_t)_text_end) {
-        return false;
-    }
-    while (low < high) {
-        uint32_t middle = (low + high) / 2;
-
-        if (symtab_addrs[middle] <= at) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low == 0) {
-        return false;
-    }
-    *name = symtab_strings + symtab_names[low - 1];
-    *offset = at - symtab_addrs[low - 1];
-    return true;
 }
 
 static void say_address(uint64_t addr, const char *mark)

@@ -26,7 +26,5 @@ bool panic_is_here(void);
 /* Halt this CPU for good. */
 _Noreturn void halt_cpu(void);
 
-/* The name of the function around @addr and the distance into it; false when there is none. */
-bool symbol_lookup(uint64_t addr, const char **name, uint64_t *offset);
 /* Print the call chain that starts at frame pointer @rbp, as long as it stays in the stack block that holds it. */
 void backtrace_print(uint64_t rip, uint64_t rbp);
