@@ -5,6 +5,7 @@
  */
 #include <base/lock.h>
 #include <base/log.h>
+#include <base/softirq.h>
 #include <lib/printf.h>
 #include <lib/string.h>
 #include <stdarg.h>
@@ -23,6 +24,7 @@ enum log_timestamps log_timestamps = LOG_TS_NONE;
 static struct spinlock lock = SPINLOCK_INIT(console); /* guards all below */
 static char ring[RING_SIZE];
 static uint32_t ring_start, ring_end;
+static bool is_announced;
 /* How many lines may pass now, and were not passed since the last that was. */
 static struct limit {
     uint32_t tokens, dropped;
@@ -42,6 +44,9 @@ static void ring_put(const char *text, size_t len)
     }
     if (ring_end - ring_start > RING_SIZE) {
         ring_start = ring_end - RING_SIZE;
+    }
+    if (is_announced) {
+        softirq_raise(SOFTIRQ_LOG);
     }
 }
 
@@ -201,6 +206,11 @@ size_t log_ring_read(char *dst, size_t size, uint32_t *index)
     *index = at;
     spin_unlock_irqrestore(&lock, flags);
     return done;
+}
+
+void log_ring_announce(void)
+{
+    is_announced = true;
 }
 
 void log_ring_clear(void)

@@ -54,3 +54,5 @@ extern enum log_timestamps log_timestamps; /* console_timestamps=; may change at
  */
 size_t log_ring_read(char *dst, size_t size, uint32_t *index);
 void log_ring_clear(void);
+/* From now on SOFTIRQ_LOG is raised when the ring gets more: its handler is set. */
+void log_ring_announce(void);

@@ -12,6 +12,7 @@ enum softirq {
     SOFTIRQ_TASKLET,  /* core/timer: deferred work */
     SOFTIRQ_MACHINE,  /* hw: what an NMI or a machine check left to say */
     SOFTIRQ_TRACE,    /* a trace buffer of this pCPU is half full: tell the reader */
+    SOFTIRQ_LOG,      /* the log's ring has more: tell the reader */
     SOFTIRQ_PARK, /* hw: this pCPU goes offline and halts here; the last, so that all others are looked at before */
     SOFTIRQ_COUNT
 };

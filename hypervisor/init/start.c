@@ -249,6 +249,7 @@ _Noreturn void init_start(void)
     if (DEBUG_CHECKS) {
         debug_key_register('t', "check the page types of PV guests", pv_audit_all);
     }
+    console_io_init();
     console_switch_init();
     console_set_input(console_input);
     if (!opt_vga_keep) {

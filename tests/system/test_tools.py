@@ -73,6 +73,17 @@ def test_debug_keys(dom0, key):
     dom0.wait_for(lambda: len(dom0.console.hv_lines) > before, f'output of debug key {key}', 20)
 
 
+def test_log_is_kept_by_xenconsoled(dom0):
+    """It is told of new lines by VIRQ_CON_RING, and reads them."""
+    dom0.ok('busybox grep -c . /var/log/xen/hypervisor.log; xl debug-keys m; loghas /var/log/xen/hypervisor.log "Debug key .m.*" 20', 30)
+
+
+def test_names_of_functions(dom0):
+    names = dom0.ok('cat /proc/xen/xensyms', 60)
+    assert len(names.splitlines()) > 500
+    assert re.search(r'^ffff[0-9a-f]{12} [tT] do_platform_op$', names, re.M), names[:300]
+
+
 def test_set_parameters(dom0):
     before = dom0.ok('xenhypfs cat /params/loglvl').strip()
     dom0.ok(f'xl set-parameters loglvl=all && xl set-parameters loglvl={before}')

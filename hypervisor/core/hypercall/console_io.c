@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * console_io: the hardware domain writes to and reads from the machine's console; what other domains write is shown with their number, as
- * guest messages (guest_loglvl=).
+ * guest messages (guest_loglvl=). Who reads the log's ring (xenconsoled --log=hv) is told of new lines by VIRQ_CON_RING.
  */
 #include <base/guest_access.h>
 #include <base/lock.h>
@@ -27,6 +27,17 @@ void console_input_push(char ch)
     }
     spin_unlock_irqrestore(&input_lock, flags);
     domain_send_global_virq(VIRQ_CONSOLE);
+}
+
+static void tell_log_reader(void)
+{
+    domain_send_global_virq(VIRQ_CON_RING);
+}
+
+void console_io_init(void)
+{
+    softirq_set_handler(SOFTIRQ_LOG, tell_log_reader);
+    log_ring_announce();
 }
 
 static uint32_t input_take(char *to, uint32_t max)

@@ -3,6 +3,7 @@
 #include <base/log.h>
 #include <core/evtchn/evtchn_ops.h>
 #include <core/gnttab/gnttab_ops.h>
+#include <core/hypercall/crash_keys.h>
 #include <core/hypercall/debug_keys.h>
 #include <core/hypercall/domctl_internal.h>
 #include <core/memory/heap.h>
@@ -74,10 +75,26 @@ static void show_domain(struct domain *d)
         ;
 }
 
+static void notify_vcpu(struct vcpu *v)
+{
+    vcpu_send_virq(v, VIRQ_DEBUG);
+}
+
+static void notify_domain(struct domain *d)
+{
+    for_each_vcpu (d, notify_vcpu)
+        ;
+}
+
+/* Guests that asked for VIRQ_DEBUG say on their consoles what they know of their event channels; in a crash nothing is to be changed. */
 static void show_domains(void)
 {
     for_each_domain (show_domain)
         ;
+    if (!crash_keys_at_work()) {
+        for_each_domain (notify_domain)
+            ;
+    }
 }
 
 static void show_vcpu_registers(struct vcpu *v)

@@ -37,7 +37,7 @@ tools() {
     ${XENSTORED:-xenstored} --pid-file /run/xenstored.pid || return 1
     within 30 quietly xenstore-read /tool/xenstored || return 1
     xen-init-dom0 > /dev/null || return 1
-    xenconsoled --log=guest --log-dir=/var/log/xen --pid-file=/run/xenconsoled.pid
+    xenconsoled --log=all --log-dir=/var/log/xen --pid-file=/run/xenconsoled.pid
 }
 # cfg NAME TYPE MEMORY_MIB VCPUS "kernel arguments" [line]...: write a guest's configuration, print its path
 cfg() {

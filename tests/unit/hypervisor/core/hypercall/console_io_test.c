@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <hypervisor/fake_x86.h>
 #include <base/log.h>
+#include <core/evtchn/evtchn_ops.h>
 #include <core/hypercall/console_input.h>
 
 #define GUEST(p) ((uint64_t)(uintptr_t)(p))
@@ -86,10 +87,39 @@ static void console_reads(void **state)
     (void)console(CONSOLEIO_read, 2000, GUEST(fake_window));
 }
 
+static bool told(uint32_t port)
+{
+    bool was = evtchn_is_pending(&fake_dom0->evtchn, port);
+
+    fake_dom0->shared->evtchn_pending[port / 64] &= ~(1ul << port % 64);
+    return was;
+}
+
+static void log_reader_is_told(void **state)
+{
+    uint32_t port;
+
+    set_current_vcpu(dom0_vcpu);
+    console_io_init();
+    assert_int_equal(evtchn_bind_virq(&fake_dom0->evtchn, VIRQ_CON_RING, 0, &port), 0);
+    log_info("a line");
+    assert_false(told(port)); /* not by whoever writes: he may hold any lock */
+    host_run_softirqs();
+    assert_true(told(port));
+    host_run_softirqs();
+    assert_false(told(port));
+    log_raw("a guest's\n", 10); /* is not in the ring */
+    host_run_softirqs();
+    assert_false(told(port));
+    log_debug("a line that the console does not get");
+    host_run_softirqs();
+    assert_true(told(port));
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
-    const struct CMUnitTest tests[] = {T(console_writes), T(console_reads)};
+    const struct CMUnitTest tests[] = {T(console_writes), T(console_reads), T(log_reader_is_told)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <hypervisor/fake_x86.h>
 #include <base/log.h>
+#include <core/evtchn/evtchn_ops.h>
 #include <core/hypercall/console_input.h>
 #include <core/hypercall/crash_keys.h>
 #include <core/hypercall/debug_keys.h>
@@ -17,6 +18,7 @@
 
 static char pressed[64];
 static uint64_t pressed_at_ns[64];
+static uint32_t debug_port; /* VIRQ_DEBUG of domain 0 */
 
 static void note(char key)
 {
@@ -38,12 +40,17 @@ static void key_z(void)
     note('z');
     assert_true(crash_keys_at_work());
     crash_keys_press(CRASH_PANIC);
+    debug_key_press('q');
+    assert_false(evtchn_is_pending(&fake_dom0->evtchn, debug_port));
 }
 
 static int start(void **state)
 {
     fake_x86_start();
     host_console_clear();
+    if (debug_port == 0 && evtchn_bind_virq(&fake_dom0->evtchn, VIRQ_DEBUG, 0, &debug_port) != 0) {
+        return -1;
+    }
     debug_key_register('y', "test", key_y);
     debug_key_register('z', "test", key_z);
     memset(pressed, 0, sizeof(pressed));
@@ -131,6 +138,14 @@ static void crash(void **state)
     log_levels = (struct log_levels){LOG_INFO, LOG_INFO};
 }
 
+/* Guests that want to know of key q are told (but not in a crash: key_z). */
+static void guests_are_told(void **state)
+{
+    assert_false(evtchn_is_pending(&fake_dom0->evtchn, debug_port));
+    debug_key_press('q');
+    assert_true(evtchn_is_pending(&fake_dom0->evtchn, debug_port));
+}
+
 /* A crash while others hold locks: nobody waits for them. */
 static void broken_locks(void **state)
 {
@@ -152,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(switching, start, end),
         cmocka_unit_test_setup_teardown(crash, start, end),
+        cmocka_unit_test_setup_teardown(guests_are_told, start, end),
         cmocka_unit_test_setup(broken_locks, start),
     };
 
