@@ -146,7 +146,7 @@ static void check_cap(unsigned int index)
     for (unsigned int i = 0; i < d->vcpus; i++) {
         ran += guest_ran(&d->first[i]);
     }
-    may = (machine_now - change_cap_since_ns[index] + CREDIT2_PERIOD_NS) * d->s.cap / 100 +
+    may = (machine_now - change_cap_since_ns[index] + credit2_period_ns()) * d->s.cap / 100 +
           d->vcpus * OVERRUN_NS;
     if (ran - change_cap_ran_ns[index] > may) {
         machine_fail("domain %u ran for %llu us, its cap allows %llu", index,

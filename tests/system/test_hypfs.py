@@ -167,6 +167,9 @@ def test_scheduler_knob(params):
     assert re.search(r'Ratelimit: 2500|ratelimit=2500', params.ok('xl sched-credit2 -s'), re.I)
     assert read(params, '/params/sched_ratelimit_us') == '2500'
     refused(params, 'xl set-parameters sched_ratelimit_us=50', 'Invalid argument')
+    params.ok('xl set-parameters sched_credit2_migrate_resist=500')
+    assert read(params, '/params/sched_credit2_migrate_resist') == '500'
+    refused(params, 'xl set-parameters sched_credit2_migrate_resist=100001', 'Invalid argument')
 
 
 @pytest.mark.zendo

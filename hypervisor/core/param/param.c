@@ -5,6 +5,7 @@
 #include <core/gnttab/gnttab.h>
 #include <core/param/options.h>
 #include <core/param/param_internal.h>
+#include <core/sched/sched.h>
 #include <lib/cmdline.h>
 #include <lib/printf.h>
 #include <lib/string.h>

@@ -31,6 +31,8 @@
 BUILD_ASSERT(sizeof(struct credit2_vcpu) <= sizeof(((struct sched_vcpu *)0)->policy_words), "fits");
 BUILD_ASSERT(sizeof(struct credit2_rq) <= sizeof(((struct sched_rq *)0)->policy), "fits");
 
+uint64_t credit2_resist_us = 1000, credit2_cap_period_ms = 10;
+
 static void move_forward(uint64_t *at, uint64_t to)
 {
     if (credit2_is_before(*at, to, 0)) {
@@ -236,7 +238,7 @@ static struct sched_vcpu *first_choice(struct sched_rq *rq, unsigned int cpu)
     }
     other = find_waiting(rq, first, is_home ? WAITQ_LAST : WAITQ_PREFERRED, cpu);
     if (!other || !cpuset_has(other->wait.cpus[WAITQ_PREFERRED], cpu) ||
-        credit2_is_before(*vtime_of(first), *vtime_of(other), is_home ? CREDIT2_RESIST_NS : SOFT_LEAD_NS)) {
+        credit2_is_before(*vtime_of(first), *vtime_of(other), is_home ? credit2_resist_ns() : SOFT_LEAD_NS)) {
         return first;
     }
     return other;

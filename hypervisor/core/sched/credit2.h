@@ -2,17 +2,15 @@
 /*
  * What the files of credit2 share. credit2.c: order and choice. credit2_tickle.c: who is told of a vCPU that waits. credit2_budget.c: caps.
  *
- * A cap of n percent gives a domain n percent of CREDIT2_PERIOD_NS in each period, which its vCPUs take in chunks when they are chosen and bring back when
+ * A cap of n percent gives a domain n percent of credit2_cap_period_ms in each period, which its vCPUs take in chunks when they are chosen and bring back when
  * they stop. Time is never lost to rounding: what a vCPU ran over its chunk is owed, and periods stay on their grid. What is not used in a period is
  * not saved up. A timer is armed only while a vCPU is parked.
  */
 #pragma once
 #include <core/sched/sched_policy.h>
 
-#define CREDIT2_PERIOD_NS     MILLISECS(10)
 #define CREDIT2_INV_SHIFT     24
 #define CREDIT2_MARGIN_NS     MICROSECS(500) /* an advantage below this does not end a slice early */
-#define CREDIT2_RESIST_NS     MILLISECS(1) /* one that ran here last goes before one that is no further behind */
 #define CREDIT2_CHARGE_MAX_NS SECONDS(1)
 
 struct credit2_vcpu {
@@ -33,6 +31,17 @@ struct credit2_domain {
     uint32_t vcpu_count; /* how many share it; under the pool's lock */
     struct timer timer;  /* at period_end_ns while a vCPU is parked */
 };
+
+/* Of two that wait for a pCPU, one that ran there last goes before one that is no further behind than this. */
+static inline uint64_t credit2_resist_ns(void)
+{
+    return MICROSECS(__atomic_load_n(&credit2_resist_us, __ATOMIC_RELAXED));
+}
+
+static inline uint64_t credit2_period_ns(void)
+{
+    return MILLISECS(credit2_cap_period_ms);
+}
 
 static inline struct credit2_vcpu *credit2_of(struct sched_vcpu *v)
 {

@@ -16,13 +16,13 @@ static struct credit2_domain *cd(const struct sched_vcpu *v)
  */
 static void renew(struct credit2_domain *d, uint64_t now)
 {
-    uint64_t periods, keep = 1;
+    uint64_t period = credit2_period_ns(), periods, keep = 1;
 
     if (now < d->period_end_ns) {
         return;
     }
-    periods = (now - d->period_end_ns) / CREDIT2_PERIOD_NS + 1;
-    d->period_end_ns += periods * CREDIT2_PERIOD_NS;
+    periods = (now - d->period_end_ns) / period + 1;
+    d->period_end_ns += periods * period;
     if (d->is_waited_for) {
         keep = MIN(periods, LATE_PERIODS_MAX);
         d->is_waited_for = false;
@@ -161,9 +161,9 @@ static void forget_budgets(struct sched_domain *dom)
 static void set_total(struct credit2_domain *d, uint32_t cap)
 {
     spin_lock(&d->lock);
-    __atomic_store_n(&d->total_ns, CREDIT2_PERIOD_NS * cap / 100, __ATOMIC_RELAXED);
+    __atomic_store_n(&d->total_ns, credit2_period_ns() * cap / 100, __ATOMIC_RELAXED);
     d->left_ns = (int64_t)d->total_ns;
-    d->period_end_ns = port_now_ns() + CREDIT2_PERIOD_NS;
+    d->period_end_ns = port_now_ns() + credit2_period_ns();
     spin_unlock(&d->lock);
 }
 

@@ -28,7 +28,7 @@ static unsigned int find_preemptible(const struct sched_rq *rq, cpuset_t cpus, s
         if ((int64_t)ahead <= (int64_t)CREDIT2_MARGIN_NS) {
             continue;
         }
-        ahead += cpu == v->cpu ? CREDIT2_RESIST_NS : 0;
+        ahead += cpu == v->cpu ? credit2_resist_ns() : 0;
         ahead += now - p->chosen_at_ns >= rq->pool->ratelimit_ns ? UNLIMITED_NS : 0;
         if (ahead > most) {
             best = cpu;

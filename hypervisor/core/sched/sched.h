@@ -196,6 +196,8 @@ int sched_pool_get_ratelimit(uint32_t pool, uint32_t *us);
 int sched_set_ratelimit(uint32_t us);
 /* What sched_set_ratelimit() was told last. */
 uint32_t sched_ratelimit(void);
+/* Options of credit2: sched_credit2_migrate_resist=, atomic; credit2_cap_period_ms=, before the first cap is set only. */
+extern uint64_t credit2_resist_us, credit2_cap_period_ms;
 /* XEN_SCHEDULER_* and the name of a pool's policy; pool 0's when there is no such pool. */
 unsigned int sched_id(uint32_t pool);
 const char *sched_name(uint32_t pool);

@@ -19,6 +19,23 @@ static void test_caps(void **state)
     }
 }
 
+/* credit2_cap_period_ms=: how long one runs at a stretch, not how much. */
+static void test_period(void **state)
+{
+    static const uint64_t period_ms[] = {1, 10, 100, 1000};
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(period_ms); i++) {
+        credit2_cap_period_ms = period_ms[i];
+        start(1);
+        come_up(add(256, 0, 0));
+        come_up(add(256, MILLISECS(1), MILLISECS(9)));
+        assert_int_equal(sched_set_params(&domains[0], 256, 25), 0);
+        run(MILLISECS(period_ms[i]));
+        assert_near(run_share(&vcpus[0], SECONDS(10)), 0.25, 0.005);
+    }
+    credit2_cap_period_ms = 10;
+}
+
 /* A cap that is set holds from then on: what a vCPU ran before is not owed, and one that runs does not finish its slice first. */
 static void test_cap_begins_at_once(void **state)
 {
@@ -121,6 +138,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_caps),
+        cmocka_unit_test(test_period),
         cmocka_unit_test(test_cap_begins_at_once),
         cmocka_unit_test(test_cap_of_a_sleeper),
         cmocka_unit_test(test_cap_of_several_vcpus),

@@ -281,6 +281,30 @@ static void test_hogs_stay(void **state)
     assert_true((after.migrations - before.migrations) * 2 < after.switches - before.switches);
 }
 
+/* The more resistance, the fewer moves (sched_credit2_migrate_resist=). */
+static void test_migration_resistance(void **state)
+{
+    static const uint64_t resist_us[] = {0, 1000, 20000};
+    uint64_t moves[ARRAY_SIZE(resist_us)];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(resist_us); i++) {
+        struct sched_stats before, after;
+
+        credit2_resist_us = resist_us[i];
+        start(4);
+        for (unsigned int v = 0; v < 11; v++) {
+            come_up(add(256u << (v % 3), v % 2 ? 0 : MILLISECS(3), MILLISECS(1)));
+        }
+        run(SECONDS(1));
+        sched_get_stats(&before);
+        run(SECONDS(5));
+        sched_get_stats(&after);
+        moves[i] = after.migrations - before.migrations;
+    }
+    credit2_resist_us = 1000;
+    assert_true(moves[0] > moves[1] && moves[1] > moves[2]);
+}
+
 /* Of the pCPUs whose vCPU is ahead, one is told whose vCPU need not stay for the rate limit. */
 static void test_wake_up_avoids_the_rate_limit(void **state)
 {
@@ -322,6 +346,7 @@ int main(void)
         cmocka_unit_test(test_changing_sides),
         cmocka_unit_test(test_extreme_weights_do_not_starve),
         cmocka_unit_test(test_hogs_stay),
+        cmocka_unit_test(test_migration_resistance),
         cmocka_unit_test(test_wake_up_avoids_the_rate_limit),
         cmocka_unit_test(test_two_light_ones_beside_a_heavy_one),
         cmocka_unit_test(test_soft_affinity_by_swapping),
