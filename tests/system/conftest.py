@@ -163,7 +163,7 @@ class Pool:
             self.broken = str(e).split('\n')[0]
             self.machine.stop()
             raise
-        self.machine.guests = set()
+        self.machine.guests = {}  # the shared ones: {name: domid}
         return self.machine
 
     def tools(self):
@@ -191,7 +191,7 @@ class Pool:
         except AssertionError as e:
             self.no_guest[kind] = str(e).split('\n')[0]
             raise
-        m.guests.add(name)
+        m.guests[name] = m.ok(f'xl domid {name}').strip()
         return name
 
     def tidy(self, failed):
@@ -199,10 +199,9 @@ class Pool:
         m = self.machine
         if not (m and m.alive and m.tools_up):
             return
-        keep = set() if failed else m.guests
-        ids = ' '.join(f'$(xl domid {name})' for name in sorted(keep))
-        m.run(f'within 60 destroy_others {ids}', 90)
-        m.guests &= keep
+        if failed:
+            m.guests = {}
+        m.run(f'within 60 destroy_others {" ".join(m.guests.values())}', 90)
 
     def stop(self):
         if self.machine:

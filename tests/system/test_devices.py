@@ -25,7 +25,7 @@ def test_block_attach_list_detach(dom0, guest):
     dom0.ok(f'in_guest {guest} "mods ext4; mount -t ext4 /dev/xvdb /mnt && echo kept > /mnt/f && umount /mnt"', 60)
     dom0.ok(f'xl block-detach {guest} xvdb', 60)
     assert '51728' not in dom0.ok(f'xl block-list {guest}')
-    dom0.ok('mkdir -p /tmp/m; mount -o loop /tmp/e.img /tmp/m; grep kept /tmp/m/f; umount /tmp/m')
+    dom0.ok('mods more; mkdir -p /tmp/m; mount -o loop /tmp/e.img /tmp/m; grep kept /tmp/m/f; umount /tmp/m')
 
 
 def test_network_attach_list_detach(dom0, guest):

@@ -18,12 +18,12 @@ def test_bad_kernels_are_refused(dom0):
 @pytest.mark.long
 def test_create_destroy_cycles(dom0):
     dom0.ok('destroy_all', 60)
-    dom0.guests = set()
+    dom0.guests = {}
     all_passed(dom0.scenario('cycles', 600, COUNT=12), 'cycles')
 
 
 @pytest.mark.long
 def test_sixteen_guests(dom0):
     dom0.ok('destroy_all', 60)
-    dom0.guests = set()
+    dom0.guests = {}
     all_passed(dom0.scenario('sixteen', 900), 'up-16', 'answers-16', 'destroyed')
