@@ -8,6 +8,7 @@
 #include <hypervisor/fake_x86.h>
 #include <abi/platform.h>
 #include <abi/sysctl.h>
+#include <core/evtchn/evtchn_ops.h>
 
 #define GUEST(p) ((uint64_t)(uintptr_t)(p))
 
@@ -77,13 +78,26 @@ static void refusals(void **state)
     assert_int_equal(cpus_online.bits, cpus_present.bits);
 }
 
+/* The hardware domain was told (VIRQ_PCPU_STATE) since the last time. */
+static bool was_told(uint32_t port)
+{
+    bool was = evtchn_is_pending(&fake_dom0->evtchn, port);
+
+    fake_dom0->shared->evtchn_pending[port / 64] &= ~(1ul << port % 64);
+    return was;
+}
+
 static void there_and_back(void **state)
 {
     struct xen_sysctl *s = (struct xen_sysctl *)fake_window;
     struct sched_pool_info pool;
+    uint32_t port;
 
+    assert_int_equal(evtchn_bind_virq(&fake_dom0->evtchn, VIRQ_PCPU_STATE, 0, &port), 0);
     assert_int_equal(offline(3), 0);
+    assert_true(was_told(port));
     assert_int_equal(offline(3), -XEN_EEXIST);
+    assert_false(was_told(port));
     assert_false(cpuset_has(cpus_online, 3));
     assert_false(cpuset_has(sched_free_cpus(), 3));
     assert_int_equal(sched_pool_info(0, &pool), 0);
@@ -94,6 +108,7 @@ static void there_and_back(void **state)
     assert_int_equal(s->u.physinfo.nr_cpus, 3);
     assert_int_equal(s->u.physinfo.max_cpu_id, 3);
     assert_int_equal(online(3), 0);
+    assert_true(was_told(port));
     assert_int_equal(sched_pool_info(0, &pool), 0);
     assert_int_equal(pool.cpus.bits, 15);
 }
