@@ -43,19 +43,35 @@ change() {
     echo "$n at $(uptime_s): $* -> $status"
     [ $status != 124 ] || { notok "ends-$n"; stop=1; }
 }
+has_pool() { xl cpupool-list | busybox grep -q "^$1 "; }
 pools() { # a random change of pools; $c is a CPU
-    local new=$pool
+    local g new=$pool
     [ $new != Pool-0 ] || new=soak-null
     draw 6
     case $r in
-    0) change xl cpupool-cpu-remove Pool-0 $c ;;
-    1) change xl cpupool-cpu-remove "$pool" $c ;;
-    2) change xl cpupool-cpu-add "$pool" $c ;;
-    3) change xl cpupool-destroy $new ;;
-    *)
-        printf 'name="%s"\nsched="%s"\ncpus=["%s"]\n' $new ${new#soak-} $c > /tmp/soak.pool
+    0) # a CPU goes there
         change xl cpupool-cpu-remove Pool-0 $c
-        change xl cpupool-create /tmp/soak.pool
+        change xl cpupool-cpu-add "$pool" $c
+        ;;
+    1) # and comes back
+        change xl cpupool-cpu-remove "$pool" $c
+        change xl cpupool-cpu-add Pool-0 $c
+        ;;
+    2) change xl cpupool-destroy $new ;; # with guests in it: refused
+    3)
+        has_pool $new || return
+        for g in $GUESTS; do change xl cpupool-migrate $g Pool-0; done
+        change xl cpupool-destroy $new
+        ;;
+    *)
+        change xl cpupool-cpu-remove Pool-0 $c
+        if has_pool $new; then
+            change xl cpupool-cpu-add $new $c
+        else
+            printf 'name="%s"\nsched="%s"\ncpus=["%s"]\n' $new ${new#soak-} $c > /tmp/soak.pool
+            change xl cpupool-create /tmp/soak.pool
+        fi
+        change xl cpupool-migrate $guest $new
         ;;
     esac
 }
