@@ -392,6 +392,11 @@ uint64_t port_wallclock_base_ns(void)
     return SECONDS(1700000000);
 }
 
+void port_delay_ns(uint64_t ns)
+{
+    now_ns += ns;
+}
+
 void port_timer_arm(uint64_t deadline_ns)
 {
     cpus[host_pcpu].deadline_ns = deadline_ns;
