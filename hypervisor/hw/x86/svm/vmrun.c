@@ -427,12 +427,27 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     }
 }
 
+/*
+ * At an entry with a virtual interrupt QEMU 7.2 marks it in the word in which others mark physical ones, without their lock: one that arrives at that moment
+ * is lost, and when it was the timer's, this pCPU hears of no deadline any more. Writing the task priority, which is 0 and stays so, makes the local APIC
+ * look again.
+ */
+static void recall_interrupts(void)
+{
+    asm volatile("mov %0, %%cr8" : : "r"(0ul) : "memory");
+}
+
 void vm_enter(struct vm_vcpu *vm, struct x86_regs *regs, struct vmexit *e)
 {
     struct svm_vcpu *h = vm->hw;
+    bool is_virtual;
 
     before(vm, regs, h);
+    is_virtual = h->vmcb->vintr & VINTR_IRQ;
     svm_run(regs, h->pa, this_cpu(svm_host_vmcb));
+    if (unlikely(is_virtual)) {
+        recall_interrupts();
+    }
     after(vm, regs, h);
     decode(h->vmcb, e);
 }
