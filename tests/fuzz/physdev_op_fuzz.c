@@ -124,11 +124,6 @@ void *hw_map_device(paddr_t pa, uint64_t size_bytes)
     return size_bytes <= MSIX_PAGE ? msix_table : NULL;
 }
 
-unsigned int hw_cpu_count(void)
-{
-    return FAKE_CPUS;
-}
-
 static void run_record(uint16_t command, uint16_t id, const uint8_t *args)
 {
     struct xen_platform_op *op = (struct xen_platform_op *)fake_window;

@@ -94,6 +94,11 @@ FAKE_WEAK void hw_tsc_scale(uint32_t *mul, int8_t *shift)
     *shift = 0;
 }
 
+FAKE_WEAK unsigned int hw_cpu_count(void)
+{
+    return FAKE_CPUS;
+}
+
 FAKE_WEAK void hw_cpu_ids(unsigned int cpu, uint32_t *apic_id, uint32_t *acpi_id)
 {
     *apic_id = cpu;

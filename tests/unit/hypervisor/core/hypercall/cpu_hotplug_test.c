@@ -12,11 +12,6 @@
 
 #define GUEST(p) ((uint64_t)(uintptr_t)(p))
 
-unsigned int hw_cpu_count(void)
-{
-    return FAKE_CPUS;
-}
-
 static int start(void **state)
 {
     fake_x86_start();

@@ -13,11 +13,6 @@
 static struct xen_platform_op *op; /* in guest memory, as name */
 static char *name;
 
-unsigned int hw_cpu_count(void)
-{
-    return FAKE_CPUS;
-}
-
 static int start(void **state)
 {
     fake_x86_start();
