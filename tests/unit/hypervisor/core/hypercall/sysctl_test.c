@@ -9,6 +9,7 @@
 #include <abi/sysctl.h>
 #include <base/counters.h>
 #include <base/log.h>
+#include <core/evtchn/evtchn_ops.h>
 #include <core/hypercall/debug_keys.h>
 
 #define GUEST(p) ((uint64_t)(uintptr_t)(p))
@@ -359,6 +360,7 @@ static void trace_buffers(void **state)
 {
     struct xen_sysctl_tbuf_op *t = &op->u.tbuf_op;
     uint64_t mask = 5;
+    uint32_t port;
 
     memset(op, 0, sizeof(*op));
     assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_get_info), 0);
@@ -377,6 +379,10 @@ static void trace_buffers(void **state)
     assert_int_equal(t->size, PAGE_SIZE);
     assert_int_equal(((struct t_info *)mfn_to_virt(MFN(t->buffer_mfn)))->tbuf_size, 3);
     assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_enable), 0);
+    assert_int_equal(evtchn_bind_virq(&fake_dom0->evtchn, VIRQ_TBUF, 0, &port), 0);
+    softirq_raise(SOFTIRQ_TRACE); /* as a buffer that is half full does: core/trace/trace_test.c */
+    host_run_softirqs();
+    assert_true(evtchn_is_pending(&fake_dom0->evtchn, port));
     assert_true(trace_wants(TRC_SCHED_WAKE));
     t->evt_mask = TRC_HW;
     assert_int_equal(tbuf(XEN_SYSCTL_TBUFOP_set_evt_mask), 0);
