@@ -43,9 +43,8 @@ DISK_HALF = 64 << 20  # tests of the disk use the first half, Machine.put() the 
 # Deadlines are for a machine that boots dom0 in this time; a slower or busier one gets them in proportion, at least times SLOW.
 USUAL_BOOT_S = 15
 SLOW = float(os.environ.get('ZENDO_SLOW', '2' if 'PYTEST_XDIST_WORKER' in os.environ else '1'))
-
-
-LOST_LINES = []  # what dom0 wrote on its console, surely, and did not come here
+# Lines of dom0's agent that did not come over the console, though what it wrote after them did.
+LOST_LINES = []
 
 
 def die_with_parent():
