@@ -12,7 +12,6 @@
 
 #define RING_SIZE 65536u
 #define LINE_MAX  512u
-#define PREFIX    "(XEN) " /* what people, and programs that read hypervisor logs, look for */
 /* What is limited: so many lines at once, then one in each period. */
 #define LIMIT_BURST     20u
 #define LIMIT_PERIOD_NS MILLISECS(250)
@@ -133,7 +132,8 @@ static void emit_dropped(uint32_t dropped, const char *about, bool to_console)
     char buf[64];
 
     if (dropped > 0) {
-        emit(buf, (size_t)zscnprintf(buf, sizeof(buf), PREFIX "%u messages%s suppressed\n", dropped, about),
+        emit(buf,
+             (size_t)zscnprintf(buf, sizeof(buf), LOG_PREFIX "%u messages%s suppressed\n", dropped, about),
              to_console);
     }
 }
@@ -164,7 +164,7 @@ void log_at(enum log_level level, bool guest, const char *fmt, ...)
     size_t len;
     va_list args;
 
-    len = (size_t)zscnprintf(line, sizeof(line), PREFIX);
+    len = (size_t)zscnprintf(line, sizeof(line), LOG_PREFIX);
     len += (size_t)put_timestamp(line + len, sizeof(line) - len);
     va_start(args, fmt);
     len += (size_t)zvscnprintf(line + len, sizeof(line) - len, fmt, args);

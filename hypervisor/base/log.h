@@ -6,6 +6,8 @@
 #pragma once
 #include <base/types.h>
 
+#define LOG_PREFIX "(XEN) " /* of each line: what people, and programs that read hypervisor logs, look for */
+
 enum log_level {
     LOG_NONE = -1, /* as a threshold: nothing */
     LOG_ERROR = 0,

@@ -6,6 +6,7 @@
 #include <hw/x86/cpu/watchdog.h>
 #include <core/param/options.h>
 #include <base/contract.h>
+#include <base/log.h>
 #include <lib/cmdline.h>
 #include <lib/printf.h>
 #include <lib/string.h>
@@ -93,7 +94,8 @@ static void tell_of_dropped(struct uart *u)
 
     if (n > 0) {
         n = (uint32_t)zscnprintf(line, sizeof(line),
-                                 "\n(XEN) The serial port took nothing for a while: %u bytes lost\n", n);
+                                 "\n" LOG_PREFIX "The serial port took nothing for a while: %u bytes lost\n",
+                                 n);
         put_text(u, line, n);
     }
 }

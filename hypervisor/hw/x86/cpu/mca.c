@@ -67,7 +67,7 @@ static _Noreturn void give_up(const struct x86_regs *regs, uint64_t mcg_status, 
 
     for (unsigned int i = 0; i < count; i++) {
         mca_describe(&banks[i], text, sizeof(text));
-        panic_say("(XEN) Machine check on CPU %u: %s\n", pcpu_id(), text);
+        panic_say(LOG_PREFIX "Machine check on CPU %u: %s\n", pcpu_id(), text);
     }
     trap_panic_regs(&p, regs);
     panic_with_regs(&p, "Machine check: %s; MCG_STATUS %#lx, %u bank%s with errors, see above",
