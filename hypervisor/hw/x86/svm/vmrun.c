@@ -440,12 +440,12 @@ static void recall_interrupts(void)
 void vm_enter(struct vm_vcpu *vm, struct x86_regs *regs, struct vmexit *e)
 {
     struct svm_vcpu *h = vm->hw;
-    bool is_virtual;
+    bool asks_virtual;
 
     before(vm, regs, h);
-    is_virtual = h->vmcb->vintr & VINTR_IRQ;
+    asks_virtual = h->vmcb->vintr & VINTR_IRQ;
     svm_run(regs, h->pa, this_cpu(svm_host_vmcb));
-    if (unlikely(is_virtual)) {
+    if (unlikely(asks_virtual)) {
         recall_interrupts();
     }
     after(vm, regs, h);
