@@ -7,7 +7,7 @@ set -euo pipefail
 run="gcc make binutils libc6-dev libxen-dev liblzma-dev zlib1g-dev libzstd-dev liblz4-dev python3
   bash qemu-system-x86 busybox-static cpio gzip xz-utils xen-utils-4.17 xenstore-utils iproute2 e2fsprogs kmod"
 all="$run clang llvm libclang-rt-14-dev clang-format libcmocka-dev python3-pytest python3-pytest-xdist zstd lz4
-  grub-pc-bin grub-efi-amd64-bin grub-common xorriso mtools ovmf"
+  grub-pc-bin grub-efi-amd64-bin grub-common xorriso mtools ovmf bochs bochs-term bochsbios vgabios"
 long="$all mmdebstrap"
 
 case ${1:-all} in

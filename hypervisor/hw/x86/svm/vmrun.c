@@ -206,22 +206,35 @@ static uint64_t event_bits(const struct vm_event *e)
 }
 
 /*
- * An interrupt goes in as the virtual interrupt, which the guest, that can take one, takes before its first instruction; all else, and an interrupt when
- * the virtual one is needed to hear of the next window, by event injection. After an injected interrupt QEMU 7.2 remembers the vector as an exception that
- * is still to come, and gives it to the guest once more when something asks the emulated processor out of its loop just then. APM volume 2, 15.21.4.
+ * Events are injected. Not so an interrupt where svm.virtual_irq is set: it goes in as the virtual interrupt, which the guest, that can take one, takes before
+ * its first instruction, unless that is needed to hear of the next window. After an injected interrupt QEMU 7.2 remembers the vector as an exception that is
+ * still to come, and gives it to the guest once more when something asks the emulated processor out of its loop just then. Bochs 2.7, which saves the next RIP,
+ * forgets a virtual one. APM volume 2, 15.20 and 15.21.4.
  */
 static void set_events(const struct vm_vcpu *vm, struct vmcb *b, struct svm_vcpu *h)
 {
     const uint64_t at_once = VINTR_IRQ | VINTR_PRIORITY(15) | VINTR_IGNORE_TPR;
 
     b->intercept1 |= (vm->want_iret ? INTERCEPT_IRET : 0) | (vm->want_window ? INTERCEPT_VINTR : 0);
-    h->is_virtual = vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT && !vm->want_window;
-    if (h->is_virtual) {
+    if (vm->want_window) {
+        h->virtual_irq = VIRQ_FOR_WINDOW;
+        b->vintr |= at_once;
+    } else if (svm.virtual_irq && vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT) {
+        h->virtual_irq = VIRQ_FOR_EVENT;
         b->vintr |= at_once | VINTR_VECTOR(vm->inject.vector);
         return;
     }
-    b->vintr |= vm->want_window ? at_once : 0;
     b->event_inject = event_bits(&vm->inject);
+}
+
+/*
+ * At an entry with a virtual interrupt QEMU 7.2 marks it in the word in which others mark physical ones, without their lock: one that arrives at that moment
+ * is lost, and when it was the timer's, this pCPU hears of no deadline any more. Writing the task priority, which is 0 and stays so, makes the local APIC
+ * look again.
+ */
+static void recall_interrupts(void)
+{
+    asm volatile("mov %0, %%cr8" : : "r"(0ul) : "memory");
 }
 
 /*
@@ -233,8 +246,11 @@ static void take_back_event(struct vm_vcpu *vm, const struct svm_vcpu *h)
     uint64_t info = h->vmcb->exit_int_info;
     unsigned int type = (info >> 8) & 7;
 
-    if (unlikely(h->is_virtual && (h->vmcb->vintr & VINTR_IRQ))) {
-        return;
+    if (unlikely(h->virtual_irq != VIRQ_NONE)) {
+        recall_interrupts();
+        if (h->virtual_irq == VIRQ_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ)) {
+            return;
+        }
     }
     vm->inject.valid = false;
     if (likely(!(info & EVENT_VALID)) || type == EXIT_INT_TYPE_SOFTWARE) {
@@ -277,7 +293,7 @@ static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu
     b->vintr = vm->cr8 | VINTR_MASKING;
     b->intercept_cr = BIT(16 + 4) | (vm->want_cr8 ? BIT(16 + 8) : 0);
     b->intercept1 &= ~(uint32_t)(INTERCEPT_IRET | INTERCEPT_VINTR);
-    h->is_virtual = false;
+    h->virtual_irq = VIRQ_NONE;
     if (unlikely(vm->inject.valid || vm->want_window || vm->want_iret)) {
         set_events(vm, b, h);
     }
@@ -427,27 +443,12 @@ static void decode(const struct vmcb *b, struct vmexit *e)
     }
 }
 
-/*
- * At an entry with a virtual interrupt QEMU 7.2 marks it in the word in which others mark physical ones, without their lock: one that arrives at that moment
- * is lost, and when it was the timer's, this pCPU hears of no deadline any more. Writing the task priority, which is 0 and stays so, makes the local APIC
- * look again.
- */
-static void recall_interrupts(void)
-{
-    asm volatile("mov %0, %%cr8" : : "r"(0ul) : "memory");
-}
-
 void vm_enter(struct vm_vcpu *vm, struct x86_regs *regs, struct vmexit *e)
 {
     struct svm_vcpu *h = vm->hw;
-    bool asks_virtual;
 
     before(vm, regs, h);
-    asks_virtual = h->vmcb->vintr & VINTR_IRQ;
     svm_run(regs, h->pa, this_cpu(svm_host_vmcb));
-    if (unlikely(asks_virtual)) {
-        recall_interrupts();
-    }
     after(vm, regs, h);
     decode(h->vmcb, e);
 }
