@@ -355,6 +355,29 @@ static void memory_kept(void)
     bench_value("memory_kept_kib",
                 ram - 4 * (op.u.physinfo.free_pages + memory_op(XENMEM_current_reservation, &self)));
 }
+static long trace_op(u32 cmd, u32 value)
+{
+    static struct xen_sysctl op;
+    op.cmd = XEN_SYSCTL_tbuf_op;
+    op.interface_version = XEN_SYSCTL_INTERFACE_VERSION;
+    op.u.tbuf_op.cmd = cmd;
+    op.u.tbuf_op.evt_mask = op.u.tbuf_op.size = value;
+    return hc1(__HYPERVISOR_sysctl, &op);
+}
+/* What is recorded stays in the buffers, which have room for all of it. Nothing after this runs without tracing. */
+static void bench_traced(void)
+{
+    if (trace_op(XEN_SYSCTL_TBUFOP_set_size, 128) || trace_op(XEN_SYSCTL_TBUFOP_set_evt_mask, 0x0ffff000) ||
+        trace_op(XEN_SYSCTL_TBUFOP_enable, 0)) {
+        bench_skip("traced_hypercall", "no trace buffers");
+        bench_skip("traced_page_fault", "no trace buffers");
+        bench_skip("traced_yield", "no trace buffers");
+        return;
+    }
+    bench("traced_hypercall", 1001, op_hypercall);
+    bench("traced_page_fault", 1001, op_page_fault);
+    bench("traced_yield", 301, op_yield);
+}
 
 void guest_main(void)
 {
@@ -394,4 +417,5 @@ void guest_main(void)
     bench("yield", 301, op_yield);
     bench_context_switch();
     bench_wake_timer();
+    bench_traced();
 }

@@ -24,7 +24,7 @@ from common import OUT, ROOT, guests, machine, parse
 PV = """hypercall hypercall_unknown multicall_8 fpu_taskswitch stack_switch set_segment_base event_send event_upcall set_timer timer_upcall
 mmu_update mmu_update_change update_va_mapping update_va_mapping_same pin_unpin_l1 int3_to_handler int3_round_trip page_fault_to_handler
 emulated_pt_write cpuid rdmsr wrmsr cr0_read port_out grant_copy_4k grant_copy_ref_4k grant_map_unmap populate_4k decrease_4k
-populate_2m decrease_2m yield context_switch wake_timer""".split()
+populate_2m decrease_2m yield context_switch wake_timer traced_hypercall traced_page_fault traced_yield""".split()
 PVH = """hypercall hypercall_unknown multicall_8 cpuid rdmsr wrmsr port_in port_out event_send event_upcall timer_upcall lapic_read lapic_write
 ipi_self_mmio x2apic_read ipi_self_x2apic lapic_timer grant_copy_4k grant_map_unmap yield context_switch wake_timer populate_4k decrease_4k
 populate_2m decrease_2m""".split()
