@@ -140,7 +140,7 @@ class Machine:
         self.hv_name, self.name = hv, name
         self.smp, self.mem, self.machine, self.disk, self.qemu = smp, mem, machine, disk, list(qemu)
         self.hv_args = f'console=com1 dom0_mem={dom0_mem}M noreboot ' + (f'dom0_max_vcpus={dom0_vcpus} ' if dom0_vcpus else '') + hv_args
-        self.dom0_args = 'console=hvc0 quiet loglevel=3 ' + dom0_args
+        self.dom0_args = 'console=hvc0 quiet loglevel=3 cryptomgr.notests ' + dom0_args
         self.files, self.archives, self.flavour, self.grub = files or {}, archives, flavour, grub
         self.unpacked = unpacked and not flavour and not grub
         self.cpu = cpu or os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand')

@@ -79,6 +79,7 @@ for a in poweroff reboot; do
     chmod 755 "$guest/sbin/$a"
 done
 mods "$guest/mods" order xen-blkfront xen-netfront
+echo "$version" > "$guest/mods/kernel"
 mods "$guest/mods" ext4 ext4
 install -m 755 "$here/guest-init" "$guest/init"
 cp "$root/bin/stream" "$guest/bin/"
