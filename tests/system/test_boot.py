@@ -223,3 +223,11 @@ def test_no_first_domain_says_so(hv):
                            os.path.join(ROOT, 'build/test/system/no-first-domain.log'), 60, until='Halted')
     text = '\n'.join(lines)
     assert 'no module' in text and 'first_domain_start' in text, text[-2000:]  # what is missing, and a backtrace with names
+
+
+@pytest.mark.zendo
+def test_too_little_for_the_first_domain(hv, elf):
+    lines, _ = guests.boot(machine('-smp', '1', '-m', '256', *direct(hv, elf, ARGS.replace('dom0_mem=64M', 'dom0_mem=2M'))),
+                           os.path.join(ROOT, 'build/test/system/too-little.log'), 60, until='Halted')
+    text = '\n'.join(lines)
+    assert 'give it more (dom0_mem=)' in text and re.search(r'it has 2048 KiB; its kernel ends at \d+ KiB', text), text[-2000:]

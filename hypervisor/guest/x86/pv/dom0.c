@@ -224,6 +224,12 @@ static int plan(struct builder *b)
     if (rc != 0) {
         log_error("First domain: %s\n", reason);
     }
+    if (rc == -XEN_ENOMEM) {
+        log_error("First domain: it has %lu KiB; its kernel ends at %lu KiB, its ramdisk has %lu KiB\n",
+                  (unsigned long)(in->pages << (PAGE_SHIFT - 10)),
+                  (unsigned long)((pi.kernel_end - pi.virt_base) >> 10),
+                  (unsigned long)(pi.ramdisk_bytes >> 10));
+    }
     return rc;
 }
 
