@@ -188,7 +188,9 @@ static void start_scrubbing(void)
     log_info("Memory not used since power-on is cleared %s (%lu MiB)", what[when], heap_dirty_frames() >> 8);
     heap_scrub_wanted = when != BOOTSCRUB_NO;
     while (when == BOOTSCRUB_NOW && heap_scrub_wanted) {
-        softirq_run();
+        irq_enable();
+        softirq_run(); /* a step does nothing while one is due */
+        irq_disable();
         (void)heap_scrub_step();
     }
 }

@@ -448,7 +448,8 @@ static void add_blocks(uint64_t mfn, uint64_t count)
 void heap_add_range(mfn_t start, uint64_t count)
 {
     BUG_ON(start.n > frame_limit || count > frame_limit - start.n);
-    ASSERT(count == 0 || frame_read(start) == FRAME_OWNER(DOMID_NONE));
+    BUG_ON(count != 0 && (frame_read(start) != FRAME_OWNER(DOMID_NONE) ||
+                          frame_read(mfn_add(start, count - 1)) != FRAME_OWNER(DOMID_NONE)));
     heap.total_count += count;
     if (!heap.maps_ready) {
         uint64_t pages = map_pages();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 #include <hw/x86/boot/boot_info.h>
 #include <hw/x86/boot/memory_map.h>
-#include <core/memory/heap.h>
+#include <hw/x86/mmu/bootmem.h>
 #include <base/contract.h>
 #include <lib/bytes.h>
 #include <lib/string.h>
@@ -110,10 +110,16 @@ const void *boot_module(unsigned int index, uint64_t *size_bytes, const char **c
 void boot_module_release(unsigned int index)
 {
     const struct loader_module *m = &boot_info.loader.modules[index];
-    paddr_t start = ALIGN_UP(m->start, PAGE_SIZE), end = ALIGN_DOWN(m->end, PAGE_SIZE);
 
-    /* pages that hold something else too stay */
-    if (start < end) {
-        heap_add_range(paddr_to_mfn(start), (end - start) >> PAGE_SHIFT);
+    bootmem_release(m->start, m->end);
+}
+
+bool boot_module_at(paddr_t start, paddr_t end)
+{
+    for (unsigned int i = 0; i < boot_info.loader.module_count; i++) {
+        if (boot_info.loader.modules[i].start < end && boot_info.loader.modules[i].end > start) {
+            return true;
+        }
     }
+    return false;
 }

@@ -31,3 +31,5 @@ void boot_info_remove_ram(paddr_t start, paddr_t end);
 const void *boot_module(unsigned int index, uint64_t *size_bytes, const char **cmdline);
 /* Its memory goes to the heap; its contents are lost. Once. */
 void boot_module_release(unsigned int index);
+/* Whether the loader put a module, or a part of one, into [@start, @end). */
+bool boot_module_at(paddr_t start, paddr_t end);

@@ -165,3 +165,14 @@ void bootmem_give_heap(void)
         give(at, end);
     }
 }
+
+void bootmem_release(paddr_t start, paddr_t end)
+{
+    start = ALIGN_UP(start, PAGE_SIZE);
+    end = ALIGN_DOWN(end, PAGE_SIZE);
+    for (unsigned int r = 0; r < ram_range_count; r++) {
+        paddr_t low = mfn_to_paddr(ram_ranges[r].start);
+
+        give(MAX(start, low), MIN(end, low + (ram_ranges[r].count << PAGE_SHIFT)));
+    }
+}

@@ -93,10 +93,13 @@ static bool wait_for(enum ap_state wanted, uint64_t timeout_ns)
     return true;
 }
 
-/* A page of RAM below 1 MiB for the trampoline. */
+/* A page of RAM below 1 MiB for the trampoline; EFI loaders put modules there too. */
 static paddr_t find_low_page(void)
 {
     for (paddr_t pa = LOW_END - PAGE_SIZE; pa >= LOW_START; pa -= PAGE_SIZE) {
+        if (boot_module_at(pa, pa + PAGE_SIZE)) {
+            continue;
+        }
         for (unsigned int i = 0; i < boot_info.map_count; i++) {
             const struct loader_memory *m = &boot_info.map[i];
 
