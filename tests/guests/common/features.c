@@ -95,6 +95,9 @@ TEST(tsc_agrees)
     u64 tsc0, tsc1, ns0, ns1, ticks, ns;
     asked_cpuid(0x40000003, 0, r);
     print("tsc emulated=%u mode=%u khz=%u\n", r[0] & 1, r[1], r[2]);
+    if (r[2] == 0 && g.dom0 && !on_zendo()) {
+        SKIP("Xen does not tell the first domain");
+    }
     CHECK(r[2] > 1000);
     ns0 = now_ns();
     tsc0 = rdtsc();

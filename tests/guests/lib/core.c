@@ -268,6 +268,12 @@ long arg_num(const char *name, long dflt)
     }
     return v;
 }
+bool on_zendo(void)
+{
+    static xen_extraversion_t extra;
+
+    return xen_version(XENVER_extraversion, extra) == 0 && !memcmp(extra, "-zendo", 7);
+}
 bool arg_is(const char *name, const char *value)
 {
     const char *s = arg(name);

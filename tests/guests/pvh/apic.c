@@ -71,9 +71,7 @@ TEST(self_ipi)
  */
 TEST(self_ipi_many)
 {
-    static xen_extraversion_t extra;
-
-    if (xen_version(XENVER_extraversion, extra) != 0 || memcmp(extra, "-zendo", 7)) {
+    if (!on_zendo()) {
         SKIP("an emulator's fault, which only Zendo goes around");
     }
     up();
