@@ -61,6 +61,7 @@ def test_life_of_a_guest(libvirt, kind):
     m.ok(f'in_guest {name} true')
     number = m.send_command(f'virsh -c xen:///system console {name} < /dev/hvc0 > /dev/hvc0', 60)
     m.expect('Escape character', 20)
+    m.expect('GUEST READY', 20)  # what the guest wrote before; now virsh has set up its terminal, which throws away what was typed until then
     m.send('run k1 echo from-$((6*7))\n')
     m.expect('from-42', 20)
     m.send('\x1d')

@@ -42,8 +42,9 @@ def burning(dom0):
     return dom0
 
 
-def domid(dom0, name):
-    return int(dom0.ok(f'xl domid {name}'))
+def domids(dom0):
+    """{guest: its number}"""
+    return dict(zip(GUESTS, map(int, dom0.ok('; '.join(f'xl domid {name}' for name in GUESTS)).split())))
 
 
 @contextlib.contextmanager
@@ -71,7 +72,7 @@ def where(dom0, name):
 
 def shares_of_time(dom0, seconds):
     """{guest: the part of the time that its vCPU ran}, by the trace's own clock."""
-    domains = {name: domid(dom0, name) for name in GUESTS}
+    domains = domids(dom0)
     t = run_states(dom0, seconds)
     return {name: shares.of_time(t, (d, 0)) for name, d in domains.items()}
 
@@ -104,12 +105,11 @@ def test_weights_and_caps(new_machine, figure):
 
 def swapped(dom0, cpus):
     """Each vCPU's share of its running time inside its soft affinity, first with these CPUs for the two guests, then the other way round."""
-    domains, out = [domid(dom0, name) for name in GUESTS], []
+    domains, out = domids(dom0), []
     for preferred in (cpus, cpus[::-1]):
-        for name, cpu in zip(GUESTS, preferred):
-            dom0.ok(f'xl vcpu-pin {name} 0 all {cpu}')
+        dom0.ok('; '.join(f'xl vcpu-pin {name} 0 all {cpu}' for name, cpu in zip(GUESTS, preferred)))
         t = run_states(dom0, 2)
-        out += [shares.inside(t, (d, 0), {cpu}) for d, cpu in zip(domains, preferred)]
+        out += [shares.inside(t, (domains[name], 0), {cpu}) for name, cpu in zip(GUESTS, preferred)]
     return out
 
 
@@ -120,14 +120,14 @@ def test_soft_affinity(new_machine, figure):
     figure('soft affinity: running time inside, PV and PVH, before and after changing places', ' '.join(f'{100 * s:.2f} %' for s in got))
     assert min(got) >= 0.95, got
     # No room: both prefer CPU 1, then one has it for itself. Nobody waits while another CPU is free.
-    for name in GUESTS:
-        m.ok(f'xl vcpu-pin {name} 0 all 1')
-    t, pair = run_states(m, 2), [(domid(m, name), 0) for name in GUESTS]
+    m.ok('; '.join(f'xl vcpu-pin {name} 0 all 1' for name in GUESTS))
+    domains = domids(m)
+    t, pair = run_states(m, 2), [(domains[name], 0) for name in GUESTS]
     assert all(shares.of_time(t, v) > 0.95 for v in pair), [shares.run_ns(t, v) for v in pair]
     assert abs(sum(shares.inside(t, v, {1}) for v in pair) - 1) < 0.05, [shares.run_ns(t, v) for v in pair]
     for stays, leaves in (GUESTS, GUESTS[::-1]):
         m.ok(f'xl vcpu-pin {stays} 0 1 all; xl vcpu-pin {leaves} 0 all 1')
-        t, v = run_states(m, 2), (domid(m, leaves), 0)
+        t, v = run_states(m, 2), (domains[leaves], 0)
         ran = shares.run_ns(t, v)
         assert shares.of_time(t, v) > 0.95 and shares.inside(t, v, {1}) < 0.05, (stays, leaves, ran)
 
@@ -214,12 +214,12 @@ def test_null_one_to_one(dom0):
         create_guests(dom0, ' \'pool="rt"\'')
         dom0.ok('await burn-pv "BURN START" 90', 100)
         assert where(dom0, 'burn-pv') == '1'
-        domains = {name: domid(dom0, name) for name in GUESTS}
+        domains = domids(dom0)
         used = cpu_percent(dom0, 4)
         assert used['burn-pv'] > 97 and used['burn-pvh'] == 0, used
         dom0.ok('xl pause burn-pv')
         assert cpu_percent(dom0, 2)['burn-pvh'] == 0  # pausing does not give the CPU away
-        recs, _ = record(dom0, '-D -e sched', 'xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20')
+        recs, _ = record(dom0, '-D -e 0x00022000', 'xl unpause burn-pv; xl destroy burn-pv; gone burn-pv 20')
         seen = null_events(recs, domains)
         story = [e for e in seen if e[0] != 'migrate' and e[1] != '-']
         story = [e for i, e in enumerate(story) if i == 0 or e != story[i - 1]]
@@ -230,6 +230,6 @@ def test_null_one_to_one(dom0):
         assert where(dom0, 'burn-pvh') == '1'
         assert cpu_percent(dom0, 4)['burn-pvh'] > 97
         # it leaves the pool and comes back to a CPU that is free
-        recs, _ = record(dom0, '-D -e sched', 'xl cpupool-migrate burn-pvh Pool-0; xl cpupool-migrate burn-pvh rt')
+        recs, _ = record(dom0, '-D -e 0x00022000', 'xl cpupool-migrate burn-pvh Pool-0; xl cpupool-migrate burn-pvh rt')
         story = [e[:2] for e in null_events(recs, domains) if e[0] != 'schedule']
         assert story[0] == ('deassign', 'burn-pvh') and {('picked', 'burn-pvh'), ('assign', 'burn-pvh')} <= set(story[1:]), story

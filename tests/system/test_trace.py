@@ -26,7 +26,7 @@ def xenalyze(dom0, path='/tmp/trace'):
 
 def test_guest(dom0, guest, kind):
     domain = int(dom0.ok(f'xl domid {guest}'))
-    recs, _ = record(dom0, '-D -e all', f'in_guest {guest} "cat /proc/interrupts; uname -a"')
+    recs, _ = record(dom0, '-D -e all', f'in_guest {guest} "cat /proc/interrupts; uname -a"; dd if=/dev/vda of=/dev/null count=1 iflag=direct')
     assert {'sched', 'pv', 'hw'} <= classes(recs)
     assert {r.cpu for r in recs} == {0, 1}
     t = timeline.Timeline(recs, HZ)

@@ -12,19 +12,15 @@ import timeline  # noqa: E402
 HZ = 10**9  # times are the machine's cycles: tests look at shares of time, which are the same in any unit
 
 
-def fetch(dom0, path):
-    """The records of a file in dom0, and the file."""
-    data = gzip.decompress(base64.b64decode(dom0.ok(f'gzip -c {path} | base64', 240)))
-    return records.read(data), data
-
-
 def record(dom0, options, work='true'):
-    """What xentrace records while dom0 does this. The buffers' size is for the machine's whole life: all tests here use the same."""
-    dom0.ok(f'rm -f /tmp/trace /tmp/trace.end; (xentrace -s 20 -S 256 {options} /tmp/trace 2> /tmp/trace.err & echo $! > /tmp/trace.pid; '
-            'wait $!; echo $? > /tmp/trace.end) > /dev/null & within 30 test -s /tmp/trace', 60)
-    dom0.ok(work, 120)  # typing it on the serial console makes interrupts
-    dom0.ok('kill -TERM $(cat /tmp/trace.pid) && within 60 test -s /tmp/trace.end && test "$(cat /tmp/trace.end)" = 0', 90)
-    return fetch(dom0, '/tmp/trace')
+    """What xentrace records while dom0 does this, and its file; one command, for guests that compute make each a matter of seconds. The buffers' size is for the
+    machine's whole life: all tests here use the same."""
+    out = dom0.ok(f'''rm -f /tmp/trace /tmp/trace.end
+        (xentrace -s 20 -S 256 {options} /tmp/trace 2> /tmp/trace.err & echo $! > /tmp/trace.pid; wait $!; echo $? > /tmp/trace.end) > /dev/null &
+        within 30 test -s /tmp/trace && {{ {work}; }} > /tmp/trace.work 2>&1 && kill -TERM $(cat /tmp/trace.pid) && within 60 test -s /tmp/trace.end &&
+        test "$(cat /tmp/trace.end)" = 0 && gzip -c /tmp/trace | base64 || {{ cat /tmp/trace.err /tmp/trace.work; false; }}''', 360)
+    data = gzip.decompress(base64.b64decode(out))
+    return records.read(data), data
 
 
 def run_states(dom0, seconds):
