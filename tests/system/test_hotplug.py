@@ -29,7 +29,7 @@ def cpus(m):
 def start_guests(m):
     """A guest of each kind that never rests, and one that answers; two vCPUs each."""
     for name, job in (('burn-pv', 'burn'), ('burn-pvh', 'burn'), ('ask-pv', 'stay'), ('ask-pvh', 'stay')):
-        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
+        m.ok(f'KERNEL=/vmlinux-cloud; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
         m.ok(f'await {name} "{"BURN START" if job == "burn" else "GUEST READY"}" 120', 130)
 
 
@@ -122,7 +122,7 @@ def test_null_under_load(new_machine):
     m.start_tools()
     start_two = (('burn-pv', 'burn'), ('ask-pvh', 'stay'))
     for name, job in start_two:
-        m.ok(f'KERNEL=/vmlinux; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
+        m.ok(f'KERNEL=/vmlinux-cloud; xl create -q $(cfg {name} {name.split("-")[1]} 128 2 job={job})', 120)
         m.ok(f'await {name} "{"BURN START" if job == "burn" else "GUEST READY"}" 120', 130)
     before = cpu_seconds(m)
     cycles(m, '1 2 3 4 5', 20)

@@ -87,7 +87,7 @@ def test_guest_log_level(params):
     for level, seen in (('none', False), ('all', True)):
         write(params, '/params/guest_loglvl', level)
         begin = len(params.console.hv_lines)
-        params.ok('KERNEL=/vmlinux; xl create -q $(cfg early pv 96 1 "earlyprintk=xen ignore_loglevel job=stay")', 90)
+        params.ok('KERNEL=/vmlinux-cloud; xl create -q $(cfg early pv 96 1 "earlyprintk=xen ignore_loglevel job=stay")', 90)
         domid = params.ok('xl domid early').strip()
         params.ok('await early "GUEST READY" 90', 100)
         params.ok('xl destroy early; gone early 20', 40)
@@ -113,10 +113,10 @@ def test_grant_limits(params):
     """New domains get the limits; a configuration may not ask for more."""
     write(params, '/params/gnttab_max_frames', '10')
     write(params, '/params/gnttab_max_maptrack_frames', '20')
-    refused(params, 'KERNEL=/vmlinux; xl create -q $(cfg more pv 96 1 job=stay max_grant_frames=11)', 'Invalid argument')
-    refused(params, 'KERNEL=/vmlinux; xl create -q $(cfg more pv 96 1 job=stay max_maptrack_frames=21)', 'Invalid argument')
-    params.ok('KERNEL=/vmlinux; xl create -q -p $(cfg few pv 96 1 job=stay max_grant_frames=10)', 60)
-    params.ok('KERNEL=/vmlinux; xl create -q -p $(cfg default pv 96 1 job=stay)', 60)
+    refused(params, 'KERNEL=/vmlinux-cloud; xl create -q $(cfg more pv 96 1 job=stay max_grant_frames=11)', 'Invalid argument')
+    refused(params, 'KERNEL=/vmlinux-cloud; xl create -q $(cfg more pv 96 1 job=stay max_maptrack_frames=21)', 'Invalid argument')
+    params.ok('KERNEL=/vmlinux-cloud; xl create -q -p $(cfg few pv 96 1 job=stay max_grant_frames=10)', 60)
+    params.ok('KERNEL=/vmlinux-cloud; xl create -q -p $(cfg default pv 96 1 job=stay)', 60)
     write(params, '/params/loglvl', 'all')
     begin = len(params.console.hv_lines)
     params.ok('xl debug-keys g')
@@ -125,7 +125,7 @@ def test_grant_limits(params):
     params.ok('xl destroy few; xl destroy default; gone few 20; gone default 20', 60)
     write(params, '/params/gnttab_max_frames', '64')
     write(params, '/params/gnttab_max_maptrack_frames', '1024')
-    params.ok('KERNEL=/vmlinux; xl create -q -p $(cfg more pv 96 1 job=stay max_grant_frames=11); xl destroy more; gone more 20', 90)
+    params.ok('KERNEL=/vmlinux-cloud; xl create -q -p $(cfg more pv 96 1 job=stay max_grant_frames=11); xl destroy more; gone more 20', 90)
 
 
 def test_refused(params):

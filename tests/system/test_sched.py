@@ -15,14 +15,14 @@ NULL_POOL = ('xl cpupool-cpu-remove Pool-0 1; echo "name=\\"rt\\" sched=\\"null\
              'xl cpupool-create /tmp/rt')
 
 
-def create_guests(dom0, more='', kernel='/vmlinux'):
+def create_guests(dom0, more=''):
     """Two guests, a PV and a PVH one, with one vCPU each that never rests."""
     for name in GUESTS:
-        dom0.ok(f'KERNEL={kernel}; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn{more})', 90)
+        dom0.ok(f'KERNEL=/vmlinux-cloud; xl create -q $(cfg {name} {name[5:]} 96 1 job=burn{more})', 90)
 
 
-def start_burning(dom0, kernel='/vmlinux'):
-    create_guests(dom0, kernel=kernel)
+def start_burning(dom0):
+    create_guests(dom0)
     for name in GUESTS:
         dom0.ok(f'await {name} "BURN START" 90', 100)
 
@@ -32,7 +32,7 @@ def measured(new_machine, **more):
     m = new_machine(smp=3, mem=2048, dom0_mem=1024, dom0_vcpus=1, files=image.guest_kernels(), **more)
     m.start_tools()
     m.ok('xl vcpu-pin Domain-0 0 0')
-    start_burning(m, '/vmlinux-cloud')
+    start_burning(m)
     return m
 
 
