@@ -192,8 +192,6 @@ def main():
     ap.add_argument('--hv', default='build/x86_64/zendo')
     ap.add_argument('step', nargs='+', choices=STEPS)
     a = ap.parse_args()
-    # machines run side by side here: a thread each, or those of one spin for each other in vain (tests/system/conftest.py)
-    os.environ.setdefault('ZENDO_ACCEL', 'tcg,thread=single')
     os.chdir(os.path.join(os.path.dirname(os.path.abspath(__file__)), '..'))
     os.environ.pop('MAKEFLAGS', None)
     os.environ.pop('MAKELEVEL', None)

@@ -28,9 +28,6 @@ def pytest_configure(config):
     config.tally = {'passed': 0, 'failed': 0, 'pending': 0}
     # with -n 2 (pytest-xdist) each of two workers has its machines; the reports meet in the process that started them
     config.worker = getattr(config, 'workerinput', {}).get('workerid', '')
-    if config.worker:
-        # Two machines on two cores: with a thread for each emulated processor they outnumber the cores, and one that spins for another spins in vain.
-        os.environ.setdefault('ZENDO_ACCEL', 'tcg,thread=single')
 
 
 def test_name(item):

@@ -15,12 +15,6 @@ ROOT = os.path.normpath(os.path.join(os.path.dirname(os.path.abspath(__file__)),
 RUN = os.path.join(ROOT, 'tools/run')
 
 
-@pytest.fixture(autouse=True)
-def usual_emulator(monkeypatch):
-    """As it runs for a user, with a thread for each processor."""
-    monkeypatch.delenv('ZENDO_ACCEL', raising=False)
-
-
 def run(*args, seconds=240):
     return subprocess.run([sys.executable, RUN, '--once', *args], cwd='/', stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                           stderr=subprocess.PIPE, text=True, timeout=seconds)
