@@ -59,6 +59,7 @@ done
 ln -sf /bin/bash "$root/usr/bin/bash"
 ln -sf /sbin/ip "$root/usr/sbin/ip"
 cp -r /etc/xen/scripts/. "$root/etc/xen/scripts/"
+cp /etc/xen/oxenstored.conf "$root/etc/xen/"
 : > "$root/etc/xen/xl.conf"
 mods "$root/mods" order xen-privcmd xenfs xen-evtchn xen-gntdev xen-gntalloc xen-blkback xen-netback bridge loop e1000 virtio_pci virtio_blk
 # what the usual machine has not: `mods more` in dom0
