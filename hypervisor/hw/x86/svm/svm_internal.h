@@ -11,14 +11,14 @@ struct svm_vcpu {
     paddr_t pa;
     uint64_t asid_generation; /* of the pCPU that gave the ASID; 0 none */
     uint16_t cpu;
-    enum { VIRQ_NONE, VIRQ_FOR_WINDOW, VIRQ_FOR_EVENT } virtual_irq; /* what the last entry had one for */
+    enum { VINTR_UNUSED, VINTR_FOR_WINDOW, VINTR_FOR_EVENT } vintr_use; /* what the last entry had one for */
     bool debug_loaded; /* DR0-3 are the guest's, and it may use them */
 };
 
 struct svm_features {
     bool available;
     bool next_rip, decode_assists;
-    bool virtual_irq; /* interrupts go in as the virtual one, not by injection: set_events() */
+    bool irqs_go_virtually; /* interrupts go in as the virtual one, not by injection: set_events() */
     uint32_t asids;
     paddr_t io_bitmap, msr_bitmap;
 };

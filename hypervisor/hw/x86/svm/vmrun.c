@@ -206,7 +206,7 @@ static uint64_t event_bits(const struct vm_event *e)
 }
 
 /*
- * Events are injected. Not so an interrupt where svm.virtual_irq is set: it goes in as the virtual interrupt, which the guest, that can take one, takes before
+ * Events are injected. Not so an interrupt where svm.irqs_go_virtually is set: it goes in as the virtual interrupt, which the guest, that can take one, takes before
  * its first instruction, unless that is needed to hear of the next window. After an injected interrupt QEMU 7.2 remembers the vector as an exception that is
  * still to come, and gives it to the guest once more when something asks the emulated processor out of its loop just then. Bochs 2.7, which saves the next RIP,
  * forgets a virtual one. APM volume 2, 15.20 and 15.21.4.
@@ -217,10 +217,10 @@ static void set_events(const struct vm_vcpu *vm, struct vmcb *b, struct svm_vcpu
 
     b->intercept1 |= (vm->want_iret ? INTERCEPT_IRET : 0) | (vm->want_window ? INTERCEPT_VINTR : 0);
     if (vm->want_window) {
-        h->virtual_irq = VIRQ_FOR_WINDOW;
+        h->vintr_use = VINTR_FOR_WINDOW;
         b->vintr |= at_once;
-    } else if (svm.virtual_irq && vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT) {
-        h->virtual_irq = VIRQ_FOR_EVENT;
+    } else if (svm.irqs_go_virtually && vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT) {
+        h->vintr_use = VINTR_FOR_EVENT;
         b->vintr |= at_once | VINTR_VECTOR(vm->inject.vector);
         return;
     }
@@ -246,9 +246,9 @@ static void take_back_event(struct vm_vcpu *vm, const struct svm_vcpu *h)
     uint64_t info = h->vmcb->exit_int_info;
     unsigned int type = (info >> 8) & 7;
 
-    if (unlikely(h->virtual_irq != VIRQ_NONE)) {
+    if (unlikely(h->vintr_use != VINTR_UNUSED)) {
         recall_interrupts();
-        if (h->virtual_irq == VIRQ_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ)) {
+        if (h->vintr_use == VINTR_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ)) {
             return;
         }
     }
@@ -293,7 +293,7 @@ static void before(struct vm_vcpu *vm, const struct x86_regs *r, struct svm_vcpu
     b->vintr = vm->cr8 | VINTR_MASKING;
     b->intercept_cr = BIT(16 + 4) | (vm->want_cr8 ? BIT(16 + 8) : 0);
     b->intercept1 &= ~(uint32_t)(INTERCEPT_IRET | INTERCEPT_VINTR);
-    h->virtual_irq = VIRQ_NONE;
+    h->vintr_use = VINTR_UNUSED;
     if (unlikely(vm->inject.valid || vm->want_window || vm->want_iret)) {
         set_events(vm, b, h);
     }
