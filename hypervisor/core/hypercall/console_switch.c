@@ -46,7 +46,7 @@ void console_switch_init(void)
 static void say_where(bool keys, char control)
 {
     log_info("Console input goes to %s (Ctrl-%c three times switches)\n",
-             keys ? "the debug keys" : "the first domain", control | '`');
+             keys ? "the debug keys" : "the first domain", conswitch_key(control));
 }
 
 /* Count the control character; true: it was the last one. */

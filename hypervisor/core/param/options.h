@@ -42,6 +42,11 @@ extern bool opt_vga_keep;
 /* conswitch=: the control character, 0: no switching (may change at any time); and where input goes first. */
 extern char opt_conswitch;
 extern bool opt_conswitch_to_keys;
+/* The key that is typed with Ctrl for it; of letters the small one. */
+static inline char conswitch_key(char control)
+{
+    return control >= ('a' & 0x1f) && control <= ('z' & 0x1f) ? control | '`' : control | '@';
+}
 extern bool opt_noreboot; /* may change at any time */
 /* crash-debug-*=: terminated texts that may change at any time; a reader sees some mix of old and new then. */
 enum crash { CRASH_HWDOM, CRASH_PANIC, CRASH_WATCHDOG, CRASH_COUNT };

@@ -123,7 +123,7 @@ bool param_parse_conswitch(const char *value)
 
 void param_show_conswitch(char *value, uint32_t size)
 {
-    zscnprintf(value, size, "%c%s", opt_conswitch | '`', opt_conswitch_to_keys ? "x" : "");
+    zscnprintf(value, size, "%c%s", conswitch_key(opt_conswitch), opt_conswitch_to_keys ? "x" : "");
 }
 
 /* --- scheduling ------------------------------------------------------------------------------------------------------------------------------------- */

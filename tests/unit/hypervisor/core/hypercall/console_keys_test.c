@@ -118,6 +118,24 @@ static void switching(void **state)
     assert_int_equal(param_set(p, "a"), 0);
 }
 
+/* What is shown can be set again. */
+static void switch_key_shown(void **state)
+{
+    static const char *const keys[][2] = {{"a", "a"}, {"Bx", "bx"}, {"_", "_"}, {"[x", "[x"},
+                                          {"`", "@"}, {"@", "@"},   {"~", "^"}};
+    const struct param *p = param_find("conswitch");
+    char shown[8];
+
+    for (unsigned int i = 0; i < ARRAY_SIZE(keys); i++) {
+        assert_int_equal(param_set(p, keys[i][0]), 0);
+        param_show(p, shown, sizeof(shown));
+        assert_string_equal(shown, keys[i][1]);
+        assert_int_equal(param_set(p, shown), 0);
+    }
+    assert_int_equal(param_set(p, "\x7f"), -XEN_EINVAL);
+    assert_int_equal(param_set(p, "a"), 0);
+}
+
 static void crash(void **state)
 {
     uint64_t before = port_now_ns();
@@ -166,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(switching, start, end),
+        cmocka_unit_test_setup_teardown(switch_key_shown, start, end),
         cmocka_unit_test_setup_teardown(crash, start, end),
         cmocka_unit_test_setup_teardown(guests_are_told, start, end),
         cmocka_unit_test_setup(broken_locks, start),
