@@ -256,7 +256,23 @@ class Machine:
                 if rip:
                     out.append(f'CPU#{part.split()[0]} {self.symbol(int(rip.group(1), 16))} rsp={stack.group(1)} '
                                f'{"halted" if halted and halted.group(1) == "1" else "running"}')
+        return out + self.interrupt_state() if out else out
+
+    def interrupt_state(self):
+        """What waits for each processor: its flags, its local APIC, and the I/O APIC's pins; for one that halts and does not come back."""
+        out = []
+        try:
+            for cpu in range(self.smp):
+                flags = self.monitor(f'cpu {cpu}') + self.monitor('info registers')
+                out.append(f'CPU#{cpu} {" ".join(re.findall(r"(?:RFL|II|SMM|HLT|EFER)=[0-9a-f]+", flags))}')
+                out += [f'CPU#{cpu} {line.strip()}' for line in self.monitor(f'info lapic {cpu}').splitlines() if re.search('ISR|IRR|LVTT|PPR|TPR|Timer', line)]
+            out += [line.strip() for line in self.monitor('info pic').splitlines() if 'masked' not in line and line.strip()]
+        except (OSError, ValueError, MachineError) as e:
+            out.append(f'no more of it: {e}')
         return out
+
+    def monitor(self, command):
+        return self.qmp('human-monitor-command', **{'command-line': command}).replace('\r', '')
 
     def symbol(self, address):
         """The hypervisor's function at an address (of the image's .elf, where it is there), or the bare address."""
