@@ -44,7 +44,7 @@ def burning(dom0):
 
 def domids(dom0):
     """{guest: its number}"""
-    return dict(zip(GUESTS, map(int, dom0.ok('; '.join(f'xl domid {name}' for name in GUESTS)).split())))
+    return dict(zip(GUESTS, map(int, dom0.ok(' && '.join(f'xl domid {name}' for name in GUESTS)).split())))
 
 
 @contextlib.contextmanager
@@ -107,7 +107,7 @@ def swapped(dom0, cpus):
     """Each vCPU's share of its running time inside its soft affinity, first with these CPUs for the two guests, then the other way round."""
     domains, out = domids(dom0), []
     for preferred in (cpus, cpus[::-1]):
-        dom0.ok('; '.join(f'xl vcpu-pin {name} 0 all {cpu}' for name, cpu in zip(GUESTS, preferred)))
+        dom0.ok(' && '.join(f'xl vcpu-pin {name} 0 all {cpu}' for name, cpu in zip(GUESTS, preferred)))
         t = run_states(dom0, 2)
         out += [shares.inside(t, (domains[name], 0), {cpu}) for name, cpu in zip(GUESTS, preferred)]
     return out
@@ -120,7 +120,7 @@ def test_soft_affinity(new_machine, figure):
     figure('soft affinity: running time inside, PV and PVH, before and after changing places', ' '.join(f'{100 * s:.2f} %' for s in got))
     assert min(got) >= 0.95, got
     # No room: both prefer CPU 1, then one has it for itself. Nobody waits while another CPU is free.
-    m.ok('; '.join(f'xl vcpu-pin {name} 0 all 1' for name in GUESTS))
+    m.ok(' && '.join(f'xl vcpu-pin {name} 0 all 1' for name in GUESTS))
     domains = domids(m)
     t, pair = run_states(m, 2), [(domains[name], 0) for name in GUESTS]
     assert all(shares.of_time(t, v) > 0.95 for v in pair), [shares.run_ns(t, v) for v in pair]
