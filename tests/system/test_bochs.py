@@ -11,6 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
 sys.path[:0] = [HERE, os.path.join(HERE, '../guests')]
 import run as guests  # noqa: E402
+from bare_machine import micro_guest  # noqa: E402
 
 CONFIG = '''
 config_interface: textconfig
@@ -56,12 +57,6 @@ def passes(hv, name, where, *, cpu, options, modules, seconds=300):
     return text
 
 
-def elf(name):
-    # with -n 2 both workers may come here at once
-    subprocess.run(['flock', 'tests/guests/guests.mk', 'make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
-    return os.path.join(guests.OUT, name + '.elf')
-
-
 @pytest.fixture
 def hv(request):
     name = request.config.getoption('--hv')
@@ -77,7 +72,7 @@ def others(*groups, but, without=()):
 @pytest.mark.parametrize('guest', others('common', 'pv', but='common/smp'))
 def test_intel(hv, guest, tmp_path):
     text = passes(hv, 'bochs-intel-' + guest.replace('/', '-'), tmp_path, cpu='corei7_skylake_x', options='x2apic dom0_mem=64M',
-                  modules=[('guest.elf', elf(guest))])
+                  modules=[('guest.elf', micro_guest(guest))])
     assert 'APIC: x2APIC' in text and 'deadlines by TSC' in text, text[:3000]
 
 
@@ -87,5 +82,5 @@ def test_intel(hv, guest, tmp_path):
 @pytest.mark.parametrize('guest', others('common', 'pvh', but='pvh/apic', without=('common/smp', 'pvh/cpu')))
 def test_amd(hv, guest, tmp_path):
     text = passes(hv, 'bochs-amd-' + guest.replace('/', '-'), tmp_path, cpu='ryzen', options='dom0_mem=128M',
-                  modules=[('builder.elf', elf('direct/builder')), ('guest.elf', elf(guest))])
+                  modules=[('builder.elf', micro_guest('direct/builder')), ('guest.elf', micro_guest(guest))])
     assert 'next RIP saved' in text, text[:3000]

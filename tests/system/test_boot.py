@@ -14,7 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
 sys.path[:0] = [HERE, os.path.join(HERE, '../guests')]
 import run as guests  # noqa: E402
-from bare_machine import BareMachine  # noqa: E402
+from bare_machine import BareMachine, micro_guest  # noqa: E402
 
 OVMF = '/usr/share/ovmf/OVMF.fd'
 ARGS = 'console=com1 dom0_mem=64M noreboot loglvl=all'
@@ -23,10 +23,7 @@ END = r'^# end '
 
 @pytest.fixture(scope='session')
 def elf():
-    # with -n 2 both workers may come here at once
-    subprocess.run(['flock', 'tests/guests/guests.mk', 'make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True,
-                   stdin=subprocess.DEVNULL)
-    return os.path.join(guests.OUT, 'common', 'hypercall.elf')
+    return micro_guest('common/hypercall')
 
 
 @pytest.fixture(scope='session')

@@ -3,7 +3,6 @@
 (tests/guests/machine/wait.c) as the first domain and then breaks something from outside, through QEMU's monitor or its debugger stub."""
 import os
 import re
-import subprocess
 import sys
 
 import pytest
@@ -12,7 +11,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, '../guests'))
 import run as guests  # noqa: E402
-from bare_machine import CS, EFLAGS, RIP, ROOT, BareMachine, symbol  # noqa: E402
+from bare_machine import CS, EFLAGS, RIP, ROOT, BareMachine, micro_guest, symbol  # noqa: E402
 
 pytestmark = pytest.mark.zendo  # messages and the insides of Zendo
 JMP_SELF = bytes([0xeb, 0xfe])
@@ -20,8 +19,7 @@ JMP_SELF = bytes([0xeb, 0xfe])
 
 @pytest.fixture(scope='session')
 def wait_elf():
-    subprocess.run(['make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
-    return os.path.join(guests.OUT, 'machine', 'wait.elf')
+    return micro_guest('machine/wait')
 
 
 @pytest.fixture(scope='session')
