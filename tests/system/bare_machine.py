@@ -44,7 +44,7 @@ class BareMachine:
                 '-qmp', f'unix:{self.work}/qmp,server=on,wait=off', '-chardev', f'socket,path={self.work}/gdb,server=on,wait=off,id=gdb',
                 '-gdb', 'chardev:gdb', '-serial', 'stdio']
         self.text, self.changed, self.ended = '', threading.Condition(), False
-        self.proc = subprocess.Popen(args + (['-initrd', elf] if elf else []) + list(qemu), stdin=subprocess.DEVNULL,
+        self.proc = subprocess.Popen(args + (['-initrd', elf] if elf else []) + list(qemu), stdin=subprocess.PIPE,
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent)
         threading.Thread(target=self._read, args=(open(log, 'wb'),), daemon=True).start()
 
@@ -80,6 +80,11 @@ class BareMachine:
                 left = end - time.monotonic()
                 assert left > 0 and not self.ended, f'no /{pattern}/; the console ends with:\n{self.text[-3000:]}'
                 self.changed.wait(left)
+
+    def type(self, text):
+        """What a person types at the serial console."""
+        self.proc.stdin.write(text.encode())
+        self.proc.stdin.flush()
 
     def qmp(self, command, **arguments):
         answer = qmp(self.work + '/qmp', command, arguments)

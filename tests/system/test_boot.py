@@ -206,6 +206,22 @@ def test_serial_port_that_takes_nothing(hv, elf, tmp_path):
 
 
 @pytest.mark.zendo
+@pytest.mark.parametrize('irq', [4, 0])
+def test_typing_at_the_serial_console(hv, irq):
+    """By interrupt, and by looking for it where there is none; a long text does not make it deaf."""
+    with BareMachine(hv, micro_guest('machine/wait'), f'typing-irq-{irq}', hv_args=f'com1=115200,8n1,0x3f8,{irq}') as m:
+        m.expect('# uptime 1 s')
+        assert ('no interrupt' in m.text) == (irq == 0), m.text
+        m.type('\x01' * 3)
+        m.expect('Console input goes to the debug keys')
+        m.type('~' * 2000 + '\x01' * 6)
+        m.expect('Console input goes to the first domain')
+        begin = m.expect(r'(?s)first domain.*Console input goes to the debug keys').end()
+        m.type('h')
+        m.expect('event channels', after=begin)
+
+
+@pytest.mark.zendo
 def test_dom0_vcpus_pin(hv, elf):
     waits = os.path.join(guests.OUT, 'machine', 'wait.elf')
     with BareMachine(hv, waits, 'pin', smp=2, hv_args='dom0_vcpus_pin dom0_max_vcpus=3') as m:

@@ -5,6 +5,7 @@
 #include <hw/x86/apic/irq.h>
 #include <hw/x86/cpu/watchdog.h>
 #include <core/param/options.h>
+#include <core/timer/timer.h>
 #include <base/contract.h>
 #include <base/log.h>
 #include <lib/cmdline.h>
@@ -16,11 +17,16 @@
         .io_base = (io), .gsi = (line), .baud = 0, .line_control = 3 \
     }
 
+#define INPUT_AT_ONCE 64u
+#define POLL_NS       1000000u /* at 115200 baud 12 characters come meanwhile, and a port holds 16 */
+
 static struct uart uarts[2] = {COM_DEFAULT(0x3f8, 4), COM_DEFAULT(0x2f8, 3)};
 static struct uart *outputs[2] = {&uarts[0]};
 static unsigned int output_count;
 static char unknown_device[16];
 static void (*input_fn)(char c);
+static bool has_interrupt;
+static struct timer poll_timer;
 
 static void add_output(unsigned int n)
 {
@@ -113,29 +119,65 @@ void port_console_write(const char *text, size_t len)
     }
 }
 
-void console_poll_input(void)
+/*
+ * Hand on what was typed, at most INPUT_AT_ONCE characters: a port that always claims to have data must not hold the pCPU. True: there may be more.
+ * Interrupts off, on pCPU 0.
+ */
+static bool take_input(void)
 {
     char c;
 
-    /* bounded: a port that always claims to have data must not hold the CPU */
-    for (unsigned int i = 0; i < 64 && input_fn && output_count && uart_get(outputs[0], &c); i++) {
+    for (unsigned int i = 0; i < INPUT_AT_ONCE; i++) {
+        if (!uart_get(outputs[0], &c)) {
+            return false;
+        }
         input_fn(c);
+    }
+    return true;
+}
+
+static void poll_again(void)
+{
+    /* it has its place since timer_init(); without memory for that, input is by interrupts alone */
+    (void)timer_set(&poll_timer, port_now_ns() + POLL_NS);
+}
+
+static void poll(void *arg)
+{
+    unsigned long flags = irq_save();
+    bool more = take_input();
+
+    irq_restore(flags);
+    if (more || !has_interrupt) {
+        poll_again();
     }
 }
 
+/* The line is an edge: what is left in the port raises no other. */
 static void receive_interrupt(void *arg)
 {
-    console_poll_input();
+    if (take_input()) {
+        poll_again();
+    }
 }
 
 void console_set_input(void (*fn)(char c))
 {
     struct uart *u = outputs[0];
 
+    if (output_count == 0) {
+        return;
+    }
     input_fn = fn;
-    if (output_count && irq_bind_gsi(irq_isa_gsi(u->gsi), IRQ_EDGE, IRQ_HIGH, receive_interrupt, NULL) == 0) {
+    timer_init(&poll_timer, poll, NULL, 0);
+    has_interrupt = u->gsi != UART_NO_GSI &&
+                    irq_bind_gsi(irq_isa_gsi(u->gsi), IRQ_EDGE, IRQ_HIGH, receive_interrupt, NULL) == 0;
+    if (has_interrupt) {
         irq_unmask(irq_of_gsi(irq_isa_gsi(u->gsi)));
         uart_enable_receive_interrupt(u);
+    } else {
+        log_info("The serial console has no interrupt: what is typed is looked for each millisecond\n");
+        poll_again();
     }
 }
 

@@ -12,11 +12,10 @@ void console_init(bool text_screen);
 const char *console_unknown_device(void);
 
 /*
- * Call @fn with each byte typed on the serial console, in interrupt context. Needs working interrupts (after irq_init()); without an
- * interrupt line console_poll_input() does it.
+ * Call @fn with each byte typed on the serial console, on pCPU 0 with interrupts off: from the port's interrupt, or, when it has none (com1=...,0), from a timer.
+ * Once, on pCPU 0, after irq_init() and timer_init_all().
  */
 void console_set_input(void (*fn)(char c));
-void console_poll_input(void);
 
 /* Leave the VGA screen to the first domain (unless vga=keep). */
 void console_release_screen(void);

@@ -5,21 +5,22 @@
 #include <lib/cmdline.h>
 #include <lib/string.h>
 
-#define REG_DATA         0 /* divisor low while LCR_DLAB */
-#define REG_IER          1 /* divisor high while LCR_DLAB */
-#define REG_FCR          2
-#define REG_LCR          3
-#define REG_MCR          4
-#define REG_LSR          5
-#define REG_SCRATCH      7
-#define IER_RECEIVE      0x01
-#define FCR_ENABLE_CLEAR 0x07
-#define LCR_DLAB         0x80
-#define MCR_DTR_RTS_OUT2 0x0b
-#define LSR_DATA         0x01
-#define LSR_THR_EMPTY    0x20
-#define UART_CLOCK       115200u /* of a divisor of 1 */
-#define PUT_SPINS        200000u
+#define REG_DATA          0 /* divisor low while LCR_DLAB */
+#define REG_IER           1 /* divisor high while LCR_DLAB */
+#define REG_FCR           2
+#define REG_LCR           3
+#define REG_MCR           4
+#define REG_LSR           5
+#define REG_SCRATCH       7
+#define IER_RECEIVE       0x01
+#define FCR_ENABLE_CLEAR  0x07
+#define LCR_DLAB          0x80
+#define MCR_DTR_RTS_OUT2  0x0b
+#define LSR_DATA          0x01
+#define LSR_THR_EMPTY     0x20
+#define LSR_NOTHING_THERE 0xff    /* a bus without the device reads as ones */
+#define UART_CLOCK        115200u /* of a divisor of 1 */
+#define PUT_SPINS         200000u
 
 static bool parse_format(struct uart *u, const char *text)
 {
@@ -91,7 +92,7 @@ bool uart_open(struct uart *u)
         return false;
     }
     out8(u->io_base + REG_SCRATCH, 0x5a);
-    if (in8(u->io_base + REG_SCRATCH) != 0x5a || in8(u->io_base + REG_LSR) == 0xff) {
+    if (in8(u->io_base + REG_SCRATCH) != 0x5a || in8(u->io_base + REG_LSR) == LSR_NOTHING_THERE) {
         return false;
     }
     out8(u->io_base + REG_IER, 0);
@@ -137,7 +138,9 @@ uint32_t uart_take_dropped(struct uart *u)
 
 bool uart_get(struct uart *u, char *c)
 {
-    if (!(in8(u->io_base + REG_LSR) & LSR_DATA)) {
+    uint8_t status = in8(u->io_base + REG_LSR);
+
+    if (!(status & LSR_DATA) || status == LSR_NOTHING_THERE) {
         return false;
     }
     *c = (char)in8(u->io_base + REG_DATA);
