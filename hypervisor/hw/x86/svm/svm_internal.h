@@ -18,7 +18,8 @@ struct svm_vcpu {
 struct svm_features {
     bool available;
     bool next_rip, decode_assists;
-    bool irqs_go_virtually; /* interrupts go in as the virtual one, not by injection: set_events() */
+    bool
+        like_qemu; /* no next RIP is saved: mind the faults of that emulator, set_events() and recall_interrupts() */
     uint32_t asids;
     paddr_t io_bitmap, msr_bitmap;
 };

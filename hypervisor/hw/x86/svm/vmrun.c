@@ -206,7 +206,7 @@ static uint64_t event_bits(const struct vm_event *e)
 }
 
 /*
- * Events are injected. Not so an interrupt where svm.irqs_go_virtually is set: it goes in as the virtual interrupt, which the guest, that can take one, takes before
+ * Events are injected. Not so an interrupt where svm.like_qemu is set: it goes in as the virtual interrupt, which the guest, that can take one, takes before
  * its first instruction, unless that is needed to hear of the next window. After an injected interrupt QEMU 7.2 remembers the vector as an exception that is
  * still to come, and gives it to the guest once more when something asks the emulated processor out of its loop just then. Bochs 2.7, which saves the next RIP,
  * forgets a virtual one. APM volume 2, 15.20 and 15.21.4.
@@ -219,7 +219,7 @@ static void set_events(const struct vm_vcpu *vm, struct vmcb *b, struct svm_vcpu
     if (vm->want_window) {
         h->vintr_use = VINTR_FOR_WINDOW;
         b->vintr |= at_once;
-    } else if (svm.irqs_go_virtually && vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT) {
+    } else if (svm.like_qemu && vm->inject.valid && vm->inject.type == VM_EVENT_INTERRUPT) {
         h->vintr_use = VINTR_FOR_EVENT;
         b->vintr |= at_once | VINTR_VECTOR(vm->inject.vector);
         return;
@@ -228,9 +228,9 @@ static void set_events(const struct vm_vcpu *vm, struct vmcb *b, struct svm_vcpu
 }
 
 /*
- * At an entry with a virtual interrupt QEMU 7.2 marks it in the word in which others mark physical ones, without their lock: one that arrives at that moment
- * is lost, and when it was the timer's, this pCPU hears of no deadline any more. Writing the task priority, which is 0 and stays so, makes the local APIC
- * look again.
+ * At each exit, and at an entry with a virtual interrupt, QEMU 7.2 changes the word in which others mark physical interrupts, without their lock: one that
+ * arrives at that moment is lost, and when it was the timer's, this pCPU hears of no deadline any more. Writing the task priority, which is 0 and stays so,
+ * makes the local APIC look again.
  */
 static void recall_interrupts(void)
 {
@@ -246,11 +246,11 @@ static void take_back_event(struct vm_vcpu *vm, const struct svm_vcpu *h)
     uint64_t info = h->vmcb->exit_int_info;
     unsigned int type = (info >> 8) & 7;
 
-    if (unlikely(h->vintr_use != VINTR_UNUSED)) {
+    if (svm.like_qemu) {
         recall_interrupts();
-        if (h->vintr_use == VINTR_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ)) {
-            return;
-        }
+    }
+    if (unlikely(h->vintr_use == VINTR_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ))) {
+        return;
     }
     vm->inject.valid = false;
     if (likely(!(info & EVENT_VALID)) || type == EXIT_INT_TYPE_SOFTWARE) {
