@@ -271,6 +271,23 @@ class Machine:
             out.append(f'no more of it: {e}')
         return out
 
+    def debug_keys_say(self, keys='q0rae', wait_s=5):
+        """What the hypervisor prints when its debug keys are typed: tells a machine that is dead from one that only waits for an event."""
+        c = self.console
+        if c.panic or c.ended:
+            return []
+        begin = len(c.hv_lines)
+        try:
+            self.proc.stdin.write(b'\x01\x01\x01' + keys.encode())
+            self.proc.stdin.flush()
+        except (BrokenPipeError, ValueError):
+            return []
+        end = time.monotonic() + 4 * wait_s
+        with c.changed:
+            while time.monotonic() < min(end, c.last_byte + wait_s):
+                c.changed.wait(1)
+            return c.hv_lines[begin:] or ['no answer to the debug keys']
+
     def monitor(self, command):
         return self.qmp('human-monitor-command', **{'command-line': command}).replace('\r', '')
 
@@ -285,7 +302,8 @@ class Machine:
 
     def fail(self, why):
         self.dead = self.dead or why
-        where = ''.join(f'\n    | {line}' for line in self.where())
+        where = self.where()
+        where = ''.join(f'\n    | {line}' for line in where + (self.debug_keys_say() if where else []))
         raise MachineError(f'{why}\n  console ({os.path.relpath(self.log_path, image.ROOT)}) ends with:\n{self.tail()}'
                            + (f'\n  processors:{where}' if where else '') if self.console else why)
 
