@@ -22,7 +22,7 @@ static void enter_beside(struct random *r, const struct sim_vcpu *v)
     unsigned int cpu;
 
     do {
-        cpu = (unsigned int)random_below(r, machine.cpus);
+        cpu = machine_some_cpu(r);
     } while (machine_on(cpu) == &v->s || per_cpu(sched_pcpu, cpu).curr == &v->s);
     enter(cpu);
 }
@@ -62,7 +62,7 @@ static void set_affinity(struct random *r, unsigned int i)
     cpuset_t hard = random_below(r, 3) ? some_cpus(r) : CPUSET_ALL;
     cpuset_t soft = random_below(r, 2) ? some_cpus(r) : CPUSET_ALL;
 
-    enter((unsigned int)random_below(r, machine.cpus));
+    enter(machine_some_cpu(r));
     if (sched_set_affinity(&guest_vcpus[i].s, hard, soft) == 0) {
         change_hard[i] = hard;
     }
@@ -73,7 +73,7 @@ static void set_params(struct random *r, unsigned int domain)
 {
     uint32_t cap = random_below(r, 2) ? 1 + (uint32_t)random_below(r, 150) : 0;
 
-    enter((unsigned int)random_below(r, machine.cpus));
+    enter(machine_some_cpu(r));
     if (guest_domains[domain].s.cap != cap) {
         cap_begins(domain);
     }
@@ -103,12 +103,12 @@ static void down_and_up(struct random *r, unsigned int i)
 {
     struct sim_vcpu *v = &guest_vcpus[i];
 
-    enter(v->is_on ? v->cpu : (unsigned int)random_below(r, machine.cpus));
+    enter(v->is_on ? v->cpu : machine_some_cpu(r));
     __atomic_fetch_or(&v->s.pause_flags, VPF_DOWN, __ATOMIC_SEQ_CST);
     sched_sleep(&v->s);
     machine_leave();
     machine_run(random_below(r, MICROSECS(200)));
-    enter((unsigned int)random_below(r, machine.cpus));
+    enter(machine_some_cpu(r));
     __atomic_fetch_and(&v->s.pause_flags, ~VPF_DOWN, __ATOMIC_SEQ_CST);
     sched_wake(&v->s);
     machine_leave();
@@ -116,11 +116,11 @@ static void down_and_up(struct random *r, unsigned int i)
 
 static void take_cpu(struct random *r, uint32_t pool)
 {
-    unsigned int cpu = (unsigned int)random_below(r, machine.cpus);
+    unsigned int cpu = machine_some_cpu(r);
     int rc;
 
     do {
-        enter((unsigned int)random_below(r, machine.cpus));
+        enter(machine_some_cpu(r));
         rc = sched_pool_remove_cpu(pool, cpu);
         machine_leave();
         machine_run(MICROSECS(1));
@@ -129,7 +129,7 @@ static void take_cpu(struct random *r, uint32_t pool)
 
 static void give_cpu(struct random *r, uint32_t pool)
 {
-    unsigned int from = (unsigned int)random_below(r, machine.cpus);
+    unsigned int from = machine_some_cpu(r);
     unsigned int cpu = cpuset_next_wrap(sched_free_cpus(), from);
 
     if (cpu != MAX_PCPUS) {
@@ -143,7 +143,7 @@ static void move_domain(struct random *r, unsigned int domain, uint32_t pool)
 {
     struct sim_domain *d = &guest_domains[domain];
 
-    enter((unsigned int)random_below(r, machine.cpus));
+    enter(machine_some_cpu(r));
     for (unsigned int i = 0; i < d->vcpus; i++) {
         sched_pause_nosync(&d->first[i].s);
     }
@@ -163,6 +163,45 @@ static void move_domain(struct random *r, unsigned int domain, uint32_t pool)
     machine_leave();
 }
 
+/* As core/hypercall does it; two stay, so that there is always one beside. */
+static void go_offline(struct random *r)
+{
+    unsigned int cpu = machine_some_cpu(r);
+    int rc;
+
+    if (cpu == 0 || cpuset_count(cpus_online) <= 2) {
+        return;
+    }
+    do {
+        enter(machine_some_cpu(r));
+        rc = sched_cpu_pool(cpu) == SCHED_POOL_ANY ? 0 : sched_pool_remove_cpu(0, cpu);
+        machine_leave();
+        machine_run(MICROSECS(1));
+    } while (rc == -XEN_ERESTART);
+    if (rc != 0) {
+        return;
+    }
+    enter(0);
+    sched_cpu_leave(cpu);
+    machine_leave();
+    machine_park(cpu);
+    enter(0);
+    timer_cpu_leave(cpu);
+    machine_leave();
+}
+
+static void come_online(unsigned int cpu)
+{
+    if (cpuset_has(cpus_online, cpu)) {
+        return;
+    }
+    cpuset_add(&cpus_online, cpu);
+    enter(0);
+    timer_cpu_return(cpu);
+    sched_cpu_return(cpu);
+    machine_leave();
+}
+
 static void set_ratelimit(struct random *r)
 {
     enter(0);
@@ -176,7 +215,7 @@ void change_something(struct random *r)
     unsigned int domain = (unsigned int)random_below(r, guest_domain_count);
     uint32_t pool = random_below(r, 2) ? other_pool : 0;
 
-    switch (random_below(r, 16)) {
+    switch (random_below(r, 20)) {
     case 0:
     case 1:
     case 2:
@@ -204,6 +243,13 @@ void change_something(struct random *r)
         break;
     case 13:
         set_ratelimit(r);
+        break;
+    case 14:
+        go_offline(r);
+        break;
+    case 15:
+    case 16:
+        come_online((unsigned int)random_below(r, machine.cpus));
         break;
     default:
         pause_or_unpause(r, i);
@@ -252,6 +298,9 @@ void changes_begin(struct random *r)
 
 void changes_end(void)
 {
+    for (unsigned int cpu = 0; cpu < machine.cpus; cpu++) {
+        come_online(cpu);
+    }
     guests_end();
     free(change_hard);
     free(is_paused);

@@ -9,6 +9,6 @@ extern uint64_t *change_cap_since_ns,
 
 /* Two pools, pool 0's policy and one more; domains in pool 0, all running. */
 void changes_begin(struct random *r);
-/* One change: affinity, weight, cap, rate limit, pause, hot-unplug of a vCPU, pCPUs or domains between pools. */
+/* One change: affinity, weight, cap, rate limit, pause, hot-unplug of a vCPU, pCPUs off and on, pCPUs or domains between pools. */
 void change_something(struct random *r);
 void changes_end(void);

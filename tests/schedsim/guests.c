@@ -141,8 +141,7 @@ void guest_switched_in(struct sched_vcpu *s, unsigned int cpu)
 
 static void wake(struct sim_vcpu *v)
 {
-    unsigned int waker =
-        v->load.kind == LOAD_IO ? (unsigned int)random_below(&machine_random, machine.cpus) : v->s.cpu;
+    unsigned int waker = v->load.kind == LOAD_IO ? machine_some_cpu(&machine_random) : v->s.cpu;
     uint64_t before = machine_steps;
 
     if (!machine_enter(waker)) {

@@ -156,6 +156,19 @@ void machine_leave(void)
     run_softirqs(cpu);
 }
 
+unsigned int machine_some_cpu(struct random *r)
+{
+    return cpuset_next_wrap(cpus_online, (unsigned int)random_below(r, machine.cpus));
+}
+
+void machine_park(unsigned int cpu)
+{
+    while (cpus[cpu].is_busy || __atomic_load_n(&per_cpu(softirq_bits, cpu), __ATOMIC_RELAXED)) {
+        machine_run(MICROSECS(1));
+    }
+    cpuset_remove(&cpus_online, cpu);
+}
+
 unsigned int machine_node(unsigned int cpu)
 {
     return cpu * machine.nodes / machine.cpus;

@@ -40,6 +40,10 @@ extern void (*machine_on_decision)(uint64_t steps);
 
 /* All pCPUs idle in pool 0, time 0. May be called again after everything was torn down. */
 void machine_start(const struct machine_config *c);
+/* A pCPU that is online, by chance. */
+unsigned int machine_some_cpu(struct random *r);
+/* @cpu, which is in no pool, goes offline once it has done what is pending there. */
+void machine_park(unsigned int cpu);
 unsigned int machine_node(unsigned int cpu);
 cpuset_t machine_node_cpus(unsigned int node);
 /* What @cpu runs, as the hardware knows it. */
