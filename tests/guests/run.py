@@ -16,6 +16,7 @@ import os
 import re
 import selectors
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -58,8 +59,8 @@ def qemu_command(hv, elf, guest_args, smp=2, mem=512, hv_args="", extra=(), cpu=
             "-initrd", f"{elf} {guest_args}".strip().replace(",", ",,") + (f",{initrd}" if initrd else ""), *extra]
 
 
-def boot(command, log, timeout, until=r"^# end ", env=None):
-    """Run a command until a line matches, it ends, or the deadline; returns (lines, why it ended)."""
+def boot(command, log, timeout, until=r"^# end ", env=None, stop_by=signal.SIGTERM):
+    """Run a command until a line matches, it ends, or the deadline, and then stop it by a signal; returns (lines, why it ended)."""
     deadline = time.monotonic() + timeout
     why = "the machine stopped"
     data = b""
@@ -87,7 +88,7 @@ def boot(command, log, timeout, until=r"^# end ", env=None):
                 break
             scanned = line
         if p.poll() is None:
-            p.terminate()
+            p.send_signal(stop_by)
             try:
                 p.wait(5)
             except subprocess.TimeoutExpired:
