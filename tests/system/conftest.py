@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Fixtures of the system tests: which hypervisor, one long-lived machine that most tests share, and the list of what Zendo cannot do yet."""
+import functools
 import os
 import sys
 
@@ -54,8 +55,8 @@ def read_not_yet():
 
 def pytest_collection_modifyitems(config, items):
     on_xen, all_names = config.getoption('--hv') == 'xen', {test_name(i) for i in items}
-    # the long ones first: two workers then end together
-    items.sort(key=lambda item: item.get_closest_marker('long') is None)
+    # the long ones first: two workers then end together; and the tests of a file that share a machine one after the other, or it boots twice
+    items.sort(key=lambda item: item.get_closest_marker('long') is None and not shares_machine(item.nodeid))
     extra = config.getoption('--extra')
     items[:] = [i for i in items if not (on_xen and i.get_closest_marker('zendo')) and (extra or not i.get_closest_marker('extra'))]
     if on_xen:
@@ -72,15 +73,36 @@ def pytest_collection_modifyitems(config, items):
             item.add_marker(pytest.mark.xfail(reason=reason, strict=not reason.startswith('unsteady')))
 
 
+@functools.lru_cache(None)
+def file_shares_machine(path):
+    with open(os.path.join(HERE, os.path.basename(path))) as f:
+        return "scope='module'" in f.read()
+
+
+def shares_machine(nodeid):
+    """Does the test's file have a machine of its own for its tests?"""
+    return file_shares_machine(nodeid.split('::')[0])
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With -n 2 a worker gets its next test when it ends one: tests take from one second to some minutes."""
+    """With -n 2 a worker gets its next test when it ends one: tests take from one second to some minutes. Those that share a machine go to one worker."""
     from xdist.scheduler import LoadScheduling
 
     class OneByOne(LoadScheduling):
+        owners = {}
+
+        def may_take(self, node, index):
+            name = self.collection[index]
+            return not shares_machine(name) or self.owners.setdefault(name.split('::')[0], node) is node
+
         def _send_tests(self, node, num):
             # two wait at most: the one that runs, and the one that must be known before it ends
-            super()._send_tests(node, min(num, 2 - len(self.node2pending[node])))
+            for _ in range(min(num, 2 - len(self.node2pending[node]), len(self.pending))):
+                # what only others should take is taken all the same when nothing else is left
+                at = next((i for i, index in enumerate(self.pending) if self.may_take(node, index)), 0)
+                self.pending.insert(0, self.pending.pop(at))
+                super()._send_tests(node, 1)
 
     return OneByOne(config, log)
 

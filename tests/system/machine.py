@@ -13,6 +13,7 @@ A machine's whole console is in build/test/system/NAME.log.
 """
 import base64
 import ctypes
+import fcntl
 import hashlib
 import itertools
 import math
@@ -21,8 +22,10 @@ import re
 import select
 import shutil
 import signal
+import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 
@@ -267,6 +270,10 @@ class Machine:
                 out.append(f'CPU#{cpu} {" ".join(re.findall(r"(?:RFL|II|SMM|HLT|EFER)=[0-9a-f]+", flags))}')
                 out += [f'CPU#{cpu} {line.strip()}' for line in self.monitor(f'info lapic {cpu}').splitlines() if re.search('ISR|IRR|LVTT|PPR|TPR|Timer', line)]
             out += [line.strip() for line in self.monitor('info pic').splitlines() if 'masked' not in line and line.strip()]
+            out.append('serial port ' + ' '.join(f'{name}={self.monitor(f"i /xb {0x3f8 + r:#x}").split()[-1]}'
+                                                 for name, r in (('IER', 1), ('IIR', 2), ('LCR', 3), ('MCR', 4), ('LSR', 5))))
+            waits = struct.unpack('i', fcntl.ioctl(self.proc.stdin, termios.FIONREAD, b'....'))[0]
+            out.append(f'{waits} bytes that were typed are not in the machine yet')
         except (OSError, ValueError, MachineError) as e:
             out.append(f'no more of it: {e}')
         return out
@@ -444,7 +451,6 @@ class Machine:
 
         Returns which it was: 'exit', 'end' or 'key'.
         """
-        import termios
         import tty
         saved, why = termios.tcgetattr(stdin), 'end'
         done = threading.Event()
