@@ -112,8 +112,8 @@ def unpacked(kernel, version):
     return _make(f'vmlinux-{version}-{digest}', build) + '/vmlinux'
 
 
-def dom0_image(flavour=''):
-    kernel, version, modules = other_kernel(flavour) if flavour else debian_kernel()
+def dom0_image():
+    kernel, version, modules = debian_kernel()
     digest = hashlib.sha256(version.encode())
     digest.update(_run(['dpkg-query', '-W', '-f', '${Package} ${Version}\n', *PACKAGES]).encode())
     for path in sorted(glob.glob(HERE + '/*')):

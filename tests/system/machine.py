@@ -134,18 +134,18 @@ class Machine:
     """One machine; see the module's text.  Sizes are in MiB.
 
     unpacked: Debian's kernel for dom0 is handed over unpacked, which boots some seconds sooner; else as the package has it.
-    flavour: dom0 is another of Debian's kernels, 'rt'; files: {path: content} added to dom0's root.
+    files: {path: content} added to dom0's root.
     grub: 'bios' or 'efi': not QEMU loads the hypervisor but GRUB, from a disc, by multiboot 2.
     """
 
     def __init__(self, hv, name='machine', *, smp=2, mem=4096, dom0_mem=1536, dom0_vcpus=None, hv_args='', dom0_args='', machine='pc',
-                 disk=True, qemu=(), files=None, archives=(), unpacked=True, flavour='', grub=None, cpu=None):
+                 disk=True, qemu=(), files=None, archives=(), unpacked=True, grub=None, cpu=None):
         self.hv_name, self.name = hv, name
         self.smp, self.mem, self.machine, self.disk, self.qemu = smp, mem, machine, disk, list(qemu)
         self.hv_args = f'console=com1 dom0_mem={dom0_mem}M noreboot ' + (f'dom0_max_vcpus={dom0_vcpus} ' if dom0_vcpus else '') + hv_args
         self.dom0_args = 'console=hvc0 quiet loglevel=3 cryptomgr.notests ' + dom0_args
-        self.files, self.archives, self.flavour, self.grub = files or {}, archives, flavour, grub
-        self.unpacked = unpacked and not flavour and not grub
+        self.files, self.archives, self.grub = files or {}, archives, grub
+        self.unpacked = unpacked and not grub
         self.cpu = cpu or os.environ.get('ZENDO_CPU', 'qemu64,+svm,+npt,+rdrand')
         self.proc = self.console = self.work = None
         self.mark, self.ids, self.dead, self.sent = 0, itertools.count(1), None, {}
@@ -163,7 +163,7 @@ class Machine:
         hv = image.debian_xen() if self.hv_name == 'xen' else self.hv_name
         if not os.path.exists(hv):
             self.fail(f'there is no {hv}: build it first (make)')
-        kernel, initrd = image.dom0_image(self.flavour)
+        kernel, initrd = image.dom0_image()
         if self.unpacked:
             kernel = image.vmlinux()
         self.work = tempfile.mkdtemp(prefix='zendo-')
@@ -289,10 +289,11 @@ class Machine:
             self.proc.stdin.flush()
         except (BrokenPipeError, ValueError):
             return []
-        end = time.monotonic() + 4 * wait_s
+        quiet_from, end = time.monotonic() + 4 * wait_s, time.monotonic() + 8 * wait_s
         with c.changed:
-            while time.monotonic() < min(end, c.last_byte + wait_s):
-                c.changed.wait(1)
+            while time.monotonic() < min(quiet_from, end):
+                if c.changed.wait(1) and len(c.hv_lines) > begin:
+                    quiet_from = time.monotonic() + wait_s  # the end of what it says is not marked
             return c.hv_lines[begin:] or ['no answer to the debug keys']
 
     def monitor(self, command):
