@@ -153,17 +153,23 @@ bool evtchn_is_valid(struct evtchn_table *t, uint32_t port)
     return valid;
 }
 
-bool evtchn_is_pending(struct evtchn_table *t, uint32_t port)
+struct evtchn_bits evtchn_bits(struct evtchn_table *t, uint32_t port)
 {
     unsigned long flags = spin_lock_irqsave(&t->lock);
     struct evtchn *e = evtchn_lookup_used(t, port);
-    bool pending = false;
+    struct evtchn_bits bits = {0};
 
     if (e && t->fifo) {
-        pending = evtchn_fifo_is_pending(t, e, port);
+        bits = evtchn_fifo_bits(t, e, port);
     } else if (e && port < t->two_level_ports) {
-        pending = word_test(t->pending_words, port);
+        bits.pending = word_test(t->pending_words, port);
+        bits.masked = word_test(t->mask_words, port);
     }
     spin_unlock_irqrestore(&t->lock, flags);
-    return pending;
+    return bits;
+}
+
+bool evtchn_is_pending(struct evtchn_table *t, uint32_t port)
+{
+    return evtchn_bits(t, port).pending;
 }

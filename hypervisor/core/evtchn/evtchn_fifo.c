@@ -116,28 +116,20 @@ void evtchn_fifo_deliver(struct evtchn_table *t, struct evtchn *e, uint32_t port
     evtchn_wake_pollers(t, port);
 }
 
-bool evtchn_fifo_is_busy(struct evtchn_table *t, uint32_t port)
+struct evtchn_bits evtchn_fifo_bits(struct evtchn_table *t, const struct evtchn *e, uint32_t port)
 {
+    struct evtchn_bits bits = {.pending = e->pending};
     event_word_t *w;
-    bool busy;
 
     spin_lock(&t->fifo_lock);
     w = word_of(t->fifo, port);
-    busy = w && (__atomic_load_n(w, __ATOMIC_RELAXED) & W_LINKED);
-    spin_unlock(&t->fifo_lock);
-    return busy;
-}
+    if (w) {
+        event_word_t word = __atomic_load_n(w, __ATOMIC_RELAXED);
 
-bool evtchn_fifo_is_pending(struct evtchn_table *t, const struct evtchn *e, uint32_t port)
-{
-    event_word_t *w;
-    bool pending;
-
-    spin_lock(&t->fifo_lock);
-    w = word_of(t->fifo, port);
-    pending = w ? __atomic_load_n(w, __ATOMIC_RELAXED) & W_PENDING : e->pending;
+        bits = (struct evtchn_bits){word & W_PENDING, word & W_MASKED, word & W_LINKED};
+    }
     spin_unlock(&t->fifo_lock);
-    return pending;
+    return bits;
 }
 
 void evtchn_fifo_clear_pending(struct evtchn_table *t, struct evtchn *e, uint32_t port)

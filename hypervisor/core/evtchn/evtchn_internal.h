@@ -82,10 +82,8 @@ void evtchn_deliver(struct evtchn_table *t, struct evtchn *e, uint32_t port);
 /* --- FIFO; t->lock held unless it says otherwise --- */
 /* evtchn_deliver() when @t has a FIFO. */
 void evtchn_fifo_deliver(struct evtchn_table *t, struct evtchn *e, uint32_t port);
-/* Still on a queue of the guest's: must not be used for another channel yet. */
-bool evtchn_fifo_is_busy(struct evtchn_table *t, uint32_t port);
-/* Each false when the table is not FIFO any more. */
-bool evtchn_fifo_is_pending(struct evtchn_table *t, const struct evtchn *e, uint32_t port);
+/* A port that is `queued` is still on a queue of the guest's: it must not be used for another channel yet. Nothing when the table is not FIFO any more. */
+struct evtchn_bits evtchn_fifo_bits(struct evtchn_table *t, const struct evtchn *e, uint32_t port);
 void evtchn_fifo_clear_pending(struct evtchn_table *t, struct evtchn *e, uint32_t port);
 /* Clear the mask; true when the port is pending and must be delivered anew. */
 bool evtchn_fifo_unmask(struct evtchn_table *t, uint32_t port);

@@ -79,6 +79,11 @@ void evtchn_xen_send(struct evtchn_table *t, uint32_t port);
 bool evtchn_is_valid(struct evtchn_table *t, uint32_t port);
 /* Pending, masked or not; false for a port that is not valid. */
 bool evtchn_is_pending(struct evtchn_table *t, uint32_t port);
+/* What stands in @port's bits, for who looks for an event that does not come: `queued` is FIFO's, linked and not yet taken by the guest. */
+struct evtchn_bits {
+    bool pending, masked, queued;
+};
+struct evtchn_bits evtchn_bits(struct evtchn_table *t, uint32_t port);
 
 /* Global VIRQs go to one vCPU of the domain that handles them, the others to each vCPU. */
 static inline bool evtchn_virq_is_global(uint32_t virq)

@@ -187,7 +187,7 @@ static int find_free(struct evtchn_table *t, uint32_t *found)
             }
         }
         if (evtchn_lookup(t, port)->kind == EC_FREE) {
-            if (!t->fifo || !evtchn_fifo_is_busy(t, port)) {
+            if (!t->fifo || !evtchn_fifo_bits(t, evtchn_lookup(t, port), port).queued) {
                 *found = port;
                 t->next_free_hint = busy ? t->next_free_hint : port + 1;
                 return 0;

@@ -135,13 +135,15 @@ static void show_ports(struct domain *d)
     log_info("d%u: %u ports, %s\n", d->id, d->evtchn.used_ports, d->evtchn.fifo ? "FIFO" : "2-level");
     for (uint32_t port = 1; port < MIN(d->evtchn.valid_ports, PORTS_SHOWN); port++) {
         struct evtchn_status st = {.port = port};
+        struct evtchn_bits bits;
 
         if (evtchn_status(&d->evtchn, port, &st) != 0 || st.status == EVTCHNSTAT_closed ||
             st.status >= ARRAY_SIZE(kinds)) {
             continue;
         }
-        log_info("  %4u %s v%u%s", port, kinds[st.status], st.vcpu,
-                 evtchn_is_pending(&d->evtchn, port) ? " pending" : "");
+        bits = evtchn_bits(&d->evtchn, port);
+        log_info("  %4u %s v%u%s%s%s", port, kinds[st.status], st.vcpu, bits.pending ? " pending" : "",
+                 bits.masked ? " masked" : "", bits.queued ? " queued" : "");
         if (st.status == EVTCHNSTAT_interdomain) {
             log_info("       to d%u port %u\n", st.u.interdomain.dom, st.u.interdomain.port);
         }

@@ -575,6 +575,7 @@ static void test_fifo_order(void **state)
 static void test_fifo_masked(void **state)
 {
     uint32_t at_b, port;
+    struct evtchn_bits bits;
 
     fake_start(2, ~0u);
     fifo_start(1);
@@ -582,10 +583,14 @@ static void test_fifo_masked(void **state)
     words[at_b] = 1u << EVTCHN_FIFO_MASKED;
     assert_int_equal(evtchn_send(table(0), port), 0);
     assert_int_equal(words[at_b], 1u << EVTCHN_FIFO_MASKED | 1u << EVTCHN_FIFO_PENDING);
+    bits = evtchn_bits(table(1), at_b);
+    assert_true(bits.pending && bits.masked && !bits.queued);
     assert_int_equal(fake[1].notified[0], 0);
     assert_int_equal(fake[1].polled, 1);
     assert_int_equal(evtchn_unmask(table(1), at_b), 0);
     assert_int_equal(words[at_b], 1u << EVTCHN_FIFO_LINKED | 1u << EVTCHN_FIFO_PENDING);
+    bits = evtchn_bits(table(1), at_b);
+    assert_true(bits.pending && !bits.masked && bits.queued);
     assert_int_equal(fake[1].notified[0], 1);
     fake_end();
 }
