@@ -118,10 +118,11 @@ void evtchn_fifo_deliver(struct evtchn_table *t, struct evtchn *e, uint32_t port
 
 struct evtchn_bits evtchn_fifo_bits(struct evtchn_table *t, const struct evtchn *e, uint32_t port)
 {
-    struct evtchn_bits bits = {.pending = e->pending};
+    struct evtchn_bits bits = {0};
     event_word_t *w;
 
     spin_lock(&t->fifo_lock);
+    bits.pending = e->pending;
     w = word_of(t->fifo, port);
     if (w) {
         event_word_t word = __atomic_load_n(w, __ATOMIC_RELAXED);

@@ -75,7 +75,7 @@ void evtchn_xen_close(struct evtchn_table *t, uint32_t port);
 /* Send from one to its remote end; nothing when it is not bound. */
 void evtchn_xen_send(struct evtchn_table *t, uint32_t port);
 
-/* --- for SCHEDOP_poll --------------------------------------------------------------------------------------------------------------- */
+/* --- for SCHEDOP_poll and debug keys --------------------------------------------------------------------------------------------------------------- */
 bool evtchn_is_valid(struct evtchn_table *t, uint32_t port);
 /* Pending, masked or not; false for a port that is not valid. */
 bool evtchn_is_pending(struct evtchn_table *t, uint32_t port);

@@ -174,6 +174,7 @@ static int find_free(struct evtchn_table *t, uint32_t *found)
 
     for (uint32_t port = t->next_free_hint; port < limit;) {
         uint32_t bucket = port / EVTCHN_BUCKET;
+        const struct evtchn *e;
 
         if (t->bucket_used[bucket] == EVTCHN_BUCKET) {
             port = (bucket + 1) * EVTCHN_BUCKET;
@@ -186,8 +187,9 @@ static int find_free(struct evtchn_table *t, uint32_t *found)
                 return rc;
             }
         }
-        if (evtchn_lookup(t, port)->kind == EC_FREE) {
-            if (!t->fifo || !evtchn_fifo_bits(t, evtchn_lookup(t, port), port).queued) {
+        e = evtchn_lookup(t, port);
+        if (e->kind == EC_FREE) {
+            if (!t->fifo || !evtchn_fifo_bits(t, e, port).queued) {
                 *found = port;
                 t->next_free_hint = busy ? t->next_free_hint : port + 1;
                 return 0;
