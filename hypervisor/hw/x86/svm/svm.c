@@ -69,7 +69,7 @@ static bool init_boot_cpu(const struct cpuid_result *f)
 {
     svm.next_rip = (f->edx & BIT(3)) != 0;
     svm.decode_assists = (f->edx & BIT(7)) != 0;
-    svm.like_qemu = !svm.next_rip; /* as QEMU's processor, and none sold since 2010 */
+    svm.like_qemu = !svm.next_rip; /* no other sold since 2010 is without */
     svm.asids = f->ebx;
     if (!make_bitmaps()) {
         return false;

@@ -18,8 +18,7 @@ struct svm_vcpu {
 struct svm_features {
     bool available;
     bool next_rip, decode_assists;
-    bool
-        like_qemu; /* no next RIP is saved: mind the faults of that emulator, set_events() and recall_interrupts() */
+    bool like_qemu; /* mind its faults: set_events(), recall_interrupts() */
     uint32_t asids;
     paddr_t io_bitmap, msr_bitmap;
 };

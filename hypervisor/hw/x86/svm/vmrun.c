@@ -246,9 +246,6 @@ static void take_back_event(struct vm_vcpu *vm, const struct svm_vcpu *h)
     uint64_t info = h->vmcb->exit_int_info;
     unsigned int type = (info >> 8) & 7;
 
-    if (svm.like_qemu) {
-        recall_interrupts();
-    }
     if (unlikely(h->vintr_use == VINTR_FOR_EVENT && (h->vmcb->vintr & VINTR_IRQ))) {
         return;
     }
@@ -320,6 +317,9 @@ static void after(struct vm_vcpu *vm, struct x86_regs *r, struct svm_vcpu *h)
     vm->shadow = b->shadow & 1;
     vm->cr8 = b->vintr & 15;
     h->vmcb->tlb_control = 0;
+    if (svm.like_qemu) {
+        recall_interrupts();
+    }
     take_back_event(vm, h);
 }
 
