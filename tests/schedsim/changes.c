@@ -114,17 +114,18 @@ static void down_and_up(struct random *r, unsigned int i)
     machine_leave();
 }
 
-static void take_cpu(struct random *r, uint32_t pool)
+/* 0: @cpu is in no pool; else it stays where it is. */
+static int take_cpu(struct random *r, uint32_t pool, unsigned int cpu)
 {
-    unsigned int cpu = machine_some_cpu(r);
     int rc;
 
     do {
         enter(machine_some_cpu(r));
-        rc = sched_pool_remove_cpu(pool, cpu);
+        rc = sched_cpu_pool(cpu) == SCHED_POOL_ANY ? 0 : sched_pool_remove_cpu(pool, cpu);
         machine_leave();
         machine_run(MICROSECS(1));
     } while (rc == -XEN_ERESTART);
+    return rc;
 }
 
 static void give_cpu(struct random *r, uint32_t pool)
@@ -167,18 +168,8 @@ static void move_domain(struct random *r, unsigned int domain, uint32_t pool)
 static void go_offline(struct random *r)
 {
     unsigned int cpu = machine_some_cpu(r);
-    int rc;
 
-    if (cpu == 0 || cpuset_count(cpus_online) <= 2) {
-        return;
-    }
-    do {
-        enter(machine_some_cpu(r));
-        rc = sched_cpu_pool(cpu) == SCHED_POOL_ANY ? 0 : sched_pool_remove_cpu(0, cpu);
-        machine_leave();
-        machine_run(MICROSECS(1));
-    } while (rc == -XEN_ERESTART);
-    if (rc != 0) {
+    if (cpu == 0 || cpuset_count(cpus_online) <= 2 || take_cpu(r, 0, cpu) != 0) {
         return;
     }
     enter(0);
@@ -228,7 +219,7 @@ void change_something(struct random *r)
         break;
     case 6:
     case 7:
-        take_cpu(r, pool);
+        (void)take_cpu(r, pool, machine_some_cpu(r));
         break;
     case 8:
     case 9:
