@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import image  # noqa: E402
 from machine import LOST_LINES, Machine, MachineError  # noqa: E402
 
+Machine.asks_debug_keys = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.normpath(os.path.join(HERE, '../..'))
 NOT_YET = os.path.join(HERE, 'not-yet.txt')
