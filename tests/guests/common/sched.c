@@ -62,11 +62,30 @@ TEST(poll_errors)
     set_xen_guest_handle(poll.ports, (void *)NOWHERE);
     CHECK_EQ(sched_op(SCHEDOP_poll, &poll), -XEN_EFAULT);
 }
+/* Without ports any event of the domain ends it, also a masked one. The console's and the store's, which the tools send when they like and nobody here
+ * takes, can do so once each. */
 TEST(poll_no_ports)
 {
     struct sched_poll poll = {.nr_ports = 0, .timeout = now_ns() + 3 * MS};
-    CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
+    int woken = 0;
+    do {
+        CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
+    } while (now_ns() < poll.timeout && woken++ < 2);
     CHECK(now_ns() >= poll.timeout);
+}
+TEST(poll_no_ports_ends_by_any_event)
+{
+    long p = bind_virq(VIRQ_TIMER, 0);
+    u64 t0 = now_ns();
+    struct sched_poll poll = {.nr_ports = 0, .timeout = t0 + 5000 * MS};
+    CHECK(p > 0);
+    CHECK_EQ(hc1(__HYPERVISOR_set_timer_op, t0 + MS), 0);
+    for (int woken = 0; !port_pending(p) && woken <= 2; woken++) {
+        CHECK_EQ(sched_op(SCHEDOP_poll, &poll), 0);
+    }
+    CHECK(port_pending(p));
+    CHECK(now_ns() < poll.timeout);
+    CHECK_EQ(port_close(p), 0);
 }
 TEST(shutdown_code_errors)
 {
