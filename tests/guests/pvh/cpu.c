@@ -135,6 +135,11 @@ TEST(ports)
     d = 0xcfc;
     CHECK_EQ(TRAP_INSN("in %%dx, %%eax", a, c, d), -1);
     CHECK_EQ((u32)a, 0xffffffff);
+    if (on_zendo()) { /* ... but the counters of an interval timer read as stopped: the wait of Linux for 0xff to change is 100,000 exits long */
+        d = 0x42;
+        CHECK_EQ(TRAP_INSN("in %%dx, %%al", a, c, d), -1);
+        CHECK_EQ(a & 0xff, 0);
+    }
 }
 TEST(wbinvd_and_cache)
 {
