@@ -26,7 +26,7 @@ static void update_sets(struct sched_vcpu *v)
 /* @v's affinity or its pool's pCPUs have changed; under the pool's lock. A queueing policy's. */
 static void resettle(struct sched_vcpu *v)
 {
-    unsigned int cpu = SCHED_NO_CPU;
+    unsigned int cpu;
     unsigned long flags;
     struct sched_rq *rq = sched_lock_rq(v, &flags);
 
@@ -35,13 +35,12 @@ static void resettle(struct sched_vcpu *v)
         v->is_queued = false;
     }
     update_sets(v);
-    if (per_cpu(sched_pcpu, v->cpu).curr == v) {
-        cpu = v->cpu; /* it may have to go, or somewhere else may be better */
+    if (!sched_is_current(v)) {
+        sched_settle(rq, v, flags);
+        return;
     }
+    cpu = v->cpu; /* it may have to go, or somewhere else may be better */
     spin_unlock_irqrestore(&rq->lock, flags);
-    if (cpu == SCHED_NO_CPU) {
-        sched_find_home(v);
-    }
     sched_prod(cpu);
 }
 

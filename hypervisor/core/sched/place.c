@@ -139,11 +139,9 @@ struct sched_rq *sched_lock_best_rq(struct sched_vcpu *v, unsigned long *flags)
     return sched_lock_rq(v, flags);
 }
 
-void sched_find_home(struct sched_vcpu *v)
+void sched_settle(struct sched_rq *rq, struct sched_vcpu *v, unsigned long flags)
 {
     unsigned int cpu = SCHED_NO_CPU;
-    unsigned long flags;
-    struct sched_rq *rq = sched_lock_rq(v, &flags);
 
     if (!v->is_queued && !sched_is_current(v) && !cpuset_has(v->wait.cpus[WAITQ_PREFERRED], v->cpu)) {
         unsigned int to = shortest_queue(rq, v);
@@ -159,6 +157,14 @@ void sched_find_home(struct sched_vcpu *v)
     }
     spin_unlock_irqrestore(&rq->lock, flags);
     sched_prod(cpu);
+}
+
+void sched_find_home(struct sched_vcpu *v)
+{
+    unsigned long flags;
+    struct sched_rq *rq = sched_lock_rq(v, &flags);
+
+    sched_settle(rq, v, flags);
 }
 
 cpuset_t sched_spread(struct sched_rq *rq, uint64_t now)
