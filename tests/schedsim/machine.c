@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* The contract with the machine for the scheduler's simulator: see machine.h. */
+#include <base/log.h>
 #include <base/softirq.h>
 #include <core/sched/arch.h>
 #include <stdarg.h>
@@ -363,6 +364,16 @@ void port_assert_failed(const char *expr, const char *file, int line)
 void port_panic(const char *fmt, ...)
 {
     machine_fail("panic: %s", fmt);
+}
+
+/* For sched_show(), from a debugger. */
+void log_at(enum log_level level, bool guest, const char *fmt, ...)
+{
+    va_list args;
+
+    va_start(args, fmt);
+    vfprintf(stderr, fmt, args);
+    va_end(args);
 }
 
 /* --- counting --------------------------------------------------------------------------------------------------------------------------------------- */

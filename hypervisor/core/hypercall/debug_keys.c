@@ -54,9 +54,9 @@ static void show_vcpu(struct vcpu *v)
 {
     const struct sched_vcpu *s = &v->sched;
 
-    log_info("  v%u: pCPU %u%s paused %u flags %#x upcall pending %u mask %u, ran %lu ms, affinity %#lx\n",
-             v->id, s->cpu, sched_runs(s) ? " running," : ",", s->pause_count, s->pause_flags,
-             v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask,
+    log_info("  v%u: pCPU %u%s%s paused %u flags %#x upcall pending %u mask %u, ran %lu ms, affinity %#lx\n",
+             v->id, s->cpu, sched_runs(s) ? " running," : ",", s->is_queued ? " queued," : "", s->pause_count,
+             s->pause_flags, v->info->evtchn_upcall_pending, v->info->evtchn_upcall_mask,
              (unsigned long)(sched_cpu_time_ns(s) / 1000000), (unsigned long)s->hard_affinity.bits);
 }
 
@@ -194,6 +194,7 @@ static void show_run_queues(void)
                      timer_count(cpu));
         }
     }
+    sched_show();
     for_each_domain (show_domain)
         ;
 }

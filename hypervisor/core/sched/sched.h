@@ -88,6 +88,8 @@ struct sched_stats {
     uint64_t pulls;      /* of them, from another runqueue */
 };
 void sched_get_stats(struct sched_stats *out);
+/* Log every runqueue: its pCPUs, who runs there, who waits. */
+void sched_show(void);
 
 /* --- start-up ----------------------------------------------------------------------------------------------------------------------------------- */
 

@@ -180,6 +180,24 @@ static void broken_locks(void **state)
     assert_int_equal(lock_held_count(), 0);
 }
 
+static void queues_shown(void **state)
+{
+    struct sched_vcpu *s = &fake_domain(1, GUEST_PV, 1)->vcpus[0]->sched;
+
+    debug_key_press('r');
+    assert_non_null(strstr(host_console(), "runqueue of pCPUs 0xf, pool 0: 0 wait\n"));
+    assert_non_null(strstr(host_console(), "    pCPU 3: idle, chosen "));
+    assert_null(strstr(host_console(), "waits"));
+    s->pause_count = s->pause_flags = 0;
+    sched_wake(s);
+    debug_key_press('r');
+    assert_non_null(strstr(host_console(), "runqueue of pCPUs 0xf, pool 0: 1 wait\n"));
+    assert_non_null(strstr(host_console(), "waits d1v0: pCPU "));
+    assert_non_null(strstr(host_console(), "idle, told to choose, chosen "));
+    s->pause_count = 1;
+    sched_sleep(s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -187,6 +205,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(switch_key_shown, start, end),
         cmocka_unit_test_setup_teardown(crash, start, end),
         cmocka_unit_test_setup_teardown(guests_are_told, start, end),
+        cmocka_unit_test_setup_teardown(queues_shown, start, end),
         cmocka_unit_test_setup(broken_locks, start),
     };
 
