@@ -16,6 +16,8 @@ import time
 
 PYTHON = '/usr/bin/python3'
 WORK = 'build/test'
+# Of the system tests: one more than processors, for each waits now and then for what a guest does at a certain time.
+WORKERS = '3'
 # What QEMU 7.2 emulates beyond the usual model, and the hypervisor switches or uses.
 RICH_CPU = 'qemu64,+svm,+npt,+rdrand,+xsave,+xsaveopt,+avx,+rdtscp,+fsgsbase,+smep,+smap'
 STEPS = ['lint', 'unit', 'sim', 'fuzz', 'figures', 'guests', 'guests-debug', 'guests-cpu', 'builds', 'guests-xl', 'system', 'system-quick', 'system-long']
@@ -207,7 +209,7 @@ def main():
     t.two_at_a_time(side_by_side(a.step, a.hv))
     for step in [s for s in a.step if s.startswith('system')]:
         marks = {'system': [], 'system-quick': ['-m', 'quick'], 'system-long': ['--extra']}[step]
-        t.one_by_one([counted(step, [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rxX', '-n', '2', '--durations=40', 'tests/system',
+        t.one_by_one([counted(step, [PYTHON, '-m', 'pytest', '-p', 'no:cacheprovider', '-q', '-rxX', '-n', WORKERS, '--durations=40', 'tests/system',
                                      '--hv', a.hv, *marks], 5400, live=True)])
     if t.total.pending:
         print(f'{t.total.pending} tests are known not to pass yet: tests/system/not-yet.txt, tests/guests/not-yet.txt')

@@ -20,6 +20,7 @@ MARKS = {'quick': 'in make test-quick', 'xl': 'the stock tools', 'pv': 'a PV gue
 
 def pytest_addoption(parser):
     parser.addoption('--hv', default='build/x86_64/zendo', help="hypervisor image, or 'xen' for Debian's own")
+    parser.addoption('--pv-only', action='store_true', help='make PV guests where a test asks for PVH: for the oracle, in an emulator where its PVH guests die')
     parser.addoption('--extra', action='store_true', help='with the tests that are marked so')
     parser.addoption('--counts', help="add 'system PASSED FAILED NOT-YET' to this file")
 
@@ -27,8 +28,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     for mark, text in MARKS.items():
         config.addinivalue_line('markers', f'{mark}: {text}')
+    if config.getoption('--pv-only'):
+        Machine.settings = {'PVH_TYPE': 'pv'}
     config.tally = {'passed': 0, 'failed': 0, 'pending': 0}
-    # with -n 2 (pytest-xdist) each of two workers has its machines; the reports meet in the process that started them
+    # with -n 3 (pytest-xdist) each of three workers has its machines; the reports meet in the process that started them
     config.worker = getattr(config, 'workerinput', {}).get('workerid', '')
 
 
@@ -56,7 +59,7 @@ def read_not_yet():
 
 def pytest_collection_modifyitems(config, items):
     on_xen, all_names = config.getoption('--hv') == 'xen', {test_name(i) for i in items}
-    # the long ones first: two workers then end together; and the tests of a file that share a machine one after the other, or it boots twice
+    # the long ones first: the workers then end together; and the tests of a file that share a machine one after the other, or it boots twice
     items.sort(key=lambda item: item.get_closest_marker('long') is None and not shares_machine(item.nodeid))
     extra = config.getoption('--extra')
     items[:] = [i for i in items if not (on_xen and i.get_closest_marker('zendo')) and (extra or not i.get_closest_marker('extra'))]
@@ -87,7 +90,7 @@ def shares_machine(nodeid):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With -n 2 a worker gets its next test when it ends one: tests take from one second to some minutes. Those that share a machine go to one worker."""
+    """With -n 3 a worker gets its next test when it ends one: tests take from one second to some minutes. Those that share a machine go to one worker."""
     from xdist.scheduler import LoadScheduling
 
     class OneByOne(LoadScheduling):

@@ -139,6 +139,7 @@ class Machine:
     """
 
     asks_debug_keys = False  # of a machine that hangs: for who mends Zendo, some hundred lines
+    settings = {}  # variables of every command's shell in dom0, beside SLOW
 
     def __init__(self, hv, name='machine', *, smp=2, mem=4096, dom0_mem=1536, dom0_vcpus=None, hv_args='', dom0_args='', machine='pc',
                  disk=True, qemu=(), files=None, archives=(), unpacked=True, grub=None, cpu=None):
@@ -373,7 +374,8 @@ class Machine:
         """Begin a command in dom0 without waiting for its end; returns its number for finish()."""
         if self.dead:
             raise MachineError(f'the machine is dead: {self.dead}')
-        data = base64.b64encode(f'export SLOW={self.slow}\n{command}\n'.encode()).decode()
+        exports = ''.join(f'export {name}={value}\n' for name, value in {'SLOW': self.slow, **self.settings}.items())
+        data = base64.b64encode(f'{exports}{command}\n'.encode()).decode()
         for i in range(0, len(data), CHUNK):
             self.send('+' + data[i:i + CHUNK] + '\n')
             self.expect(rf'@@\+{min(i + CHUNK, len(data))}@@', 30)

@@ -43,6 +43,7 @@ tools() {
 cfg() {
     local n=$1 ty=$2 m=$3 v=$4 x=$5 l
     shift 5
+    [ "$ty" != pvh ] || ty=${PVH_TYPE:-pvh} # pytest --pv-only
     {
         printf 'name="%s"\ntype="%s"\nmemory=%s\nvcpus=%s\n' "$n" "$ty" "$m" "$v"
         printf 'kernel="%s"\nramdisk="/guest.img"\n' "${KERNEL:-/vmlinuz}"
