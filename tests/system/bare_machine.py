@@ -23,7 +23,7 @@ RIP, EFLAGS, CS = 16, 17, 18  # numbers of gdb's amd64 registers; the first 17 h
 
 def micro_guest(name):
     """The path of a micro guest, tests/guests/NAME.c, which is built first when it must be."""
-    # with -n 3 several workers may come here at once
+    # with -n 2 both workers may come here at once
     subprocess.run(['flock', 'tests/guests/guests.mk', 'make', '-s', '-f', 'tests/guests/guests.mk'], cwd=ROOT, check=True, stdin=subprocess.DEVNULL)
     return os.path.join(ROOT, 'build/guests', name + '.elf')
 

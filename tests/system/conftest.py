@@ -31,7 +31,7 @@ def pytest_configure(config):
     if config.getoption('--pv-only'):
         Machine.settings = {'PVH_TYPE': 'pv'}
     config.tally = {'passed': 0, 'failed': 0, 'pending': 0}
-    # with -n 3 (pytest-xdist) each of three workers has its machines; the reports meet in the process that started them
+    # with -n 2 (pytest-xdist) each of two workers has its machines; the reports meet in the process that started them
     config.worker = getattr(config, 'workerinput', {}).get('workerid', '')
 
 
@@ -90,7 +90,7 @@ def shares_machine(nodeid):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With -n 3 a worker gets its next test when it ends one: tests take from one second to some minutes. Those that share a machine go to one worker."""
+    """With -n 2 a worker gets its next test when it ends one: tests take from one second to some minutes. Those that share a machine go to one worker."""
     from xdist.scheduler import LoadScheduling
 
     class OneByOne(LoadScheduling):
