@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* The log's view of who runs and who waits, for a debug key: what the scheduler believes, so that a vCPU that does not run can be found. */
+/*
+ * The log's view of who runs and who waits, for a debug key: what the scheduler believes, so that a vCPU that does not run can be found. A runqueue is locked
+ * while its lines are written, so that they agree: its pCPUs may wait as long as the console takes.
+ */
 #include <base/log.h>
 #include <core/sched/sched_internal.h>
 
