@@ -36,7 +36,7 @@ static void resettle(struct sched_vcpu *v)
     }
     update_sets(v);
     if (!sched_is_current(v)) {
-        sched_settle(rq, v, flags);
+        sched_find_home_locked(rq, v, flags);
         return;
     }
     cpu = v->cpu; /* it may have to go, or somewhere else may be better */

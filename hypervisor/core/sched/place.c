@@ -139,7 +139,7 @@ struct sched_rq *sched_lock_best_rq(struct sched_vcpu *v, unsigned long *flags)
     return sched_lock_rq(v, flags);
 }
 
-void sched_settle(struct sched_rq *rq, struct sched_vcpu *v, unsigned long flags)
+void sched_find_home_locked(struct sched_rq *rq, struct sched_vcpu *v, unsigned long flags)
 {
     unsigned int cpu = SCHED_NO_CPU;
 
@@ -164,7 +164,7 @@ void sched_find_home(struct sched_vcpu *v)
     unsigned long flags;
     struct sched_rq *rq = sched_lock_rq(v, &flags);
 
-    sched_settle(rq, v, flags);
+    sched_find_home_locked(rq, v, flags);
 }
 
 cpuset_t sched_spread(struct sched_rq *rq, uint64_t now)

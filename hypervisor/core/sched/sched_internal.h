@@ -35,8 +35,8 @@ struct sched_rq *sched_lock_best_rq(struct sched_vcpu *v, unsigned long *flags);
 unsigned int sched_requeue(struct sched_rq *rq, struct sched_vcpu *v, uint64_t now_ns);
 /* @v may not use the pCPU that it is at, or is runnable and not queued: to another pCPU, and on its queue. No runqueue's lock held. */
 void sched_find_home(struct sched_vcpu *v);
-/* The same for who has the lock of @v's runqueue @rq, which it gives back: nobody can queue @v by its old pCPU in between. */
-void sched_settle(struct sched_rq *rq, struct sched_vcpu *v, unsigned long flags);
+/* sched_find_home() for who has the lock of @v's runqueue @rq, which it gives back: nobody can queue @v by its old pCPU in between. */
+void sched_find_home_locked(struct sched_rq *rq, struct sched_vcpu *v, unsigned long flags);
 /*
  * Runnable vCPUs wait while pCPUs idle (one was just put back, or a tickled pCPU took another): whom to tell. One that is still being saved is
  * announced by its saver. Under the lock.
