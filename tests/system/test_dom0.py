@@ -14,6 +14,13 @@ def test_boots_to_userspace(bare):
 
 
 @pytest.mark.quick
+def test_agent_hears_of_no_orphans(bare):
+    """The first process does, and a shell that hears of something while it writes loses the line: these tests' command channel hung by it."""
+    assert 'agent' not in bare.ok("tr '\\0' ' ' < /proc/1/cmdline")
+    assert int(bare.ok('pidof agent')) > 1
+
+
+@pytest.mark.quick
 def test_version_is_4_17(bare):
     assert bare.ok('cat /sys/hypervisor/version/major /sys/hypervisor/version/minor').split() == ['4', '17']
 
