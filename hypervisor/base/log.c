@@ -24,6 +24,7 @@ static struct spinlock lock = SPINLOCK_INIT(console); /* guards all below */
 static char ring[RING_SIZE];
 static uint32_t ring_start, ring_end;
 static bool is_announced;
+static unsigned int show_all; /* how many want everything shown; atomic */
 /* How many lines may pass now, and were not passed since the last that was. */
 static struct limit {
     uint32_t tokens, dropped;
@@ -142,7 +143,8 @@ static void emit_dropped(uint32_t dropped, const char *about, bool to_console)
 static void emit_limited(const char *line, size_t len, int level, bool guest)
 {
     const struct log_levels *levels = guest ? &log_guest_levels : &log_levels;
-    bool to_console = level <= MAX(levels->always, levels->limited);
+    bool all = !guest && __atomic_load_n(&show_all, __ATOMIC_RELAXED) > 0;
+    bool to_console = all || level <= MAX(levels->always, levels->limited);
     uint32_t dropped = 0;
 
     if (guest) {
@@ -150,7 +152,7 @@ static void emit_limited(const char *line, size_t len, int level, bool guest)
             return;
         }
         emit_dropped(dropped, " about guests", to_console);
-    } else if (to_console && level > levels->always) {
+    } else if (to_console && !all && level > levels->always) {
         to_console = take_token(&own_limit, &dropped);
         emit_dropped(dropped, "", to_console);
     }
@@ -176,6 +178,16 @@ void log_at(enum log_level level, bool guest, const char *fmt, ...)
     flags = spin_lock_irqsave(&lock);
     emit_limited(line, len, (int)level, guest);
     spin_unlock_irqrestore(&lock, flags);
+}
+
+void log_show_all_begin(void)
+{
+    __atomic_fetch_add(&show_all, 1, __ATOMIC_RELAXED);
+}
+
+void log_show_all_end(void)
+{
+    __atomic_fetch_sub(&show_all, 1, __ATOMIC_RELAXED);
 }
 
 void log_raw(const char *text, size_t len)

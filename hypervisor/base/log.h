@@ -56,5 +56,8 @@ extern enum log_timestamps log_timestamps; /* console_timestamps=; may change at
  */
 size_t log_ring_read(char *dst, size_t size, uint32_t *index);
 void log_ring_clear(void);
+/* Between these two all of our own messages are put on the console, whatever loglvl says: somebody asked to see them. They nest; any context. */
+void log_show_all_begin(void);
+void log_show_all_end(void);
 /* From now on SOFTIRQ_LOG is raised when the ring gets more: its handler is set. */
 void log_ring_announce(void);

@@ -61,27 +61,37 @@ def test_build_information(dom0):
     assert read(dom0, '/buildinfo/version/major') == info['xen_major']
     assert read(dom0, '/buildinfo/version/minor') == info['xen_minor']
     assert read(dom0, '/buildinfo/version/extra') == info['xen_extra']
-    assert read(dom0, '/buildinfo/compileinfo/compiler').startswith('gcc')
+    assert read(dom0, '/buildinfo/compileinfo/compiler').startswith(('gcc', 'x86_64-linux-gnu-gcc'))
     assert 'CONFIG_PV=y' in read(dom0, '/buildinfo/config').splitlines()
 
 
+@pytest.mark.zendo  # Debian's Xen has no message for each change
 def test_log_level(params):
-    """Output of debug keys reaches the console as loglvl says; the log itself has all of it."""
+    """Messages reach the console as loglvl says; the log itself has all of them."""
     write(params, '/params/loglvl', 'none')
     assert read(params, '/params/loglvl') == 'none/none'
     begin = len(params.console.hv_lines)
-    params.ok('xl debug-keys h')
+    write(params, '/params/conswitch', 'b')
     params.ok("xl set-parameters 'loglvl=all guest_loglvl=none/error'")
     assert read(params, '/params/loglvl') == 'all/all' and read(params, '/params/guest_loglvl') == 'none/error'
-    params.ok('xl debug-keys m')
+    write(params, '/params/conswitch', 'c')
 
-    def shown(key):
-        return [line for line in params.console.hv_lines[begin:] if f"'{key}'" in line]
-    params.wait_for(lambda: shown('m'), "output of debug key 'm'", 20)
-    assert not [line for line in shown('h') if 'show this help' in line or 'pressed' in line]
-    assert re.search("'h'", params.ok("xl dmesg | tail -120 | sed 's/^(XEN) //'"))
+    def shown(value):
+        return [line for line in params.console.hv_lines[begin:] if re.search(f'Parameter conswitch is now "{value}"', line)]
+    params.wait_for(lambda: shown('c'), 'the message about the second change', 20)
+    assert not shown('b')
+    assert 'Parameter conswitch is now "b"' in last_lines(params)
 
 
+def test_debug_keys_are_shown_always(params):
+    """Who presses a key wants to see what it says, whatever loglvl is."""
+    write(params, '/params/loglvl', 'none')
+    begin = len(params.console.hv_lines)
+    params.ok('xl debug-keys h')
+    params.wait_for(lambda: [line for line in params.console.hv_lines[begin:] if "'h'" in line], "output of debug key 'h'", 20)
+
+
+@pytest.mark.zendo  # Debian's Xen takes console_io of dom0 only
 def test_guest_log_level(params):
     """What a guest writes with console_io is shown as guest_loglvl says: an unprivileged PV kernel's earlyprintk does."""
     for level, seen in (('none', False), ('all', True)):
@@ -214,6 +224,6 @@ def test_keys_at_a_crash_of_dom0(new_machine):
     begin = len(m.console.hv_lines)
     m.send_command('echo 1 > /proc/sys/kernel/sysrq; echo c > /proc/sysrq-trigger')
     m.expect(r'Kernel panic - not syncing', 60, ignore_panic=True)
-    m.wait_for(lambda: all([line for line in m.console.hv_lines[begin:] if f"'{key}'" in line] for key in 'er'), 'both keys', 60,
+    m.wait_for(lambda: all([line for line in m.console.hv_lines[begin:] if re.search(said, line, re.I)] for said in (r'event.channel', r'scheduler')), 'both keys', 60,
                ignore_panic=True)
     assert not [line for line in m.console.hv_lines[begin:] if "'q'" in line]

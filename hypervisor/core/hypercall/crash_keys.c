@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* Debug keys at the end of the machine: see crash_keys.h. */
 #include <base/contract.h>
-#include <base/log.h>
 #include <core/hypercall/crash_keys.h>
 #include <core/hypercall/debug_keys.h>
 
@@ -23,7 +22,6 @@ void crash_keys_press(enum crash why)
         return;
     }
     __atomic_store_n(&is_at_work, true, __ATOMIC_RELAXED);
-    log_levels.always = MAX(log_levels.always, (int)LOG_INFO);
     for (unsigned int i = 0; i < OPTION_TEXT_MAX && keys[i]; i++) {
         if (keys[i] == PAUSE_KEY) {
             port_delay_ns(PAUSE_NS);

@@ -201,7 +201,7 @@ static void show_run_queues(void)
 
 static void show_memory(void)
 {
-    log_info("Memory: %lu KiB in all, %lu free (%lu not cleared since power-on), %lu claimed; small objects "
+    log_info("Memory: %lu KiB in all, %lu free (%lu of it dirty), %lu claimed; small objects "
              "take %lu\n",
              PAGES_TO_KIB(heap_total_frames()), PAGES_TO_KIB(heap_free_frames()),
              PAGES_TO_KIB(heap_dirty_frames()), PAGES_TO_KIB(heap_claimed_frames()),
@@ -326,7 +326,9 @@ void debug_key_register(char key, const char *what, void (*fn)(void))
 void debug_key_press(char key)
 {
     if ((unsigned char)key < KEYS && keys[(unsigned char)key].fn) {
+        log_show_all_begin();
         log_info("Debug key '%c': %s\n", key, keys[(unsigned char)key].what);
         keys[(unsigned char)key].fn();
+        log_show_all_end();
     }
 }

@@ -8,5 +8,5 @@ void debug_key_register(char key, const char *what, void (*fn)(void));
 /* perfc.c: keys p and P. */
 void perfc_show(void);
 void perfc_reset(void);
-/* Do what @key says; unknown keys are ignored. */
+/* Do what @key says, and show it on the console, whatever loglvl says; unknown keys are ignored. */
 void debug_key_press(char key);

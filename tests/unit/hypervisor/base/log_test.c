@@ -137,6 +137,15 @@ static void test_own_limit(void **state)
     log_levels = (struct log_levels){LOG_NONE, LOG_NONE};
     log_error("never");
     assert_null(strstr(host_console(), "never"));
+    log_show_all_begin();
+    log_show_all_begin();
+    log_show_all_end();
+    for (unsigned int i = 0; i < 50; i++) {
+        log_debug("asked for");
+    }
+    log_show_all_end();
+    log_error("never again");
+    assert_int_equal(count_lines(strstr(host_console(), "(XEN) asked for")), 50);
 }
 
 static void test_guest_limit(void **state)
