@@ -37,8 +37,6 @@ NOTES = {
     "pvh": "no next-RIP save here",
     "pvh.port_in": "Xen is told the next RIP at port exits",
     "pvh.port_out": "Xen is told the next RIP at port exits",
-    "domain.destroy_pv_16m": "Zendo clears the pages in it, Xen later, when idle",
-    "domain.destroy_pvh_16m": "Zendo clears the pages in it, Xen later, when idle",
     "boot.hypervisor_512m": "mostly loops that wait for a clock",
     "boot.hypervisor_4g": "mostly loops that wait for a clock",
     "boot.until_cpus_up_512m": "mostly loops that wait for a clock",

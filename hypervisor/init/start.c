@@ -186,7 +186,7 @@ static void start_scrubbing(void)
         when = cpuid(1, 0).ecx & BIT(31) ? BOOTSCRUB_NO : BOOTSCRUB_IDLE;
     }
     log_info("Memory not used since power-on is cleared %s (%lu MiB)", what[when], heap_dirty_frames() >> 8);
-    heap_scrub_wanted = when != BOOTSCRUB_NO;
+    heap_scrub_wanted = heap_scrub_allowed = when != BOOTSCRUB_NO;
     while (when == BOOTSCRUB_NOW && heap_scrub_wanted) {
         irq_enable();
         softirq_run(); /* a step does nothing while one is due */

@@ -208,6 +208,7 @@ int domain_mem_give_back(struct domain_mem *m, mfn_t mfn)
 
 void frame_release(mfn_t mfn, domid_t owner)
 {
+    enum heap_clear when = HEAP_CLEAR_NOW;
     struct domain_mem *m;
     bool is_empty;
 
@@ -216,12 +217,14 @@ void frame_release(mfn_t mfn, domid_t owner)
         spin_lock(&m->lock);
         pageset_remove(&m->owned, mfn);
         is_empty = --m->tot_pages == 0;
+        when =
+            m->dying ? HEAP_CLEAR_LATER : HEAP_CLEAR_NOW; /* the more of it there is, the more it can wait */
         spin_unlock(&m->lock);
     } else {
         is_empty = false;
     }
     __atomic_store_n(frame_state(mfn), FRAME_OWNER(DOMID_NONE), __ATOMIC_RELEASE);
-    heap_free_stale(mfn);
+    heap_free_stale(mfn, when);
     if (is_empty) {
         domain_mem_empty(owner);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * The page allocator. A frame that is free is in exactly one place: in the block of one order whose bit is set in heap.maps[order], or on one of two lists
- * of single frames (linked through the auxiliary words): `stale`, which some TLB may still know, and `flushed`, which none does. Invariants: no
- * two buddies are both free in the maps; free_count is the number of all free frames; claimed_count <= free_count.
+ * The page allocator. A frame that is free is in exactly one place: in the block of one order whose bit is set in heap.maps[order], or on one of three lists
+ * of single frames (linked through the auxiliary words): `stale` and `stale_dirty`, which some TLB may still know, and `flushed`, which none does.
+ * Invariants: no two buddies are both free in the maps; free_count is the number of all free frames; claimed_count <= free_count.
  */
 #include <base/lock.h>
 #include <base/percpu.h>
@@ -20,12 +20,14 @@
 
 struct heap_state heap = {.lock = SPINLOCK_INIT(heap),
                           .stale = LIST_EMPTY,
+                          .stale_dirty = LIST_EMPTY,
                           .flushed = {[0 ... NUMA_NODES_MAX - 1] = LIST_EMPTY},
                           .safe_order = HEAP_MAX_ORDER};
 static uint64_t scrub_from; /* where the scrubber goes on */
 static uint32_t
     scrub_holds; /* blocks that scrubbers have out of the maps, though they count as free; atomic to read */
 bool heap_scrub_wanted;
+bool heap_scrub_allowed;
 static struct {
     mfn_t start;
     uint64_t count;
@@ -51,6 +53,27 @@ static void merge_block(uint64_t mfn, unsigned int order)
         order++;
     }
     heap_put_block(mfn, order);
+}
+
+/* Enter @count frames from @mfn on as the largest aligned blocks that they are made of, each of one node. @is_new: they did not count as free. */
+static void merge_run(uint64_t mfn, uint64_t count, bool is_new)
+{
+    while (count > 0) {
+        unsigned int order = MIN(HEAP_MAX_ORDER, fls64(count) - 1);
+
+        if (mfn != 0) {
+            order = MIN(order, ffs64(mfn) - 1);
+        }
+        while (numa_is_split(MFN(mfn), 1ull << order)) {
+            order--;
+        }
+        merge_block(mfn, order);
+        if (is_new) {
+            heap_count_free(MFN(mfn), 1ull << order);
+        }
+        mfn += 1ull << order;
+        count -= 1ull << order;
+    }
 }
 
 /* The block to take a block of @order from: *@from is its order. The smallest that fits; of several, the highest; memory under 4 GiB last. */
@@ -132,21 +155,42 @@ static void clear_frames(const struct frame_list *l)
     }
 }
 
+/* Frames that no TLB knows any more go to the maps as they are, runs of them at once: heap_free_stale() was told them in rising order. */
+static void merge_dirty(struct frame_list *batch)
+{
+    while (batch->count > 0) {
+        uint64_t first = heap_list_pop(batch).n, count = 1;
+        unsigned long flags;
+
+        while (batch->count > 0 && batch->head + 1 == first) {
+            first = heap_list_pop(batch).n;
+            count++;
+        }
+        heap_dirty_mark(MFN(first), count);
+        flags = spin_lock_irqsave(&heap.lock);
+        merge_run(first, count, false);
+        heap_scrub_wanted = heap_scrub_allowed;
+        spin_unlock_irqrestore(&heap.lock, flags);
+    }
+}
+
 /*
- * Make every stale frame usable: flush all TLBs, and only then clear them, since a guest whose TLB still knew one could write to it until now. The lock
- * is not held; interrupts on.
+ * Make every stale frame usable: flush all TLBs, and only then clear them or say that they are dirty, since a guest whose TLB still knew one could write
+ * to it until now. The lock is not held; interrupts on.
  */
 static void flush_stale(void)
 {
     unsigned long flags = spin_lock_irqsave(&heap.lock);
-    struct frame_list batch = heap.stale;
+    struct frame_list batch = heap.stale, dirty = heap.stale_dirty;
 
     heap.stale = (struct frame_list)LIST_EMPTY;
+    heap.stale_dirty = (struct frame_list)LIST_EMPTY;
     spin_unlock_irqrestore(&heap.lock, flags);
-    if (batch.count == 0) {
+    if (batch.count + dirty.count == 0) {
         return;
     }
     port_flush_tlb(cpus_online);
+    merge_dirty(&dirty);
     clear_frames(&batch);
     flags = spin_lock_irqsave(&heap.lock);
     sort_flushed(&batch);
@@ -252,21 +296,29 @@ void heap_free(mfn_t start, unsigned int order)
     heap_free_clean(start, order);
 }
 
-void heap_free_stale(mfn_t mfn)
+/* Frames that are cleared at once stay on a list, for quick allocation, but not without end. */
+static void keep_flushed_short(mfn_t mfn)
 {
-    struct frame_list *flushed;
+    struct frame_list *flushed = &heap.flushed[unlikely(numa_nodes > 1) ? numa_frame_node(mfn) : 0];
+
+    if (flushed->count > FLUSHED_KEPT) {
+        merge_flushed(flushed, MERGE_STEP);
+    }
+}
+
+void heap_free_stale(mfn_t mfn, enum heap_clear when)
+{
     unsigned long flags;
     bool flush;
 
     ASSERT(frame_read(mfn) == FRAME_OWNER(DOMID_NONE));
     flags = spin_lock_irqsave(&heap.lock);
-    heap_list_push(&heap.stale, mfn);
+    heap_list_push(when == HEAP_CLEAR_NOW ? &heap.stale : &heap.stale_dirty, mfn);
     heap_count_free(mfn, 1);
-    flushed = &heap.flushed[unlikely(numa_nodes > 1) ? numa_frame_node(mfn) : 0];
-    if (flushed->count > FLUSHED_KEPT) {
-        merge_flushed(flushed, MERGE_STEP);
+    if (when == HEAP_CLEAR_NOW) {
+        keep_flushed_short(mfn);
     }
-    flush = heap.stale.count >= STALE_BATCH;
+    flush = heap.stale.count + heap.stale_dirty.count >= STALE_BATCH;
     spin_unlock_irqrestore(&heap.lock, flags);
     if (unlikely(flush) && irqs_enabled()) {
         flush_stale();
@@ -422,27 +474,15 @@ static void make_maps(uint64_t *words)
     heap.maps_ready = true;
 }
 
-/* Enter a range, whose contents nobody knows, as the largest aligned blocks that it is made of. */
+/* Enter a range, whose contents nobody knows. */
 static void add_blocks(uint64_t mfn, uint64_t count)
 {
-    heap_dirty_mark(MFN(mfn), count);
-    while (count > 0) {
-        unsigned int order = MIN(HEAP_MAX_ORDER, fls64(count) - 1);
-        unsigned long flags;
+    unsigned long flags;
 
-        if (mfn != 0) {
-            order = MIN(order, ffs64(mfn) - 1);
-        }
-        while (numa_is_split(MFN(mfn), 1ull << order)) {
-            order--;
-        }
-        flags = spin_lock_irqsave(&heap.lock);
-        merge_block(mfn, order);
-        heap_count_free(MFN(mfn), 1ull << order);
-        spin_unlock_irqrestore(&heap.lock, flags);
-        mfn += 1ull << order;
-        count -= 1ull << order;
-    }
+    heap_dirty_mark(MFN(mfn), count);
+    flags = spin_lock_irqsave(&heap.lock);
+    merge_run(mfn, count, true);
+    spin_unlock_irqrestore(&heap.lock, flags);
 }
 
 void heap_add_range(mfn_t start, uint64_t count)
@@ -478,6 +518,7 @@ void heap_reset(void)
     spin_lock_init(&heap.lock, heap);
     heap.safe_order = HEAP_MAX_ORDER;
     heap.stale = (struct frame_list)LIST_EMPTY;
+    heap.stale_dirty = (struct frame_list)LIST_EMPTY;
     for (unsigned int node = 0; node < NUMA_NODES_MAX; node++) {
         heap.flushed[node] = (struct frame_list)LIST_EMPTY;
     }
@@ -485,4 +526,5 @@ void heap_reset(void)
     heap_dirty_init(0, NULL);
     scrub_from = 0;
     heap_scrub_wanted = false;
+    heap_scrub_allowed = false;
 }

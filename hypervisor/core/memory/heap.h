@@ -7,16 +7,15 @@
  * Frames that a domain owned may still be in some pCPU's TLB. They wait, counted as free, until a flush (one for about a thousand) makes them safe:
  * heap_free_stale().
  *
- * What is free is all zeroes, but for memory that nobody has used since power-on: that is cleared when it is allocated with HEAP_ZERO, or before, by
- * idle pCPUs (heap_scrub_step()).
+ * What is free is all zeroes, but for dirty frames: those that nobody has used since power-on, and those of domains that were taken down. They are cleared
+ * when they are allocated with HEAP_ZERO, or before, by idle pCPUs (heap_scrub_step()).
  */
 #pragma once
 #include <base/frame.h>
 
 #define HEAP_MAX_ORDER 18u
 #define HEAP_BELOW_4G  (1u << 0) /* the whole block lies under 4 GiB */
-#define HEAP_ZERO \
-    (1u << 1) /* all zeroes; without it the contents are anything, also from before the hypervisor ran */
+#define HEAP_ZERO      (1u << 1) /* all zeroes; without it the contents are anything, also another domain's */
 /* The memory node to look in first; then the others, the nearest first. Without one, or where there is no such node: this pCPU's. */
 #define HEAP_NODE(node)      ((((node) + 1u) & 0xffu) << 8)
 #define HEAP_GET_NODE(flags) ((((flags) >> 8) - 1u) & 0xffu)
@@ -36,8 +35,12 @@ mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claime
 void heap_free(mfn_t start, unsigned int order);
 /* The same for what is all zeroes already. */
 void heap_free_clean(mfn_t start, unsigned int order);
-/* Give back a frame that was mapped by guests. It is cleared when no TLB knows it any more, before anybody gets it. */
-void heap_free_stale(mfn_t mfn);
+/*
+ * Give back a frame that was mapped by guests. When no TLB knows it any more, and before anybody gets it, it is cleared, or counted among the dirty ones:
+ * for many frames at a time, which are best given in rising order.
+ */
+enum heap_clear { HEAP_CLEAR_NOW, HEAP_CLEAR_LATER };
+void heap_free_stale(mfn_t mfn, enum heap_clear when);
 /* One frame for the hypervisor's own use, zeroed, in the direct map; NULL when memory is out. */
 void *heap_alloc_page(void);
 void heap_free_page(void *page);
@@ -50,11 +53,12 @@ uint64_t heap_node_total_frames(unsigned int node);
 /* Boot CPU, once core/numa knows the nodes, and before any domain: free blocks that belong to two of them are divided. */
 void heap_split_by_node(void);
 
-/* Idle pCPUs shall clean memory. Turned off when none is left to clean. */
+/* Idle pCPUs shall clean memory. Turned off when none is left to clean, and on again when a domain is taken down, if they may. */
 extern bool heap_scrub_wanted;
+extern bool heap_scrub_allowed; /* start-up decides */
 /* Clean a few frames, with interrupts off for some microseconds; less when a softirq is due. False: nothing is left to clean. Softirq or idle context. */
 bool heap_scrub_step(void);
-/* Free frames that may hold something from before the hypervisor ran. */
+/* Free frames that may hold something from before the hypervisor ran, or of a domain that was taken down. */
 uint64_t heap_dirty_frames(void);
 
 /* Claims: @frames are promised to a domain and not given to others; see domain_mem.h. -XEN_ENOMEM when not that many are free. */

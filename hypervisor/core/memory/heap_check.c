@@ -52,7 +52,7 @@ void heap_check(void)
     uint64_t n;
 
     memset(found, 0, sizeof(found));
-    n = check_list(&heap.stale, NUMA_NO_NODE);
+    n = check_list(&heap.stale, NUMA_NO_NODE) + check_list(&heap.stale_dirty, NUMA_NO_NODE);
     for (unsigned int node = 0; node < numa_nodes; node++) {
         n += check_list(&heap.flushed[node], node);
     }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * Which free frames hold something from before the hypervisor ran: a bit each, set when memory is added, taken by whoever owns the frame, with atomic
- * operations. Everything that is freed is cleared first, so a bit never comes back, and a frame that is not dirty and free is all zeroes. Private to
- * the heap.
+ * Which free frames may hold something: a bit each, set when memory is added and when a domain is taken down, taken by whoever owns the frame, with
+ * atomic operations. Everything else is cleared before it is free: a free frame that is not dirty is all zeroes. Private to the heap.
  */
 #pragma once
 #include <base/types.h>
@@ -13,7 +12,7 @@
 uint64_t heap_dirty_words(uint64_t limit);
 /* Over zeroed @words. */
 void heap_dirty_init(uint64_t limit, uint64_t *words);
-/* Start-up, or memory that comes back from a boot module: nobody has the frames. */
+/* The caller owns the frames, and none of them is dirty yet. */
 void heap_dirty_mark(mfn_t start, uint64_t count);
 /* A bit for each frame, and how many are set: atomic. */
 extern uint64_t *heap_dirty_bits;

@@ -25,7 +25,7 @@ struct heap_state {
     struct heap_map maps[HEAP_ORDERS];
     uint32_t orders_free;    /* bit n: maps[n] is not empty */
     unsigned int safe_order; /* two buddies of an order below it never belong to different nodes */
-    struct frame_list stale, flushed[NUMA_NODES_MAX];
+    struct frame_list stale, stale_dirty, flushed[NUMA_NODES_MAX];
     uint64_t free_count, total_count, claimed_count;
     uint64_t node_free[NUMA_NODES_MAX]; /* counted only where there are several nodes */
     bool maps_ready;

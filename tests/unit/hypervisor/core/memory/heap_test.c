@@ -128,7 +128,7 @@ static void test_random(void **state)
 
             if (blocks[k].order == 0 && random_below(&r, 2)) {
                 *(uint64_t *)mfn_to_virt(blocks[k].mfn) = 0;
-                heap_free_stale(blocks[k].mfn);
+                heap_free_stale(blocks[k].mfn, random_below(&r, 2) ? HEAP_CLEAR_NOW : HEAP_CLEAR_LATER);
             } else {
                 heap_free(blocks[k].mfn, blocks[k].order);
             }
@@ -277,7 +277,7 @@ static void test_below_4g(void **state)
     }
     low = heap_alloc(5, HEAP_BELOW_4G);
     assert_true(low.n + 31 < limit);
-    heap_free_stale(heap_alloc(0, HEAP_BELOW_4G));
+    heap_free_stale(heap_alloc(0, HEAP_BELOW_4G), HEAP_CLEAR_NOW);
     while (!mfn_is_invalid(low = heap_alloc(0, HEAP_BELOW_4G))) {
         assert_true(low.n < limit);
     }
@@ -310,7 +310,7 @@ static void test_stale_frames_wait_for_a_flush(void **state)
     uint64_t all = heap_free_frames(), n, flushes = host_flush_count;
     mfn_t mfn = heap_alloc(0, 0);
 
-    heap_free_stale(mfn);
+    heap_free_stale(mfn, HEAP_CLEAR_NOW);
     assert_int_equal(heap_free_frames(), all);
     for (n = 0; n < all - 1; n++) {
         got[n] = heap_alloc(0, 0);
@@ -324,7 +324,7 @@ static void test_stale_frames_wait_for_a_flush(void **state)
     assert_int_equal(host_flush_count, flushes + 1);
     /* many: one flush for some hundred */
     for (unsigned int i = 0; i < 5000; i++) {
-        heap_free_stale(got[i]);
+        heap_free_stale(got[i], HEAP_CLEAR_NOW);
     }
     assert_int_equal(host_flush_count, flushes + 1 + 5000 / 256);
     heap_check();
@@ -338,7 +338,7 @@ static void test_stale_frames_are_cleared_after_the_flush(void **state)
     mfn_t got;
 
     memset(page, 0x5a, PAGE_SIZE);
-    heap_free_stale(mfn);
+    heap_free_stale(mfn, HEAP_CLEAR_NOW);
     memset(page, 0xa5, PAGE_SIZE);
     do {
         got = heap_alloc(0, HEAP_ZERO);
@@ -351,6 +351,47 @@ static void test_stale_frames_are_cleared_after_the_flush(void **state)
 }
 
 /* --- slab --- */
+
+/* What a domain held when it was taken down is free at once, and cleared before anybody gets it, by whoever comes first. */
+static void test_a_dead_domains_frames_are_dirty(void **state)
+{
+    uint64_t all = heap_free_frames(), flushes = host_flush_count;
+    mfn_t first;
+
+    while (heap_scrub_step()) {
+    }
+    first = heap_alloc(9, 0);
+    memset(mfn_to_virt(first), 0x5a, PAGE_SIZE << 9);
+    for (unsigned int i = 0; i < 512; i++) {
+        heap_free_stale(mfn_add(first, i), HEAP_CLEAR_LATER);
+        heap_check();
+    }
+    assert_int_equal(heap_free_frames(), all);
+    assert_int_equal(host_flush_count, flushes + 2);
+    assert_int_equal(heap_dirty_frames(), 512);
+    assert_false(heap_scrub_wanted); /* nobody said that idle pCPUs may */
+    /* who gets one of them sees nothing of it */
+    assert_int_equal(heap_alloc(9, HEAP_ZERO).n, first.n);
+    for (uint64_t i = 0; i < PAGE_SIZE << 9; i += 8) {
+        assert_int_equal(*(uint64_t *)((uint8_t *)mfn_to_virt(first) + i), 0);
+    }
+    assert_int_equal(heap_dirty_frames(), 0);
+    /* or idle pCPUs clear them */
+    memset(mfn_to_virt(first), 0x5a, PAGE_SIZE << 9);
+    heap_scrub_allowed = true;
+    for (unsigned int i = 0; i < 512; i++) {
+        heap_free_stale(mfn_add(first, i), HEAP_CLEAR_LATER);
+    }
+    assert_true(heap_scrub_wanted);
+    while (heap_scrub_step()) {
+    }
+    assert_false(heap_scrub_wanted);
+    assert_int_equal(heap_dirty_frames(), 0);
+    for (uint64_t i = 0; i < PAGE_SIZE << 9; i += 8) {
+        assert_int_equal(*(uint64_t *)((uint8_t *)mfn_to_virt(first) + i), 0);
+    }
+    heap_check();
+}
 
 static void test_slab(void **state)
 {
@@ -437,6 +478,7 @@ int main(void)
         cmocka_unit_test_setup(test_claims, setup),
         cmocka_unit_test_setup(test_stale_frames_wait_for_a_flush, setup),
         cmocka_unit_test_setup(test_stale_frames_are_cleared_after_the_flush, setup),
+        cmocka_unit_test_setup(test_a_dead_domains_frames_are_dirty, setup),
         cmocka_unit_test_setup(test_slab, setup),
         cmocka_unit_test_setup(test_slab_out_of_memory, setup),
         cmocka_unit_test_setup(test_slab_misuse_is_caught, setup),
