@@ -258,7 +258,7 @@ def dom0(bare, pool):
 
 @pytest.fixture(params=[pytest.param('pvh', marks=pytest.mark.pvh), pytest.param('pv', marks=pytest.mark.pv)])
 def kind(request):
-    return request.param
+    return 'pv' if request.config.getoption('--pv-only') else request.param
 
 
 @pytest.fixture
