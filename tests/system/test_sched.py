@@ -81,6 +81,7 @@ def set_both(dom0, option, pv, pvh):
     dom0.ok(f'xl sched-credit2 -d burn-pv {option} {pv}; xl sched-credit2 -d burn-pvh {option} {pvh}')
 
 
+@pytest.mark.zendo  # on Debian's Xen the shares of 256 and 512 are 36.5 and 63.5 % over four seconds
 def test_weights_and_caps(new_machine, figure):
     """The machine's clock counts instructions: on a busy computer its processors would stand still now and then, and a period of a cap that goes
     by unused is gone."""
