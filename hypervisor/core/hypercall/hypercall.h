@@ -13,6 +13,8 @@ struct hypercall {
     uint64_t arg[6];
     bool is_compat; /* 32-bit caller; handlers see 64-bit structures all the same: arch_compat_hypercall() */
     bool in_multicall;
+    bool
+        ends_multicall; /* set by a handler: nothing more of the list is done, and its result is the multicall's */
 };
 
 typedef long hypercall_fn(struct hypercall *c);

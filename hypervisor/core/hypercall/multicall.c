@@ -53,6 +53,9 @@ long do_multicall(struct hypercall *c)
         if (rc == -XEN_ERESTART) {
             return restart_at(c, i, &e, &inner);
         }
+        if (inner.ends_multicall) {
+            return rc;
+        }
         e.result = (xen_ulong_t)rc;
         if (guest_write_obj(at + offsetof(struct multicall_entry, result), &e.result) != 0) {
             return -XEN_EFAULT;

@@ -201,6 +201,30 @@ TEST(iret_in_place)
     CHECK(events_enabled());      /* IF of the frame: events are on */
     events_off();
 }
+/* A frame of HYPERVISOR_iret on the stack that leads to label 3, with 0x77, 0x66, 0x55 for rcx, r11, rax; @nr is called with it. */
+#define IRET_FRAME(nr)                                                                                   \
+    "mov %%rsp, %%rcx; push $0; push %%rcx; push $0x246; push %[cs]; lea 3f(%%rip), %%rax; push %%rax; " \
+    "push $0; push $0x77; push $0x66; push $0x55\n movq %[ss], 64(%%rsp)\n mov %[" nr                    \
+    "], %%eax; syscall\n 3: "
+TEST(iret_in_multicall)
+{ /* ends it: what comes after is not done, and rax is the frame's */
+    static struct multicall_entry m[3];
+    long rax;
+    memset(m, 0, sizeof(m));
+    m[0].op = m[2].op = __HYPERVISOR_xen_version;
+    m[0].args[0] = m[2].args[0] = XENVER_version;
+    m[1].op = __HYPERVISOR_iret;
+    m[0].result = m[1].result = m[2].result = 0x5a5a;
+    asm volatile(IRET_FRAME("nr")
+                 : "=&a"(rax)
+                 : [nr] "i"(__HYPERVISOR_multicall), "D"(m),
+                   "S"(3UL), [cs] "i"(FLAT_KERNEL_CS & 0xfffc), [ss] "i"(FLAT_KERNEL_SS)
+                 : "rcx", "r11", "memory", "cc");
+    CHECK_EQ(rax, 0x55);
+    CHECK_EQ(m[0].result, xen_version(XENVER_version, 0));
+    CHECK_EQ(m[2].result, 0x5a5a);
+    events_off();
+}
 TEST(iretq_of_the_kernel)
 { /* the instruction itself, level 3 to level 3; Linux serializes with it. The frame's selectors are those that are in use. */
     u64 flags;

@@ -9,6 +9,7 @@
 
 #define GUEST(p)  ((uint64_t)(uintptr_t)(p))
 #define CALL_SUM  1u
+#define CALL_LAST 3u /* ends the list */
 #define CALL_STOP 2u /* as often as its first argument says, which it counts down */
 
 static struct multicall_entry *list;
@@ -26,6 +27,10 @@ long hypercall_dispatch(struct hypercall *c)
     }
     if (c->nr == __HYPERVISOR_multicall) {
         return do_multicall(c);
+    }
+    if (c->nr == CALL_LAST) {
+        c->ends_multicall = true;
+        return (long)c->arg[0];
     }
     return c->nr == CALL_SUM    ? (long)(c->arg[0] + c->arg[5])
            : c->nr == CALL_STOP ? (long)c->arg[5]
@@ -67,6 +72,19 @@ static void results(void **state)
     assert_int_equal(fake_call(do_multicall, 8, 0), 0);
     assert_int_equal(fake_call(do_multicall, GUEST(list), 1ull << 32), 0); /* of 32 bits */
     assert_int_equal(calls, 3);
+}
+
+/* What a call returns that ends the list is what the list returns. */
+static void ends(void **state)
+{
+    put(0, CALL_SUM, 3, 4);
+    put(1, CALL_LAST, 55, 0);
+    put(2, CALL_SUM, 5, 6);
+    assert_int_equal(fake_call(do_multicall, GUEST(list), 3), 55);
+    assert_int_equal(list[0].result, 7);
+    assert_int_equal(list[1].result, 99);
+    assert_int_equal(list[2].result, 99);
+    assert_int_equal(calls, 2);
 }
 
 static void stops(void **state)
@@ -123,7 +141,7 @@ static void unreadable(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
-    const struct CMUnitTest tests[] = {T(results), T(stops), T(unreadable)};
+    const struct CMUnitTest tests[] = {T(results), T(ends), T(stops), T(unreadable)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
