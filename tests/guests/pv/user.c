@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* Guest user mode: a page table of its own, iret into it, syscall, exceptions and events out of it. */
+/* Guest user mode: a page table of its own, iret into it, syscall, exceptions and events out of it; the I/O privilege level, which is about both modes. */
 #include "guest.h"
 
 static u64 *user_l4;
@@ -61,6 +61,7 @@ CODE(do_read, "mov (%rdi), %rax; syscall; ud2");
 CODE(do_write, "mov %rax, (%rdi); syscall; ud2");
 CODE(do_in, "mov $0x80, %dx; in %dx, %al; syscall; ud2");
 CODE(do_wait, "1: pause; cmpl $0, (%rdi); je 1b; syscall; ud2");
+CODE(do_cli, "cli; syscall; ud2");
 CODE(do_cr, "mov %cr0, %rax; ud2");
 
 TEST(syscall)
@@ -181,4 +182,72 @@ TEST(user_gs)
     CHECK_EQ(v, (u64)stacks);
     CHECK_EQ(probe_rdmsr(0xc0000102, &v), -1);
     CHECK_EQ(v, (u64)user_stack);
+}
+
+/* --- the virtual I/O privilege level -------------------------------------------------------------------------------------------------- */
+#define IOPL_OF(rflags) ((u32)((rflags) >> 12 & 3))
+
+static long set_iopl(u32 level)
+{
+    struct physdev_set_iopl iopl = {.iopl = level};
+    return hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &iopl);
+}
+static int in_of_kernel(void)
+{
+    u64 a = 0, c = 0, d = 0x80;
+    return TRAP_INSN("in %%dx, %%al", a, c, d);
+}
+/* What the frame of an exception in the kernel says. */
+static u32 shown_iopl(void)
+{
+    return TRAP_OF("int3") == 3 ? IOPL_OF(g.trap.rflags) : 99;
+}
+/* The vector by which user code comes back that starts with this I/O privilege level in its flags. */
+static u32 user_with(void *code, u32 said)
+{
+    user_up();
+    run_user(code, 0, 0x202 | (u64)said << 12);
+    memset(trap_hook, 0, sizeof(trap_hook));
+    return (u32)last.vec;
+}
+TEST(iopl_by_hypercall)
+{ /* the kernel counts as level 1; what a frame says means nothing */
+    for (u32 level = 0; level <= 3; level++) {
+        int kernel = level >= 1 ? -1 : 13;
+        u32 user = level == 3 ? VEC_SYSCALL : 13;
+        CHECK_EQ(set_iopl(level), 0);
+        CHECK_EQ(TRAP_OF("cli"), kernel);
+        CHECK_EQ(TRAP_OF("sti"), kernel);
+        CHECK_EQ(in_of_kernel(), kernel);
+        CHECK_EQ(shown_iopl(), 0);
+        for (u32 said = 0; said <= 3; said++) {
+            CHECK_EQ(user_with(do_cli, said), user);
+            CHECK_EQ(user_with(do_in, said), user);
+            CHECK_EQ(IOPL_OF(last.rflags), 0);
+        }
+    }
+    CHECK_EQ(set_iopl(0), 0);
+}
+TEST(iopl_architectural)
+{ /* as on a processor: the kernel is level 0, frames show the level, and iret sets it */
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_architectural_iopl), 0);
+    for (u32 level = 0; level <= 3; level++) {
+        CHECK_EQ(set_iopl(level), 0);
+        CHECK_EQ(shown_iopl(), level);
+        CHECK_EQ(TRAP_OF("cli"), -1);
+        CHECK_EQ(TRAP_OF("sti"), -1);
+        CHECK_EQ(in_of_kernel(), -1);
+    }
+    for (u32 said = 0; said <= 3; said++) {
+        CHECK_EQ(user_with(do_cli, said), said == 3 ? VEC_SYSCALL : 13);
+        CHECK_EQ(user_with(do_in, said), said == 3 ? VEC_SYSCALL : 13);
+        CHECK_EQ(IOPL_OF(last.rflags), said);
+    }
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
+    CHECK_EQ(set_iopl(0), 0);
+    CHECK_EQ(shown_iopl(), 0);
+}
+TEST(m2p_strict)
+{ /* with it user mode does not see the M2P, nor does it without it here */
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_m2p_strict), 0);
 }

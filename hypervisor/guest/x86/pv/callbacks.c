@@ -287,6 +287,9 @@ long do_iret(struct hypercall *c)
     r->rflags = (ctx.rflags & ~(X86_FLAGS_IOPL | X86_FLAGS_VM)) | X86_FLAGS_IF | X86_FLAGS_FIXED;
     r->rsp = ctx.rsp;
     r->ss = pv_fix_selector((uint16_t)ctx.ss);
+    if (pv_has_assist(xv, VMASST_TYPE_architectural_iopl)) {
+        xv->pv->iopl = (uint8_t)((ctx.rflags & X86_FLAGS_IOPL) >> 12);
+    }
     if (ctx.flags & VGCF_in_syscall) {
         /* rcx and r11 are lost by the guest's own choice, so the short way back will do */
         r->entry_vector = r->cs == SEL_RING3_CS64 && r->ss == SEL_RING3_SS ? VECTOR_SYSCALL : VECTOR_NONE;

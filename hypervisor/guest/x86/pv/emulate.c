@@ -75,12 +75,20 @@ static bool bitmap_allows(const struct pv_vcpu *p, uint16_t port, unsigned int s
     return !((bits[0] | (unsigned int)bits[1] << 8) >> (port % 8) & ((1u << size) - 1));
 }
 
+/* Does its I/O privilege level suffice? The kernel is in ring 1, or in ring 0 when it asked for levels as on a processor. */
+static bool io_level_suffices(const struct x86_vcpu *xv)
+{
+    uint8_t kernel = pv_has_assist(xv, VMASST_TYPE_architectural_iopl) ? 0 : 1;
+
+    return xv->pv->iopl >= (xv->is_kernel_mode ? kernel : 3);
+}
+
 /* Its I/O privilege level, or its I/O bitmap, lets the instruction through. */
 static enum insn_status op_io_allowed(struct insn_ctx *ctx, uint16_t port, unsigned size)
 {
     const struct x86_vcpu *xv = vcpu_of(ctx);
 
-    if (xv->pv->iopl >= (xv->is_kernel_mode ? 1 : 3) || bitmap_allows(xv->pv, port, size)) {
+    if (io_level_suffices(xv) || bitmap_allows(xv->pv, port, size)) {
         return INSN_DONE;
     }
     return insn_raise(ctx, X86_VEC_GP, 0);
@@ -204,7 +212,8 @@ static enum insn_status op_xsetbv(struct insn_ctx *ctx, uint32_t xcr, uint64_t v
 
 static enum insn_status op_set_if(struct insn_ctx *ctx, bool on)
 {
-    return INSN_DONE; /* a PV kernel masks events by evtchn_upcall_mask; this flag means nothing to it */
+    /* who may does nothing by it: a PV kernel masks events by evtchn_upcall_mask */
+    return io_level_suffices(vcpu_of(ctx)) ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
 }
 
 static enum insn_status op_invlpg(struct insn_ctx *ctx, uint64_t linear)
@@ -250,7 +259,7 @@ void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv)
     ctx->mode = xv->regs.cs == SEL_RING3_CS32 ? INSN_MODE_32 : INSN_MODE_64;
     ctx->protected_mode = true;
     ctx->cpl = xv->is_kernel_mode ? 0 : 3;
-    ctx->iopl = xv->pv->iopl;
+    ctx->iopl = 3; /* op_set_if() and op_io_allowed() look at it */
     ctx->ops = &pv_insn_ops;
     ctx->opaque = xv;
     ctx->rep_limit = STRING_IO_LIMIT;

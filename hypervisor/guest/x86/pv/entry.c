@@ -58,7 +58,7 @@ void pv_deliver(struct x86_vcpu *xv, const struct pv_bounce *b)
     frame[n++] = r->rip;
     /* the guest sees its kernel in ring 0 */
     frame[n++] = (uint64_t)(from_kernel ? r->cs & ~3u : r->cs) | (uint64_t)masked << 32;
-    frame[n++] = (r->rflags & ~X86_FLAGS_IF) | (masked ? 0 : X86_FLAGS_IF);
+    frame[n++] = (r->rflags & ~X86_FLAGS_IF) | (masked ? 0 : X86_FLAGS_IF) | pv_shown_iopl(xv);
     frame[n++] = r->rsp;
     frame[n++] = r->ss;
     sp -= n * sizeof(frame[0]);

@@ -52,6 +52,16 @@ static inline uint16_t pv_fix_selector(uint16_t sel)
 {
     return sel | 3;
 }
+/* Did the guest ask for this behaviour (VMASST_TYPE_*)? */
+static inline bool pv_has_assist(const struct x86_vcpu *xv, unsigned int type)
+{
+    return __atomic_load_n(&x86_domain(xv->v.domain)->vm_assist, __ATOMIC_RELAXED) >> type & 1;
+}
+/* The bits of RFLAGS that tell the guest its I/O privilege level, if it wants to see that there. */
+static inline uint64_t pv_shown_iopl(const struct x86_vcpu *xv)
+{
+    return pv_has_assist(xv, VMASST_TYPE_architectural_iopl) ? (uint64_t)xv->pv->iopl << 12 : 0;
+}
 /* Emulate the instruction that raised #GP or #UD; true when that settled it (done, or the right exception injected). */
 bool pv_emulate_privileged(struct x86_vcpu *xv);
 /* Set a vCPU's whole state, as XEN_DOMCTL_setvcpucontext and VCPUOP_initialise do; takes the page tables' references. May return -XEN_ERESTART. */

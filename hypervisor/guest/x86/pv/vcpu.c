@@ -240,7 +240,7 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *c)
                (xv->v.sched.pause_flags & VPF_DOWN ? 0 : VGCF_online);
     c->user_regs = (struct cpu_user_regs){
         .cs = xv->is_kernel_mode ? r->cs & ~3 : r->cs,
-        .rflags = r->rflags,
+        .rflags = r->rflags | (uint64_t)p->iopl << 12,
         .ss = r->ss,
         .ds = p->ds,
         .es = p->es,

@@ -248,6 +248,14 @@ static void to_kernel(void **state)
     *frame() = (struct iret_context){.cs = 0xe030, .rflags = 0};
     assert_int_equal(call(do_iret, 0, 0, 0), 0);
     assert_int_equal(r->rflags, X86_FLAGS_IF | X86_FLAGS_FIXED); /* the processor's stays on */
+    rig_domain.vm_assist = 1ull << VMASST_TYPE_architectural_iopl;
+    frame()->rflags = 2ull << 12;
+    assert_int_equal(call(do_iret, 0, 0, 0), 0);
+    assert_int_equal(rig_vcpu[0].pv->iopl, 2);
+    assert_int_equal(r->rflags,
+                     X86_FLAGS_IF | X86_FLAGS_FIXED); /* nor is the processor's level the guest's */
+    rig_domain.vm_assist = 0;
+    rig_vcpu[0].pv->iopl = 0;
     assert_int_equal(rig_vcpu[0].v.info->evtchn_upcall_mask, 1);
     assert_int_equal(rig_crashes, 0);
 }

@@ -180,10 +180,17 @@ static void others(void **state)
     assert_int_equal(rig_flushes, 1);
     assert_false(RUN(0x0f, 0x08)); /* invd */
     assert_int_equal(done(), 0);
+    assert_true(RUN(0xfa)); /* its kernel is in ring 1 */
+    assert_true(raised(X86_VEC_GP));
     xv->pv->iopl = 1;
     assert_true(RUN(0xfa));
     assert_true(RUN(0xfb));
     assert_int_equal(done(), 1);
+    xv->pv->iopl = 0;
+    rig_domain.vm_assist = 1ull << VMASST_TYPE_architectural_iopl; /* or in ring 0 */
+    assert_true(RUN(0xfa));
+    assert_int_equal(done(), 1);
+    rig_domain.vm_assist = 0;
     assert_false(RUN(0x90)); /* nothing privileged raised that */
 }
 
@@ -202,6 +209,9 @@ static void ports(void **state)
     uint8_t *bitmap = rig_mem + 4096;
 
     assert_false(in_al());
+    rig_domain.vm_assist = 1ull << VMASST_TYPE_architectural_iopl;
+    assert_true(in_al());
+    rig_domain.vm_assist = 0;
     xv->pv->iopl = 1; /* its kernel in ring 1 */
     assert_true(in_al());
     to_user();
