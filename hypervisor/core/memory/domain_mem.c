@@ -208,23 +208,23 @@ int domain_mem_give_back(struct domain_mem *m, mfn_t mfn)
 
 void frame_release(mfn_t mfn, domid_t owner)
 {
-    enum heap_clear when = HEAP_CLEAR_NOW;
+    bool is_empty = false, is_dying = false;
     struct domain_mem *m;
-    bool is_empty;
 
     if (owner != DOMID_NONE) { /* else: a page that the hypervisor shared, and took back */
         m = domain_mem_of(owner);
         spin_lock(&m->lock);
         pageset_remove(&m->owned, mfn);
         is_empty = --m->tot_pages == 0;
-        when =
-            m->dying ? HEAP_CLEAR_LATER : HEAP_CLEAR_NOW; /* the more of it there is, the more it can wait */
+        is_dying = m->dying;
         spin_unlock(&m->lock);
-    } else {
-        is_empty = false;
     }
     __atomic_store_n(frame_state(mfn), FRAME_OWNER(DOMID_NONE), __ATOMIC_RELEASE);
-    heap_free_stale(mfn, when);
+    if (unlikely(is_dying)) {
+        heap_free_stale_dirty(mfn); /* whoever ends a domain shall not wait until all of it is cleared */
+    } else {
+        heap_free_stale(mfn);
+    }
     if (is_empty) {
         domain_mem_empty(owner);
     }

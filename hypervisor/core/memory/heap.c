@@ -155,7 +155,7 @@ static void clear_frames(const struct frame_list *l)
     }
 }
 
-/* Frames that no TLB knows any more go to the maps as they are, runs of them at once: heap_free_stale() was told them in rising order. */
+/* Frames that no TLB knows any more go to the maps as they are, runs of them at once: they mostly came in rising order. */
 static void merge_dirty(struct frame_list *batch)
 {
     while (batch->count > 0) {
@@ -296,29 +296,37 @@ void heap_free(mfn_t start, unsigned int order)
     heap_free_clean(start, order);
 }
 
-/* Frames that are cleared at once stay on a list, for quick allocation, but not without end. */
-static void keep_flushed_short(mfn_t mfn)
+void heap_free_stale(mfn_t mfn)
 {
-    struct frame_list *flushed = &heap.flushed[unlikely(numa_nodes > 1) ? numa_frame_node(mfn) : 0];
+    struct frame_list *flushed;
+    unsigned long flags;
+    bool flush;
 
+    ASSERT(frame_read(mfn) == FRAME_OWNER(DOMID_NONE));
+    flags = spin_lock_irqsave(&heap.lock);
+    heap_list_push(&heap.stale, mfn);
+    heap_count_free(mfn, 1);
+    flushed = &heap.flushed[unlikely(numa_nodes > 1) ? numa_frame_node(mfn) : 0];
     if (flushed->count > FLUSHED_KEPT) {
         merge_flushed(flushed, MERGE_STEP);
     }
+    flush = heap.stale.count >= STALE_BATCH;
+    spin_unlock_irqrestore(&heap.lock, flags);
+    if (unlikely(flush) && irqs_enabled()) {
+        flush_stale();
+    }
 }
 
-void heap_free_stale(mfn_t mfn, enum heap_clear when)
+void heap_free_stale_dirty(mfn_t mfn)
 {
     unsigned long flags;
     bool flush;
 
     ASSERT(frame_read(mfn) == FRAME_OWNER(DOMID_NONE));
     flags = spin_lock_irqsave(&heap.lock);
-    heap_list_push(when == HEAP_CLEAR_NOW ? &heap.stale : &heap.stale_dirty, mfn);
+    heap_list_push(&heap.stale_dirty, mfn);
     heap_count_free(mfn, 1);
-    if (when == HEAP_CLEAR_NOW) {
-        keep_flushed_short(mfn);
-    }
-    flush = heap.stale.count + heap.stale_dirty.count >= STALE_BATCH;
+    flush = heap.stale_dirty.count >= STALE_BATCH;
     spin_unlock_irqrestore(&heap.lock, flags);
     if (unlikely(flush) && irqs_enabled()) {
         flush_stale();

@@ -35,12 +35,10 @@ mfn_t heap_alloc_claimed(unsigned int order, unsigned int flags, uint64_t claime
 void heap_free(mfn_t start, unsigned int order);
 /* The same for what is all zeroes already. */
 void heap_free_clean(mfn_t start, unsigned int order);
-/*
- * Give back a frame that was mapped by guests. When no TLB knows it any more, and before anybody gets it, it is cleared, or counted among the dirty ones:
- * for many frames at a time, which are best given in rising order.
- */
-enum heap_clear { HEAP_CLEAR_NOW, HEAP_CLEAR_LATER };
-void heap_free_stale(mfn_t mfn, enum heap_clear when);
+/* Give back a frame that was mapped by guests. It is cleared when no TLB knows it any more, before anybody gets it. */
+void heap_free_stale(mfn_t mfn);
+/* The same for many frames, best in rising order: they are dirty when no TLB knows them any more, which costs less. */
+void heap_free_stale_dirty(mfn_t mfn);
 /* One frame for the hypervisor's own use, zeroed, in the direct map; NULL when memory is out. */
 void *heap_alloc_page(void);
 void heap_free_page(void *page);

@@ -48,7 +48,7 @@ static void counts(void **state)
     heap_free(mfn, 3);
     assert_int_equal(heap_node_free_frames(2), before);
     mfn = heap_alloc(0, HEAP_NODE(2));
-    heap_free_stale(mfn, HEAP_CLEAR_NOW);
+    heap_free_stale(mfn);
     assert_int_equal(heap_node_free_frames(2), before);
     heap_check();
 }
@@ -100,7 +100,7 @@ static void stale_frames(void **state)
         got[n++] = heap_alloc(0, HEAP_NODE(1) | HEAP_EXACT_NODE);
     }
     for (unsigned int i = 0; i < 1500; i++) {
-        heap_free_stale(got[i], HEAP_CLEAR_NOW);
+        heap_free_stale(got[i]);
     }
     heap_check();
     for (unsigned int i = 0; i < 1500; i++) {
@@ -155,7 +155,7 @@ static void random_use(void **state)
 
             if (blocks[k].order == 0 && random_below(&r, 2)) {
                 *(uint64_t *)mfn_to_virt(blocks[k].mfn) = 0;
-                heap_free_stale(blocks[k].mfn, random_below(&r, 2) ? HEAP_CLEAR_NOW : HEAP_CLEAR_LATER);
+                (random_below(&r, 2) ? heap_free_stale : heap_free_stale_dirty)(blocks[k].mfn);
             } else {
                 heap_free(blocks[k].mfn, blocks[k].order);
             }

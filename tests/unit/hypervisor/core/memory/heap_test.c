@@ -128,7 +128,7 @@ static void test_random(void **state)
 
             if (blocks[k].order == 0 && random_below(&r, 2)) {
                 *(uint64_t *)mfn_to_virt(blocks[k].mfn) = 0;
-                heap_free_stale(blocks[k].mfn, random_below(&r, 2) ? HEAP_CLEAR_NOW : HEAP_CLEAR_LATER);
+                (random_below(&r, 2) ? heap_free_stale : heap_free_stale_dirty)(blocks[k].mfn);
             } else {
                 heap_free(blocks[k].mfn, blocks[k].order);
             }
@@ -277,7 +277,7 @@ static void test_below_4g(void **state)
     }
     low = heap_alloc(5, HEAP_BELOW_4G);
     assert_true(low.n + 31 < limit);
-    heap_free_stale(heap_alloc(0, HEAP_BELOW_4G), HEAP_CLEAR_NOW);
+    heap_free_stale(heap_alloc(0, HEAP_BELOW_4G));
     while (!mfn_is_invalid(low = heap_alloc(0, HEAP_BELOW_4G))) {
         assert_true(low.n < limit);
     }
@@ -310,7 +310,7 @@ static void test_stale_frames_wait_for_a_flush(void **state)
     uint64_t all = heap_free_frames(), n, flushes = host_flush_count;
     mfn_t mfn = heap_alloc(0, 0);
 
-    heap_free_stale(mfn, HEAP_CLEAR_NOW);
+    heap_free_stale(mfn);
     assert_int_equal(heap_free_frames(), all);
     for (n = 0; n < all - 1; n++) {
         got[n] = heap_alloc(0, 0);
@@ -324,7 +324,7 @@ static void test_stale_frames_wait_for_a_flush(void **state)
     assert_int_equal(host_flush_count, flushes + 1);
     /* many: one flush for some hundred */
     for (unsigned int i = 0; i < 5000; i++) {
-        heap_free_stale(got[i], HEAP_CLEAR_NOW);
+        heap_free_stale(got[i]);
     }
     assert_int_equal(host_flush_count, flushes + 1 + 5000 / 256);
     heap_check();
@@ -338,7 +338,7 @@ static void test_stale_frames_are_cleared_after_the_flush(void **state)
     mfn_t got;
 
     memset(page, 0x5a, PAGE_SIZE);
-    heap_free_stale(mfn, HEAP_CLEAR_NOW);
+    heap_free_stale(mfn);
     memset(page, 0xa5, PAGE_SIZE);
     do {
         got = heap_alloc(0, HEAP_ZERO);
@@ -363,7 +363,7 @@ static void test_a_dead_domains_frames_are_dirty(void **state)
     first = heap_alloc(9, 0);
     memset(mfn_to_virt(first), 0x5a, PAGE_SIZE << 9);
     for (unsigned int i = 0; i < 512; i++) {
-        heap_free_stale(mfn_add(first, i), HEAP_CLEAR_LATER);
+        heap_free_stale_dirty(mfn_add(first, i));
         heap_check();
     }
     assert_int_equal(heap_free_frames(), all);
@@ -380,7 +380,7 @@ static void test_a_dead_domains_frames_are_dirty(void **state)
     memset(mfn_to_virt(first), 0x5a, PAGE_SIZE << 9);
     heap_scrub_allowed = true;
     for (unsigned int i = 0; i < 512; i++) {
-        heap_free_stale(mfn_add(first, i), HEAP_CLEAR_LATER);
+        heap_free_stale_dirty(mfn_add(first, i));
     }
     assert_true(heap_scrub_wanted);
     while (heap_scrub_step()) {
