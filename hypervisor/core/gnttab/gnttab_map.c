@@ -3,11 +3,12 @@
  * Mapping grants: the maptrack, a mapper's table of handles. A handle is MT_BUSY while one vCPU maps or unmaps through it, so nobody else can use it, and
  * neither table's lock is held while page tables change.
  */
-#include <base/log.h>
 #include <base/softirq.h>
 #include <core/gnttab/gnttab_internal.h>
 
 #define RELEASES_BETWEEN_CHECKS 32u
+/* What one handle may stand for. Devices reach all memory by its machine address, so theirs is only a promise that the frame stays. */
+#define MAPPINGS (GNTMAP_host_map | GNTMAP_device_map)
 
 static struct gnttab_maptrack *maptrack(const struct gnttab *g, grant_handle_t handle)
 {
@@ -88,18 +89,14 @@ int gnttab_map(struct gnttab *mapper, struct gnttab *granter, grant_ref_t ref, u
     grant_handle_t h;
     int rc;
 
-    if (!(flags & (GNTMAP_host_map | GNTMAP_device_map))) {
+    if (!(flags & MAPPINGS)) {
         return GNTST_bad_gntref;
-    }
-    if (flags & GNTMAP_device_map) {
-        log_once(log_guest_warning, "d%u: grant mappings for devices are not supported\n", mapper->domid);
-        return GNTST_general_error;
     }
     if (!handle_alloc(mapper, &h)) {
         return GNTST_no_space;
     }
     rc = gnttab_pin(granter, ref, mapper->domid, is_writable(flags), mfn);
-    if (rc == GNTST_okay) {
+    if (rc == GNTST_okay && flags & GNTMAP_host_map) {
         rc = gnttab_enter_mapping(host_addr, *mfn, flags);
         if (rc != GNTST_okay) {
             gnttab_unpin(granter, ref, is_writable(flags));
@@ -135,10 +132,31 @@ static struct gnttab_maptrack *claim(struct gnttab *g, grant_handle_t handle)
     return m;
 }
 
-int gnttab_unmap_begin(struct gnttab *mapper, grant_handle_t handle, uint64_t host_addr, uint64_t new_addr,
+/* Take the mappings at @addr away from a handle that is MT_BUSY. *@gone: which. */
+static int remove_mappings(const struct gnttab_maptrack *m, const struct gnttab_unmap_addr *addr,
+                           uint8_t *gone)
+{
+    mfn_t mfn = MFN(gnttab_active(m->granter, m->ref)->mfn);
+    int rc;
+
+    *gone = (uint8_t)(m->flags & ((addr->host ? GNTMAP_host_map : 0) | (addr->dev ? GNTMAP_device_map : 0)));
+    if (*gone & GNTMAP_device_map && addr->dev != mfn_to_paddr(mfn)) {
+        return GNTST_bad_dev_addr;
+    }
+    if (*gone & GNTMAP_host_map) {
+        rc = gnttab_remove_mapping(addr->host, mfn, m->flags, addr->new);
+        if (rc != GNTST_okay) {
+            return rc;
+        }
+    }
+    return GNTST_okay;
+}
+
+int gnttab_unmap_begin(struct gnttab *mapper, grant_handle_t handle, const struct gnttab_unmap_addr *addr,
                        struct gnttab_unmapping *u)
 {
     struct gnttab_maptrack *m;
+    uint8_t gone;
     int rc;
 
     u->granter = NULL;
@@ -148,19 +166,17 @@ int gnttab_unmap_begin(struct gnttab *mapper, grant_handle_t handle, uint64_t ho
     if (!m) {
         return GNTST_bad_handle;
     }
-    if (host_addr == 0) {
-        set_live(mapper, handle);
-        return GNTST_okay;
-    }
-    rc = gnttab_remove_mapping(host_addr, MFN(gnttab_active(m->granter, m->ref)->mfn), m->flags, new_addr);
-    if (rc != GNTST_okay) {
+    rc = remove_mappings(m, addr, &gone);
+    if (rc != GNTST_okay || gone == 0) {
         set_live(mapper, handle);
         return rc;
     }
+    m->flags &= (uint8_t)~gone;
     u->granter = m->granter;
     u->handle = handle;
     u->ref = m->ref;
     u->write = is_writable(m->flags);
+    u->is_part = m->flags & MAPPINGS;
     return GNTST_okay;
 }
 
@@ -175,7 +191,12 @@ static void forget(struct gnttab *mapper, grant_handle_t handle, struct gnttab *
 
 void gnttab_unmap_end(struct gnttab *mapper, const struct gnttab_unmapping *u)
 {
-    if (u->granter) {
+    if (!u->granter) {
+        return;
+    }
+    if (u->is_part) {
+        set_live(mapper, u->handle);
+    } else {
         forget(mapper, u->handle, u->granter, u->ref, u->write);
     }
 }

@@ -47,8 +47,8 @@ int gnttab_swap(struct gnttab *g, grant_ref_t a, grant_ref_t b);
 
 /* --- mapping ------------------------------------------------------------------------------------------------------------------------ */
 /*
- * Map entry @ref of @granter into @mapper, whose domain is the current one. @flags: GNTMAP_*; a device mapping is refused (general_error). Grant status: also
- * gnttab_pin()'s and gnttab_enter_mapping()'s, and no_space (every handle is used).
+ * Map entry @ref of @granter into @mapper, whose domain is the current one. @flags: GNTMAP_*, host_map or device_map or both. Grant status: also gnttab_pin()'s
+ * and gnttab_enter_mapping()'s, and no_space (every handle is used).
  */
 int gnttab_map(struct gnttab *mapper, struct gnttab *granter, grant_ref_t ref, uint64_t host_addr,
                uint32_t flags, grant_handle_t *handle, mfn_t *mfn);
@@ -59,12 +59,19 @@ struct gnttab_unmapping {
     grant_handle_t handle;
     grant_ref_t ref;
     bool write;
+    bool is_part; /* the handle stands for another mapping still */
+};
+
+/* Where the mappings are that shall go: 0 leaves that one alone. */
+struct gnttab_unmap_addr {
+    uint64_t host, dev;
+    uint64_t new; /* what this maps is put where the host mapping was, if not 0 */
 };
 
 /*
- * Remove the mapping at @host_addr of @handle (0: none, which is no error), putting there what @new_addr maps when it is not 0. On success
- * gnttab_unmap_end() must follow, after gnttab_flush_removed() (arch.h). Grant status: bad_handle, and gnttab_remove_mapping()'s.
+ * Remove the mappings at @addr from @handle; one that it has not is no error. On success gnttab_unmap_end() must follow, after gnttab_flush_removed()
+ * (arch.h). Grant status: bad_handle, bad_dev_addr, and gnttab_remove_mapping()'s.
  */
-int gnttab_unmap_begin(struct gnttab *mapper, grant_handle_t handle, uint64_t host_addr, uint64_t new_addr,
+int gnttab_unmap_begin(struct gnttab *mapper, grant_handle_t handle, const struct gnttab_unmap_addr *addr,
                        struct gnttab_unmapping *u);
 void gnttab_unmap_end(struct gnttab *mapper, const struct gnttab_unmapping *u);

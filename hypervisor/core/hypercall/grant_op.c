@@ -85,19 +85,21 @@ static long unmap_batch(struct grant_list *l, bool replace, struct gnttab_unmapp
     unsigned int n = MIN(l->left, UNMAP_BATCH);
 
     for (*count = 0; *count < n; (*count)++) {
+        struct gnttab_unmap_addr addr;
         union unmap_request op;
-        int rc;
+        grant_handle_t handle;
 
         if (guest_read_elem(&op, grant_list_at(l), *count) != 0) {
             return -XEN_EFAULT;
         }
         if (replace) {
-            rc = gnttab_unmap_begin(mapper, op.replace.handle, op.replace.host_addr, op.replace.new_addr,
-                                    &u[*count]);
+            addr = (struct gnttab_unmap_addr){.host = op.replace.host_addr, .new = op.replace.new_addr};
+            handle = op.replace.handle;
         } else {
-            rc = gnttab_unmap_begin(mapper, op.unmap.handle, op.unmap.host_addr, 0, &u[*count]);
+            addr = (struct gnttab_unmap_addr){.host = op.unmap.host_addr, .dev = op.unmap.dev_bus_addr};
+            handle = op.unmap.handle;
         }
-        status[*count] = rc;
+        status[*count] = gnttab_unmap_begin(mapper, handle, &addr, &u[*count]);
         TRACE_1(TRC_MEM_PAGE_GRANT_UNMAP, mapper->domid);
     }
     return 0;

@@ -256,6 +256,38 @@ TEST(map_unmap_self)
     table[REF + 3].flags = 0;
     CHECK_EQ(set_va(window, old), 0);
 }
+TEST(map_for_a_device)
+{ /* beside a mapping of one's own; each goes by its address, the handle with the last */
+    if (!g.pv) {
+        SKIP("PV only");
+    }
+    RUN(table_up());
+    static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
+    u64 *a = page_alloc();
+    u16 me = self_id();
+    u64 old = *pt_entry(window, 1);
+    grant(REF + 5, me, a, false);
+    CHECK_EQ(set_va(window, 0), 0);
+    struct gnttab_map_grant_ref m = {
+        .host_addr = hc_a(window), .flags = GNTMAP_host_map | GNTMAP_device_map, .ref = REF + 5, .dom = me};
+    CHECK_EQ(grant_op(GNTTABOP_map_grant_ref, &m, 1), 0);
+    CHECK_EQ(m.status, GNTST_okay);
+    CHECK_EQ(m.dev_bus_addr, va_mfn(a) << 12);
+    struct gnttab_unmap_grant_ref u = {.host_addr = hc_a(window), .handle = m.handle};
+    CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
+    CHECK_EQ(u.status, GNTST_okay);
+    CHECK_EQ(probe_read(window, 0), 14);
+    CHECK(table[REF + 5].flags & GTF_writing);
+    u.host_addr = 0;
+    u.dev_bus_addr = m.dev_bus_addr;
+    CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
+    CHECK_EQ(u.status, GNTST_okay);
+    CHECK(!(table[REF + 5].flags & (GTF_reading | GTF_writing)));
+    CHECK_EQ(grant_op(GNTTABOP_unmap_grant_ref, &u, 1), 0);
+    CHECK_EQ(u.status, GNTST_bad_handle);
+    table[REF + 5].flags = 0;
+    CHECK_EQ(set_va(window, old), 0);
+}
 TEST(map_readonly_self)
 {
     if (!g.pv) {
