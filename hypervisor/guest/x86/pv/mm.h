@@ -7,10 +7,10 @@
 bool pv_mm_fault(struct x86_vcpu *xv, uint64_t cr2, uint32_t error);
 /*
  * Reference the tables of a vCPU that does not run: its kernel's L4, and its user mode's (INVALID_MFN none). May be called again with the same
- * arguments after -XEN_ERESTART. -XEN_EINVAL, -XEN_EBUSY: not page tables of the domain.
+ * arguments after -XEN_ERESTART. -XEN_EINVAL: not page tables of the domain.
  */
 int pv_set_base_tables(struct x86_vcpu *xv, mfn_t kernel, mfn_t user);
-/* Replace the vCPU's GDT: @ents descriptors in @frames. The vCPU is the current one or does not run. -XEN_EINVAL, -XEN_EBUSY. */
+/* Replace the vCPU's GDT: @ents descriptors in @frames. The vCPU is the current one or does not run. -XEN_EINVAL. */
 int pv_set_gdt_frames(struct x86_vcpu *xv, const unsigned long *frames, unsigned int ents);
 /* Replace the kernel's L4 table of the current vCPU (mmuext NEW_BASEPTR). -XEN_EINVAL; -XEN_ERESTART. */
 int pv_new_base_table(struct x86_vcpu *xv, mfn_t l4);

@@ -151,10 +151,10 @@ int pgtype_get(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner, enum frame_type
                 return check_contents(ctx, mfn, s, type, preemptible);
             }
         } else if (frame_type(s) != type) {
-            return -XEN_EBUSY;
+            return -XEN_EINVAL;
         } else if (s & FRAME_VALIDATED) {
             if ((s & FRAME_TREF_MASK) == FRAME_TREF_MASK) {
-                return -XEN_EBUSY;
+                return -XEN_EINVAL;
             }
             if (frame_cas(mfn, &s, s + ONE_OF_EACH)) {
                 return 0;

@@ -62,7 +62,7 @@ static inline void pgtype_leave(struct pgtype_ctx *ctx, mfn_t mfn)
 
 /*
  * Take a general and a type reference to @mfn of @owner as @type, checking its contents when it is not yet of that type.
- * -XEN_EINVAL: not @owner's, given back, or an entry that must not be; -XEN_EBUSY: in use as something else, or a full counter;
+ * -XEN_EINVAL: not @owner's, given back, in use as something else, an entry that must not be, or a full counter;
  * -XEN_ERESTART: come back (@preemptible only); what was done so far is kept.
  */
 int pgtype_get(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner, enum frame_type type, bool preemptible);

@@ -98,7 +98,7 @@ static inline cpuset_t mm_dirty_cpus(struct domain *d)
 }
 
 /* --- tables.c ---- */
-/* Replace the user mode's L4 of the current vCPU; INVALID_MFN: none. -XEN_EINVAL, -XEN_EBUSY; -XEN_ERESTART. */
+/* Replace the user mode's L4 of the current vCPU; INVALID_MFN: none. -XEN_EINVAL, -XEN_ERESTART. */
 int pv_new_user_table(struct x86_vcpu *xv, mfn_t l4);
 
 /* --- guest/x86/pv/desc ---- */

@@ -208,7 +208,7 @@ static void pins_and_bases(void **state)
     /* a second L4 shares the first one's tables */
     words(7)[1] = entry(1, PTE_RW);
     ops[0] = (struct mmuext_op){.cmd = MMUEXT_PIN_L4_TABLE, .arg1.mfn = frame(7).n};
-    assert_int_equal(mmuext(1, DOMID_SELF), -XEN_EBUSY); /* mapped writable */
+    assert_int_equal(mmuext(1, DOMID_SELF), -XEN_EINVAL); /* mapped writable */
     assert_int_equal(va_mapping(RIG_VA + 7 * PAGE_SIZE, entry(7, 0), UVMF_INVLPG), 0);
     assert_int_equal(mmuext(1, DOMID_SELF), 0);
     assert_int_equal(words(7)[256], 0); /* the M2P is for tables of the guest's kernel */
@@ -223,7 +223,7 @@ static void pins_and_bases(void **state)
     assert_int_equal(words(7)[256], 1);
     assert_int_equal(va_mapping(RIG_VA + 7 * PAGE_SIZE, entry(7, PTE_RW), 0), -XEN_EINVAL);
     ops[0] = (struct mmuext_op){.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = frame(1).n};
-    assert_int_equal(mmuext(1, DOMID_SELF), -XEN_EBUSY);
+    assert_int_equal(mmuext(1, DOMID_SELF), -XEN_EINVAL);
     ops[0] = (struct mmuext_op){.cmd = MMUEXT_NEW_BASEPTR, .arg1.mfn = frame(0).n};
     ops[1] = (struct mmuext_op){.cmd = MMUEXT_NEW_USER_BASEPTR, .arg1.mfn = 0};
     assert_int_equal(mmuext(2, DOMID_SELF), 0);
@@ -274,7 +274,7 @@ static void descriptor_tables(void **state)
     struct hypercall c = {.arg = {(uintptr_t)rig_buf, 512}};
 
     frames[0] = frame(9).n;
-    assert_int_equal(do_set_gdt(&c), -XEN_EBUSY);
+    assert_int_equal(do_set_gdt(&c), -XEN_EINVAL);
     assert_int_equal(va_mapping(RIG_VA + 9 * PAGE_SIZE, entry(9, 0), 0), 0);
     words(9)[2] = 0x00af9b000000ffff;
     assert_int_equal(do_set_gdt(&c), 0);

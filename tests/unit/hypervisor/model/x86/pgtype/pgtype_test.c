@@ -100,7 +100,7 @@ static void refuses_bad_tables(void **state)
     words(3)[511] = 0;
     /* a table of its own level, itself, another domain's, a device, nothing */
     words(1)[7] = entry(1, 0);
-    assert_int_equal(pin(1, FT_L3), -XEN_EBUSY);
+    assert_int_equal(pin(1, FT_L3), -XEN_EINVAL);
     words(0)[7] = entry(0, PTE_RW);
     words(1)[7] = 0;
     assert_int_equal(pin(0, FT_L4), -XEN_EINVAL);
@@ -122,11 +122,11 @@ static void never_writable_and_table(void **state)
     assert_int_equal(pin(3, FT_L1), 0);
     assert_int_equal(update(3, 2, entry(3, PTE_RW)), -XEN_EINVAL);
     /* 4 is writable: no table */
-    assert_int_equal(pin(4, FT_L1), -XEN_EBUSY);
+    assert_int_equal(pin(4, FT_L1), -XEN_EINVAL);
     assert_int_equal(update(3, 0, entry(4, 0)), 0);
     assert_int_equal(pin(4, FT_L1), 0);
     assert_int_equal(update(3, 0, entry(4, PTE_RW)), -XEN_EINVAL);
-    assert_int_equal(pin(4, FT_SEGDESC), -XEN_EBUSY);
+    assert_int_equal(pin(4, FT_SEGDESC), -XEN_EINVAL);
     rig_check();
     rig_teardown();
 }
@@ -264,7 +264,7 @@ static void counters_do_not_overflow(void **state)
     *frame_state(frame(8)) = s | FRAME_TYPE(FT_WRITABLE) | FRAME_TREF_MASK | 0x50000;
     assert_int_equal(update(3, 9, entry(8, PTE_RW)), -XEN_EINVAL);
     *frame_state(frame(8)) = s | FRAME_TYPE(FT_L1) | FRAME_VALIDATED | FRAME_TREF_MASK | 0x50000;
-    assert_int_equal(pin(8, FT_L1), -XEN_EBUSY);
+    assert_int_equal(pin(8, FT_L1), -XEN_EINVAL);
     assert_int_equal(pgtype_get_current(frame(8), DOM), FT_NONE);
     *frame_state(frame(8)) = s | FRAME_REF_ONE;
     rig_teardown();
