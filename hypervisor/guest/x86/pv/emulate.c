@@ -30,6 +30,12 @@ static bool guest_range_ok(uint64_t va, unsigned int size)
     return is_canonical(va) && (va + size <= VA_HYPERVISOR_START || va >= VA_HYPERVISOR_END);
 }
 
+/* An access that cannot be made: to an address that is none, or to memory that is not there. */
+static enum insn_status no_access(struct insn_ctx *ctx, uint64_t linear, uint32_t error)
+{
+    return is_canonical(linear) ? insn_raise_pf(ctx, error, linear) : insn_raise(ctx, X86_VEC_GP, 0);
+}
+
 static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t *buf, unsigned size,
                                  unsigned *got)
 {
@@ -37,7 +43,7 @@ static enum insn_status op_fetch(struct insn_ctx *ctx, uint64_t linear, uint8_t 
     unsigned int first = MIN(size, in_page);
 
     if (guest_read(buf, linear, first) != 0) {
-        return insn_raise_pf(ctx, 0x14, linear);
+        return no_access(ctx, linear, 0x14);
     }
     *got = first;
     if (size > first && guest_read(buf + first, linear + first, size - first) == 0) {

@@ -13,10 +13,13 @@
 #include <model/x86/insn/insn.h>
 #include <guest/x86/common/selectors.h>
 
-#define SYSCALL_LENGTH 2
-#define X86_VEC_NMI    2
-#define PF_PRESENT     1u
-#define PF_USER        4u
+#define SYSCALL_LENGTH        2
+#define INT_LENGTH            2
+#define FIRST_SOFTWARE_VECTOR 32u /* only INT n of a guest leads there */
+#define GATE_ERROR(vector)    ((uint32_t)(vector) << 3 | 2)
+#define X86_VEC_NMI           2
+#define PF_PRESENT            1u
+#define PF_USER               4u
 
 mfn_t pv_active_table(const struct x86_vcpu *xv)
 {
@@ -149,6 +152,12 @@ void pv_page_fault(struct x86_regs *regs, uint64_t cr2)
     pv_inject_page_fault(xv, regs->error_code, cr2);
 }
 
+/* May the guest's code use this entry of the trap table by INT n? */
+static bool may_interrupt(const struct x86_vcpu *xv, const struct pv_trap *t)
+{
+    return t->rip != 0 && (xv->is_kernel_mode || (t->flags & 3) == 3);
+}
+
 /* INT n through a gate that the CPU does not let ring 3 use: the guest's own table decides. */
 static bool deliver_software_interrupt(struct x86_vcpu *xv)
 {
@@ -160,12 +169,23 @@ static bool deliver_software_interrupt(struct x86_vcpu *xv)
         return false;
     }
     t = &xv->pv->traps[insn[1]];
-    if (t->rip == 0 || (!xv->is_kernel_mode && (t->flags & 3) < 3)) {
-        pv_inject(xv, X86_VEC_GP, true, (uint32_t)insn[1] << 3 | 2);
+    if (!may_interrupt(xv, t)) {
+        pv_inject(xv, X86_VEC_GP, true, GATE_ERROR(insn[1]));
         return true;
     }
     r->rip += sizeof(insn);
     pv_deliver(xv, &(struct pv_bounce){t->rip, t->cs, (t->flags & 4) != 0, false, 0});
+    return true;
+}
+
+/* INT n through a gate that ring 3 may use, which only the guest may say: RIP is behind the instruction. True: it may not. */
+static bool refuse_software_interrupt(struct x86_vcpu *xv, unsigned int vector)
+{
+    if (vector < FIRST_SOFTWARE_VECTOR || may_interrupt(xv, &xv->pv->traps[vector])) {
+        return false;
+    }
+    xv->regs.rip -= INT_LENGTH;
+    pv_inject(xv, X86_VEC_GP, true, GATE_ERROR(vector));
     return true;
 }
 
@@ -207,6 +227,9 @@ void pv_exception(struct x86_regs *regs)
         }
         break;
     default:
+        if (refuse_software_interrupt(xv, vector)) {
+            return;
+        }
         break;
     }
     if (trace_wants(TRC_PV)) {
@@ -218,18 +241,10 @@ void pv_exception(struct x86_regs *regs)
 void pv_iret_failed(uint64_t vector, uint64_t error)
 {
     struct x86_vcpu *xv = current_x86();
-    const struct pv_callback *cb = &xv->pv->callbacks[PV_CB_FAILSAFE];
 
     irq_enable();
     xv->regs.entry_vector = VECTOR_NONE;
-    if (xv->is_kernel_mode || cb->rip == 0) {
-        domain_crash(xv->v.domain,
-                     "v%u: cannot return to rip %#lx cs 0x%x ss 0x%x rsp %#lx: exception %lu (error 0x%lx)",
-                     xv->v.id, (unsigned long)xv->regs.rip, xv->regs.cs, xv->regs.ss,
-                     (unsigned long)xv->regs.rsp, (unsigned long)vector, (unsigned long)error);
-        return;
-    }
-    pv_inject(xv, X86_VEC_GP, true, (uint32_t)error);
+    pv_inject(xv, (unsigned int)vector, vector_has_error((unsigned int)vector), (uint32_t)error);
 }
 
 /* --- hypercalls and system calls ----------------------------------------------------------------------------------------------------------- */

@@ -2,8 +2,9 @@
 /* Ways into the hypervisor and back: frames on the guest's stack, exceptions and who handles them, hypercalls that go on later, what waits at the way out. */
 #include "rig.h"
 
-#define NONE    0x8000000000000000ull /* not canonical */
-#define USER_SP 0x7000u
+#define SEGMENT_NOT_PRESENT 11
+#define NONE                0x8000000000000000ull /* not canonical */
+#define USER_SP             0x7000u
 
 static struct x86_vcpu *xv;
 static struct x86_regs *r;
@@ -208,25 +209,47 @@ static void software_interrupts(void **state)
     assert_int_equal(rig_crashes, 0);
 }
 
+/* Through a gate that ring 3 may use in the processor's table: it is in the guest's only if its own says so. */
+static void interrupt_0x80(void **state)
+{
+    rig_set_handlers(xv, true);
+    rig_code(xv, (const uint8_t[]){0xcd, 0x80}, 2);
+    r->rip += 2;
+    raise(0x80, 0);
+    assert_int_equal(r->rip, RIG_HANDLER + 0x80);
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[2], (uint64_t)(uintptr_t)rig_mem + 2);
+    rig_set_handlers(xv, false);
+    to_user();
+    r->rip = 0x1002;
+    raise(0x80, 0);
+    assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[2], 0x80 << 3 | 2);
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[3], 0x1000);
+    xv->pv->traps[0x80].rip = 0;
+    r->rip = 0x1002;
+    raise(0x80, 0); /* the kernel may, but there is nothing */
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[3], 0x1000);
+    assert_int_equal(rig_crashes, 0);
+}
+
 static void iret_failed(void **state)
 {
     rig_set_handlers(xv, false);
-    xv->pv->callbacks[PV_CB_FAILSAFE].rip = 0x9000;
+    r->rip = NONE; /* where the kernel wanted to go on: its handler is told */
     irq_disable();
     pv_iret_failed(X86_VEC_GP, 8);
-    assert_int_equal(rig_crashes, 1); /* a kernel that cannot return to itself */
-    xv->pv->callbacks[PV_CB_FAILSAFE].rip = 0;
-    to_user();
-    irq_disable();
-    pv_iret_failed(X86_VEC_GP, 8);
-    assert_int_equal(rig_crashes, 2); /* nor has a place for that */
-    xv->pv->callbacks[PV_CB_FAILSAFE].rip = 0x9000;
-    to_user();
-    irq_disable();
-    pv_iret_failed(X86_VEC_GP, 8);
-    assert_int_equal(rig_crashes, 2);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
     assert_true(irqs_enabled());
+    to_user();
+    irq_disable();
+    pv_iret_failed(SEGMENT_NOT_PRESENT, 0x10);
+    assert_int_equal(r->rip, RIG_HANDLER + SEGMENT_NOT_PRESENT);
+    assert_int_equal(rig_crashes, 0);
+    xv->pv->traps[X86_VEC_GP].rip = 0;
+    to_user();
+    irq_disable();
+    pv_iret_failed(X86_VEC_GP, 8);
+    assert_int_equal(rig_crashes, 1); /* there is nobody to tell */
 }
 
 /* --- calls ---- */
@@ -366,10 +389,10 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, rig_end)
     const struct CMUnitTest tests[] = {
-        T(from_kernel), T(from_user),  T(no_room),      T(handler_not_canonical),
-        T(page_faults), T(iretq),      T(exceptions),   T(software_interrupts),
-        T(iret_failed), T(hypercalls), T(system_calls), T(upcalls),
-        T(nmi_first),   T(way_out),
+        T(from_kernel),    T(from_user),   T(no_room),    T(handler_not_canonical),
+        T(page_faults),    T(iretq),       T(exceptions), T(software_interrupts),
+        T(interrupt_0x80), T(iret_failed), T(hypercalls), T(system_calls),
+        T(upcalls),        T(nmi_first),   T(way_out),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
