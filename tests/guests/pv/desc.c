@@ -34,6 +34,17 @@ TEST(set_gdt)
     CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), 13);
     CHECK_EQ(g.trap.err, 0x20);
 }
+TEST(selector_beyond_the_gdt)
+{ /* where there is no page there is no descriptor: #GP that names it, not a page fault where the hypervisor keeps the table */
+    static const u16 beyond[] = {0x1000, 0x2008, 0x6ff8, 0xfff8};
+    u64 a, c = 0, d = 0;
+    RUN(gdt_up());
+    for (unsigned i = 0; i < ARRAY_SIZE(beyond); i++) {
+        a = beyond[i] | 3;
+        CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), 13);
+        CHECK_EQ(g.trap.err, beyond[i]);
+    }
+}
 TEST(gdt_page_not_writable)
 {
     RUN(gdt_up());

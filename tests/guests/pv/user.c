@@ -62,6 +62,7 @@ CODE(do_write, "mov %rax, (%rdi); syscall; ud2");
 CODE(do_in, "mov $0x80, %dx; in %dx, %al; syscall; ud2");
 CODE(do_wait, "1: pause; cmpl $0, (%rdi); je 1b; syscall; ud2");
 CODE(do_cli, "cli; syscall; ud2");
+CODE(do_selector, "mov %edi, %es; syscall; ud2");
 CODE(do_cr, "mov %cr0, %rax; ud2");
 
 TEST(syscall)
@@ -129,6 +130,14 @@ TEST(user_sees_hypervisor_as_nothing)
     run_user(do_read, MACH2PHYS_VIRT_START, 0x202);
     CHECK_EQ(last.vec, 14);
 }
+TEST(selector_of_nothing)
+{ /* user code may try any: its kernel hears of #GP, in user mode */
+    RUN(user_up());
+    run_user(do_selector, 0x2003, 0x202);
+    CHECK_EQ(last.vec, 13);
+    CHECK_EQ(last.err, 0x2000);
+    CHECK_EQ(last.cs & 3, 3);
+}
 TEST(kernel_only_mapping)
 { /* an L4 entry of the kernel's table only */
     RUN(user_up());
@@ -169,6 +178,22 @@ TEST(iret_bad_frame)
     trap_hook[VEC_FAILSAFE] = leave;
     run_user((void *)0x8000000000000000UL, 0, 0x202);
     CHECK(last.vec == 13 || last.vec == 14 || last.vec == VEC_FAILSAFE);
+}
+TEST(iret_to_selector_of_nothing)
+{ /* #GP that names it: what the frame wanted is in the new one */
+    RUN(user_up());
+    trap_hook[VEC_FAILSAFE] = leave;
+    if (!ctx_save(back)) {
+        struct regs r = {.rip = (u64)do_syscall,
+                         .cs = 0x2003,
+                         .ss = FLAT_USER_SS,
+                         .rflags = 0x202,
+                         .rsp = (u64)user_stack + sizeof(user_stack) - 8};
+        pv_load_regs(&r);
+    }
+    CHECK_EQ(last.vec, 13);
+    CHECK_EQ(last.err, 0x2000);
+    CHECK_EQ(last.rip, (u64)do_syscall);
 }
 TEST(user_gs)
 {

@@ -244,6 +244,10 @@ void pv_iret_failed(uint64_t vector, uint64_t error)
 
     irq_enable();
     xv->regs.entry_vector = VECTOR_NONE;
+    if (vector == X86_VEC_PF) {
+        vector = X86_VEC_GP; /* where the selector points there is no page, so no descriptor */
+        error = xv->regs.cs & ~3u;
+    }
     pv_inject(xv, (unsigned int)vector, vector_has_error((unsigned int)vector), (uint32_t)error);
 }
 

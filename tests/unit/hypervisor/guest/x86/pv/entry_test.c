@@ -245,6 +245,12 @@ static void iret_failed(void **state)
     pv_iret_failed(SEGMENT_NOT_PRESENT, 0x10);
     assert_int_equal(r->rip, RIG_HANDLER + SEGMENT_NOT_PRESENT);
     assert_int_equal(rig_crashes, 0);
+    to_user();
+    r->cs = 0x2003; /* its descriptor is in no page */
+    irq_disable();
+    pv_iret_failed(X86_VEC_PF, 0);
+    assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
+    assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[2], 0x2000);
     xv->pv->traps[X86_VEC_GP].rip = 0;
     to_user();
     irq_disable();
