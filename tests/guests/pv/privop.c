@@ -45,8 +45,12 @@ TEST(cpuid_xen_leaves)
     CHECK(v[0] >= 1);
 }
 TEST(forced_emulation_prefix_bad)
-{ /* the prefix before anything else is an ordinary #UD */
+{ /* the prefix before anything but CPUID is an ordinary #UD */
     CHECK_EQ(TRAP_OF(".byte 0x0f,0x0b,0x78,0x65,0x6e; nop"), 6);
+    CHECK_EQ(TRAP_OF(".byte 0x0f,0x0b,0x78,0x65,0x6e; clts"), 6);
+    CHECK_EQ(TRAP_OF(".byte 0x0f,0x0b,0x78,0x65,0x6e; rdtsc"), 6);
+    u64 a = 0, c = MSR_FS_BASE, d = 0;
+    CHECK_EQ(TRAP_INSN(".byte 0x0f,0x0b,0x78,0x65,0x6e; rdmsr", a, c, d), 6);
 }
 TEST(rdmsr_ok)
 {
@@ -242,9 +246,12 @@ TEST(debugreg_set_get)
 TEST(debugreg_errors)
 {
     CHECK((long)hc2(__HYPERVISOR_set_debugreg, 0, 0xffff830000000000UL) < 0); /* watching the hypervisor */
-    CHECK((long)hc2(__HYPERVISOR_set_debugreg, 99, 0) < 0);
-    CHECK((long)get_dr(99) < 0);
-    CHECK((long)hc2(__HYPERVISOR_set_debugreg, 6, 1UL << 40) <= 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 99, 0), -XEN_ENODEV);
+    CHECK_EQ(get_dr(99), (u64)-XEN_ENODEV);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 1UL << 40), -XEN_EINVAL);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 1UL << 32), -XEN_EINVAL);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 0xd800), 0); /* always zero */
+    CHECK_EQ(get_dr(7), 0x400);
 }
 static bool count_only(struct regs *r)
 {

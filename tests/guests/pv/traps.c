@@ -117,6 +117,41 @@ TEST(single_step)
     CHECK_EQ(g.trap.vec, 1);
     CHECK_EQ(g.trap.count, 3);
 }
+/* Where each step stopped. */
+static u64 stops[8];
+static unsigned stopped;
+static bool note_stop(struct regs *r)
+{
+    if (stopped < ARRAY_SIZE(stops)) {
+        stops[stopped] = r->rip;
+    }
+    if (++stopped >= 6) {
+        r->rflags &= ~0x100UL;
+    }
+    return true;
+}
+TEST(single_step_over_emulated)
+{ /* also behind an instruction that the hypervisor does: CPUID, RDMSR, a read of CR0 */
+    extern u8 step_nop[], step_cpuid[], step_rdmsr[], step_cr0[], step_end[];
+    trap_hook[1] = note_stop;
+    stopped = 0;
+    asm volatile("pushf; orl $0x100, (%%rsp); popf; nop\n"
+                 "step_nop: .byte 0x0f,0x0b,0x78,0x65,0x6e,0x0f,0xa2\n"
+                 "step_cpuid: mov $0xc0000100, %%ecx\n"
+                 "step_rdmsr: rdmsr\n"
+                 "step_cr0: mov %%cr0, %%rax\n"
+                 "step_end: nop; nop; nop"
+                 :
+                 : "a"(0)
+                 : "rbx", "rcx", "rdx", "memory", "cc");
+    CHECK_EQ(stops[0], (u64)step_nop);
+    CHECK_EQ(stops[1], (u64)step_cpuid);
+    CHECK_EQ(stops[2], (u64)step_rdmsr);
+    CHECK_EQ(stops[3], (u64)step_cr0);
+    CHECK_EQ(stops[4], (u64)step_end);
+    CHECK(hc1(__HYPERVISOR_get_debugreg, 6) & 0x4000);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
+}
 TEST(trap_table_events_flag)
 { /* flag 4 of an entry: the handler runs with events masked */
     static struct trap_info ti[2];

@@ -62,6 +62,7 @@ CODE(do_write, "mov %rax, (%rdi); syscall; ud2");
 CODE(do_in, "mov $0x80, %dx; in %dx, %al; syscall; ud2");
 CODE(do_wait, "1: pause; cmpl $0, (%rdi); je 1b; syscall; ud2");
 CODE(do_cli, "cli; syscall; ud2");
+CODE(do_rdtsc, "rdtsc; syscall; ud2");
 CODE(do_selector, "mov %edi, %es; syscall; ud2");
 CODE(do_cr, "mov %cr0, %rax; ud2");
 
@@ -271,6 +272,19 @@ TEST(iopl_architectural)
     CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_architectural_iopl), 0);
     CHECK_EQ(set_iopl(0), 0);
     CHECK_EQ(shown_iopl(), 0);
+}
+TEST(counter_kept_from_user_mode)
+{ /* CR4.TSD: the kernel reads the counter, user mode may not */
+    u64 cr4;
+    CHECK_EQ(user_with(do_rdtsc, 0), VEC_SYSCALL);
+    asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    asm volatile("mov %0, %%cr4" ::"r"(cr4 | 4));
+    asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    CHECK(cr4 & 4);
+    CHECK_EQ(user_with(do_rdtsc, 0), 13);
+    CHECK_EQ(TRAP_OF("rdtsc"), -1);
+    asm volatile("mov %0, %%cr4" ::"r"(cr4 & ~4UL));
+    CHECK_EQ(user_with(do_rdtsc, 0), VEC_SYSCALL);
 }
 TEST(m2p_strict)
 { /* with it user mode does not see the M2P, nor does it without it here */

@@ -183,6 +183,8 @@ long do_set_segment_base(struct hypercall *c)
 #define DR7_ENABLED        0xffull
 #define DR7_GENERAL_DETECT (1ull << 13)
 #define DR6_FIXED          0xffff0ff0ull
+#define DR7_FIXED          0x400ull
+#define DR7_RESERVED       0xd800ull
 
 /* A breakpoint inside the hypervisor would be the guest's to trip. */
 static bool breakpoint_address_ok(uint64_t va)
@@ -205,7 +207,7 @@ long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value)
     case 6:
         reg = 6;
         if (value >> 32) {
-            return -XEN_EPERM;
+            return -XEN_EINVAL;
         }
         p->debugreg[6] = (value & 0xefff) | DR6_FIXED;
         break;
@@ -213,9 +215,9 @@ long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value)
     case 7:
         reg = 7;
         if (value >> 32) {
-            return -XEN_EPERM;
+            return -XEN_EINVAL;
         }
-        value = (value & ~0xd000ull) | 0x400;
+        value = (value & ~DR7_RESERVED) | DR7_FIXED;
         if (value & DR7_GENERAL_DETECT) {
             return -XEN_EPERM;
         }
@@ -227,7 +229,7 @@ long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value)
         p->debugreg[7] = value;
         break;
     default:
-        return -XEN_EINVAL;
+        return -XEN_ENODEV;
     }
     if (xv == current_x86()) {
         if (reg == 7 && (p->debugreg[7] & DR7_ENABLED)) {
@@ -241,7 +243,7 @@ long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value)
 
 long do_set_debugreg(struct hypercall *c)
 {
-    return c->arg[0] > 7 ? -XEN_EINVAL : pv_set_debugreg(current_x86(), (unsigned int)c->arg[0], c->arg[1]);
+    return c->arg[0] > 7 ? -XEN_ENODEV : pv_set_debugreg(current_x86(), (unsigned int)c->arg[0], c->arg[1]);
 }
 
 long do_get_debugreg(struct hypercall *c)
@@ -258,7 +260,7 @@ long do_get_debugreg(struct hypercall *c)
     case 5:
         return (long)p->debugreg[7];
     default:
-        return -XEN_EINVAL;
+        return -XEN_ENODEV;
     }
 }
 

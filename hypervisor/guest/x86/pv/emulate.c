@@ -17,7 +17,11 @@
 
 #define CR0_GUEST       0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
 #define CR0_TS          8ull
+#define CR4_TSD         BIT(2)
+#define DR6_STEP        BIT(14)
 #define STRING_IO_LIMIT 64
+#define OPCODE_INVD     0x08 /* these two behind 0x0f */
+#define OPCODE_CPUID    0xa2
 
 static struct x86_vcpu *vcpu_of(struct insn_ctx *ctx)
 {
@@ -197,11 +201,14 @@ static enum insn_status op_cpuid(struct insn_ctx *ctx, uint32_t leaf, uint32_t s
     return INSN_DONE;
 }
 
-/* They come here when the domain's counter is not the processor's. */
+/* They come here when the domain's counter is not the processor's, or its kernel keeps it from user mode. */
 static enum insn_status op_rdtsc(struct insn_ctx *ctx, uint64_t *tsc, uint32_t *aux)
 {
     const struct x86_vcpu *xv = vcpu_of(ctx);
 
+    if (!xv->is_kernel_mode && xv->pv->cr4 & CR4_TSD) {
+        return insn_raise(ctx, X86_VEC_GP, 0);
+    }
     *tsc = tsc_of_domain(x86_domain(xv->v.domain));
     if (aux) {
         *aux = (uint32_t)xv->tsc_aux;
@@ -289,7 +296,7 @@ static bool emulate_fixed(struct x86_vcpu *xv, const uint8_t opcode[2])
         return false;
     }
     switch (opcode[1]) {
-    case 0xa2:
+    case OPCODE_CPUID:
         x86_cpuid(xv, (uint32_t)r->rax, (uint32_t)r->rcx, out);
         r->rax = out[0];
         r->rbx = out[1];
@@ -318,12 +325,31 @@ static bool try_fixed(struct x86_vcpu *xv)
     uint8_t bytes[INSN_FORCED_PREFIX_LENGTH + 2];
 
     if (xv->regs.cs == SEL_RING3_CS32 || guest_read(bytes, xv->regs.rip, prefix + 2) != 0 ||
-        (prefix && !insn_forced_prefix(bytes, prefix)) || !emulate_fixed(xv, bytes + prefix)) {
+        (prefix && !(insn_forced_prefix(bytes, prefix) && bytes[prefix + 1] == OPCODE_CPUID)) ||
+        !emulate_fixed(xv, bytes + prefix)) {
         return false;
     }
     xv->regs.rip += prefix + 2;
     xv->regs.rflags &= ~X86_FLAGS_RF;
     return true;
+}
+
+/* An instruction is done: who goes through the guest's code in single steps stops behind it. */
+static bool done(struct x86_vcpu *xv)
+{
+    if (unlikely(xv->regs.rflags & X86_FLAGS_TF)) {
+        xv->pv->debugreg[6] |= DR6_STEP;
+        pv_inject(xv, X86_VEC_DB, false, 0);
+    }
+    return true;
+}
+
+/* INVD would throw away what others wrote; behind the prefix there is CPUID and nothing else. */
+static bool may_emulate(const struct insn *insn, bool is_forced)
+{
+    bool is_0f = insn->map == INSN_MAP_0F;
+
+    return is_forced ? is_0f && insn->opcode == OPCODE_CPUID : !(is_0f && insn->opcode == OPCODE_INVD);
 }
 
 bool pv_emulate_privileged(struct x86_vcpu *xv)
@@ -336,7 +362,7 @@ bool pv_emulate_privileged(struct x86_vcpu *xv)
     uint64_t rip = xv->regs.rip;
 
     if (try_fixed(xv)) {
-        return true;
+        return done(xv);
     }
     pv_insn_ctx_init(&ctx, xv);
     if (xv->regs.entry_vector == X86_VEC_UD) {
@@ -350,14 +376,14 @@ bool pv_emulate_privileged(struct x86_vcpu *xv)
     }
     xv->regs.rip += forced;
     st = insn_fetch(&ctx, &insn);
-    if (st == INSN_DONE && insn.map == INSN_MAP_0F && insn.opcode == 0x08) {
-        st = INSN_UNHANDLEABLE; /* INVD would throw away what others wrote */
+    if (st == INSN_DONE && !may_emulate(&insn, forced != 0)) {
+        st = INSN_UNHANDLEABLE;
     } else if (st == INSN_DONE) {
         st = insn_execute(&ctx, &insn, INSN_SET_PRIVILEGED);
     }
     switch (st) {
     case INSN_DONE:
-        return true;
+        return done(xv);
     case INSN_RETRY:
         xv->regs.rip = rip;
         return true;

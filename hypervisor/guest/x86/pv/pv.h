@@ -69,7 +69,10 @@ struct vcpu_guest_context;
 int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *ctx);
 void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
 
-/* Write virtual debug register @reg (4 and 5 mean 6 and 7). -XEN_EPERM: a breakpoint in the hypervisor's range, or bits it may not have. */
+/*
+ * Write virtual debug register @reg (4 and 5 mean 6 and 7). -XEN_EPERM: a breakpoint in the hypervisor's range, or bits it may not have;
+ * -XEN_EINVAL: bits that there are not; -XEN_ENODEV: no such register.
+ */
 long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value);
 /*
  * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. The real register stays

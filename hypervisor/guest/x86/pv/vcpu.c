@@ -16,6 +16,7 @@
 
 #define CR0_TS              8ull
 #define CR4_GUEST           0x6a0ull /* PAE PGE OSFXSR OSXMMEXCPT: what a PV guest reads */
+#define CR4_TSD             BIT(2)
 #define CR4_FSGSBASE        BIT(16)
 #define CR4_OSXSAVE         BIT(18)
 #define DR7_ENABLED         0xffull
@@ -56,14 +57,23 @@ int pv_vcpu_init(struct x86_vcpu *xv)
     return 0;
 }
 
+/* Who reads the time stamp counter comes to the hypervisor: for a counter that is not the processor's, or when not all of the guest may. */
+static void set_tsd(const struct x86_vcpu *xv)
+{
+    hw_set_tsd(x86_domain(xv->v.domain)->tsc_khz != 0 || xv->pv->cr4 & CR4_TSD);
+}
+
 void pv_set_cr4(struct x86_vcpu *xv, uint64_t value)
 {
     const struct cpu_policy *policy = x86_domain(xv->v.domain)->policy;
-    uint64_t settable = 0;
+    uint64_t settable = CR4_TSD;
 
     settable |= cpu_policy_has(policy, XEN_X86_FEATURE_XSAVE) ? CR4_OSXSAVE : 0;
     settable |= cpu_policy_has(policy, XEN_X86_FEATURE_FSGSBASE) ? CR4_FSGSBASE : 0;
     xv->pv->cr4 = CR4_GUEST | (value & settable);
+    if (xv == current_x86()) {
+        set_tsd(xv);
+    }
 }
 
 void pv_vcpu_free(struct x86_vcpu *xv)
@@ -90,7 +100,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);
     hw_set_tsc_aux(xv->tsc_aux);
-    hw_set_tsd(x86_domain(xv->v.domain)->tsc_khz != 0);
+    set_tsd(xv);
     if (p->cr0 & CR0_TS) {
         hw_set_ts(true);
     }

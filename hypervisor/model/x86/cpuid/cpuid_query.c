@@ -28,7 +28,7 @@ static struct cpuid_regs time_leaf(const struct cpu_policy *p, const struct cpui
         r.a = (uint32_t)v->tsc.offset;
         r.b = (uint32_t)(v->tsc.offset >> 32);
         r.c = v->tsc.mul;
-        r.d = (uint8_t)v->tsc.shift;
+        r.d = (uint32_t)v->tsc.shift;
         break;
     case 2:
         r.a = v->tsc.host_khz;

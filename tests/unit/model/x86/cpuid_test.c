@@ -242,7 +242,7 @@ static void test_query(void **state)
     assert_true(r.a == 1 && r.b == 0x40000000 && r.c == 0);
     r = cpuid_query(&hvm, &v, 0x40000003, 0);
     assert_true(r.a == 6 && r.c == 2500000);
-    assert_int_equal(cpuid_query(&hvm, &v, 0x40000003, 1).d, 0xff);
+    assert_int_equal(cpuid_query(&hvm, &v, 0x40000003, 1).d, ~0u);
     r = cpuid_query(&hvm, &v, 0x40000004, 0);
     assert_true((r.a & 0x18) == 0x18 && r.b == 3 && r.c == 5);
     r = cpuid_query(&hvm, &v, 1, 0);

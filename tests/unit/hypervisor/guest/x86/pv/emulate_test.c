@@ -63,6 +63,15 @@ static void identification(void **state)
     r->entry_vector = X86_VEC_UD;
     assert_false(pv_emulate_privileged(xv));
     assert_int_equal(done(), 0);
+    /* nothing else is done behind it */
+    rig_code(xv, (const uint8_t[]){0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0x32}, 7);
+    r->entry_vector = X86_VEC_UD;
+    assert_false(pv_emulate_privileged(xv));
+    assert_int_equal(done(), 0);
+    rig_code(xv, (const uint8_t[]){0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0x06, 0x90}, 8);
+    r->entry_vector = X86_VEC_UD;
+    assert_false(pv_emulate_privileged(xv));
+    assert_int_equal(done(), 0);
     /* the prefix ends where memory does */
     memcpy(rig_mem + RIG_MEM - 5, forced, 5);
     r->rip = rig_stack() - 5;
@@ -132,7 +141,8 @@ static void control_registers(void **state)
     r->rax = ~0ull; /* what the policy has not is not there */
     assert_true(RUN(0x0f, 0x22, 0xe0));
     assert_true(RUN(0x0f, 0x20, 0xe0));
-    assert_int_equal(r->rax, 0x6a0);
+    assert_int_equal(r->rax, 0x6a4);
+    assert_true(rig_tsd);
     assert_true(RUN(0x44, 0x0f, 0x20, 0xc0)); /* cr8 */
     assert_true(raised(X86_VEC_UD));
     to_user();
@@ -154,6 +164,34 @@ static void debug_registers(void **state)
     to_user();
     assert_true(RUN(0x0f, 0x21, 0xc3));
     assert_true(raised(X86_VEC_GP));
+}
+
+/* A single step ends behind the instruction. */
+static void stepped(void **state)
+{
+    r->rflags |= X86_FLAGS_TF;
+    assert_true(RUN(0x0f, 0xa2));
+    assert_true(raised(X86_VEC_DB));
+    assert_int_equal(xv->pv->debugreg[6] & 0x4000, 0x4000);
+    r->rflags |= X86_FLAGS_TF; /* the handler runs without */
+    assert_true(RUN(0x0f, 0x20, 0xc0));
+    assert_true(raised(X86_VEC_DB));
+    assert_true(RUN(0x0f, 0x20, 0xc0));
+    assert_int_equal(done(), 3);
+}
+
+/* The kernel may keep the counter from user mode. */
+static void kept_counter(void **state)
+{
+    pv_set_cr4(xv, 4);
+    assert_true(rig_tsd);
+    assert_true(RUN(0x0f, 0x31));
+    assert_int_equal(done(), 2);
+    to_user();
+    assert_true(RUN(0x0f, 0x31));
+    assert_true(raised(X86_VEC_GP));
+    pv_set_cr4(xv, 0);
+    assert_false(rig_tsd);
 }
 
 static void others(void **state)
@@ -298,7 +336,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, rig_end)
     const struct CMUnitTest tests[] = {
-        T(identification), T(msrs),  T(control_registers), T(debug_registers),
+        T(identification), T(msrs),  T(control_registers), T(debug_registers), T(stepped), T(kept_counter),
         T(others),         T(ports), T(last_ports),        T(strings),
     };
 

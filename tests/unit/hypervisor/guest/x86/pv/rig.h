@@ -268,8 +268,11 @@ void hw_set_tsc_aux(uint64_t value)
 {
 }
 
+static bool rig_tsd;
+
 void hw_set_tsd(bool on)
 {
+    rig_tsd = on;
 }
 
 /* --- start and end ---- */

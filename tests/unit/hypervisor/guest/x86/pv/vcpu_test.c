@@ -85,7 +85,7 @@ static void corrected(void **state)
     assert_int_equal(xv->pv->kernel_ss, 0xe02b);
     assert_int_equal(xv->pv->traps[14].cs, 0x13);
     assert_int_equal(xv->pv->cr0, 8);
-    assert_int_equal(xv->pv->cr4, 0x6a0);
+    assert_int_equal(xv->pv->cr4, 0x6a4);
     assert_int_equal(xv->pv->debugreg[0], 0);
     assert_int_equal(xv->pv->debugreg[1], 0x1234);
     assert_int_equal(xv->pv->debugreg[7], 0x400);
