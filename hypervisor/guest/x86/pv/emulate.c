@@ -145,7 +145,7 @@ static enum insn_status op_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t 
 
     switch (cr) {
     case 0:
-        if ((val ^ CR0_GUEST) & ~CR0_TS & 0xffffffffull & ~0x40000ull) {
+        if ((val ^ CR0_GUEST) & ~CR0_TS) {
             log_guest_warning("d%uv%u: write of %#lx to CR0 refused\n", xv->v.domain->id, xv->v.id,
                               (unsigned long)val);
             return insn_raise(ctx, X86_VEC_GP, 0);

@@ -119,6 +119,13 @@ static void control_registers(void **state)
     r->rax = 0x80050033 & ~0x80000000; /* without paging */
     assert_true(RUN(0x0f, 0x22, 0xc0));
     assert_true(raised(X86_VEC_GP));
+    for (unsigned int bit = 0; bit < 64; bit++) { /* nothing but TS changes */
+        r->rax = (0x80050033 | 8) ^ 1ull << bit;
+        assert_true(RUN(0x0f, 0x22, 0xc0));
+        assert_int_equal(raised(X86_VEC_GP), bit != 3);
+    }
+    r->rax = 0x80050033 | 8;
+    assert_true(RUN(0x0f, 0x22, 0xc0));
     assert_true(rig_ts);
     assert_true(RUN(0x0f, 0x06)); /* clts */
     assert_false(rig_ts);
