@@ -6,6 +6,7 @@ vmlinux() -> path                   the same kernel, unpacked here: an emulated 
 other_kernel('cloud')               another of Debian's kernels; its package is downloaded and unpacked, not installed
 debian_xen() -> path                Debian's own hypervisor, the oracle: likewise
 debian_root() -> path               an ext4 file system with a small Debian and systemd, made by mmdebstrap
+debian_dom0() -> directory          the same with Debian's kernel and Xen's tools: root.img, vmlinuz, initrd.img
 libvirt_archive() -> path           libvirtd with its libxl driver and virsh, to append to the initrd; likewise only unpacked
 loaders_archive() -> path           GRUB as PV and as PVH guest, and the 32-bit kernel with an initrd: /loaders in dom0
 """
@@ -251,6 +252,27 @@ def debian_root():
         shutil.rmtree(tree)
 
     return _make('debian-root', build) + '/root.img'
+
+
+def debian_dom0():
+    """What someone has who installed Debian and its xen-utils: the stock services start oxenstored, xenconsoled and the rest."""
+    def build(work):
+        tree = work + '/tree'
+        _run(['mmdebstrap', '--quiet', '--variant=minbase', '--include=systemd-sysv,udev,iproute2,login,kmod,linux-image-amd64,xen-utils-4.17',
+              'bookworm', tree, *APT_SOURCES])
+        _run(['chroot', tree, 'passwd', '-d', 'root'])
+        with open(tree + '/etc/fstab', 'w') as f:
+            f.write('/dev/vda / ext4 defaults 0 0\n')
+        with open(tree + '/root/guest.cfg', 'w') as f:
+            f.write('name="guest"\nkernel="/vmlinuz"\nramdisk="/initrd.img"\nmemory=512\nextra="console=hvc0 break=top"\n')
+        for name in ('vmlinuz', 'initrd.img'):
+            shutil.copy(glob.glob(f'{tree}/boot/{name}-*')[0], f'{work}/{name}')
+        with open(work + '/root.img', 'wb') as f:
+            f.truncate(2 << 30)
+        _run(['mkfs.ext4', '-q', '-d', tree, work + '/root.img'])
+        shutil.rmtree(tree)
+
+    return _make('debian-dom0', build)
 
 
 LOADERS_INIT = """#!/bin/busybox sh

@@ -3,6 +3,7 @@
 import pytest
 
 import image
+from bare_machine import BareMachine
 from test_guest import await_line, create
 
 
@@ -45,3 +46,30 @@ def test_whole_debian(new_machine, kind):
     m.ok(f"within 120 sh -c 'id=$(xl domid debian 2>/dev/null) && [ $id != {old} ]'", 140)  # in between there is none of that name
     await_line(m, 'debian', 'login:', 400)
     m.ok('xl shutdown -w debian && gone debian 60', 270)  # xl's process that watches it destroys it once it has shut down
+
+
+@pytest.mark.extra
+def test_debian_as_dom0(hv):
+    """Debian as people install it, with systemd and the stock services, is the first domain: nothing fails, xl makes a guest of each kind, power off is
+    obeyed."""
+    if hv == 'xen':
+        hv = image.debian_xen()
+    files = image.debian_dom0()
+    disk = f'file={files}/root.img,if=virtio,format=raw,snapshot=on'
+    with BareMachine(hv, f'{files}/vmlinuz root=/dev/vda ro console=hvc0,{files}/initrd.img', 'debian-as-dom0', smp=2, mem=4096, accel='tcg,thread=multi',
+                     hv_args='dom0_mem=1536M', qemu=['-machine', 'q35', '-drive', disk]) as m:
+        def asks(command, answer, seconds=60):
+            after = len(m.text)
+            m.type(command + '\n')
+            m.expect(answer, seconds, after)
+
+        m.expect('login: $', 400)
+        asks('root', '# $')
+        asks('systemctl is-system-running --wait; systemctl --failed', 'running\\n(.*\\n)*.*0 loaded units', 120)
+        asks('xl list', '^Domain-0 +0 +1536 +2')
+        asks('cat /proc/*/comm', '^oxenstored')
+        for kind in ('pv', 'pvh'):
+            asks(f"xl create -c /root/guest.cfg 'type=\"{kind}\"'", 'initramfs. *$', 240)
+            asks('cat /sys/hypervisor/guest_type', f'^{kind.upper()}$')
+            asks('poweroff -f', 'reboot: (System halted|Power down)(.*\\n)*.*# $', 60)
+        asks('poweroff', 'reboot: Power down', 300)
