@@ -7,6 +7,16 @@ static u64 rw(const void *p)
     return va_mfn(p) << 12 | PTE_RW;
 }
 
+TEST(bits_of_the_guests_own)
+{ /* bits 9 to 11 and 53 to 62 of an entry are the guest's, and stay (Debian's Xen has a use for 52) */
+    static u8 window[PAGE_SIZE] __attribute__((aligned(4096)));
+    u64 old = *pt_entry(window, 1), bits = 0x7fe0000000000e00UL;
+    CHECK_EQ(set_va(window, old | bits), 0);
+    CHECK_EQ(*pt_entry(window, 1) & bits, bits);
+    CHECK_EQ(probe_write(window, 1), -1);
+    CHECK_EQ(mmu_update1(pt_entry_maddr(window, 1), old), 0);
+    CHECK_EQ(*pt_entry(window, 1) & bits, 0);
+}
 TEST(update_va_mapping_flags)
 {
     u8 *p = page_alloc();

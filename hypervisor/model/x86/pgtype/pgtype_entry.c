@@ -58,9 +58,6 @@ int pgtype_l1_get(struct pgtype_ctx *ctx, domid_t owner, uint64_t *e)
     if (!(*e & PTE_P)) {
         return 0;
     }
-    if (*e & PTE_L1_REFUSED) {
-        return -XEN_EINVAL;
-    }
     *e = l1_normal(ctx, *e);
     return l1_reference(owner, *e);
 }
@@ -120,9 +117,6 @@ int pgtype_update_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t new, unsign
     if (new &PTE_P) {
         int rc;
 
-        if (unlikely(new &PTE_L1_REFUSED)) {
-            return -XEN_EINVAL;
-        }
         new = l1_normal(ctx, new);
         if (!(flags & PGT_REFERENCED)) {
             /* the same frame in the same way: references stay as they are */

@@ -15,14 +15,12 @@
 #define PTE_G    BIT(8)
 #define PTE_NX   BIT(63)
 #define PTE_ADDR 0x000ffffffffff000ull
-/* Software's bits 9 to 11 are the guest's; 52 to 62 are kept for the hypervisor (and are protection keys in part). */
-#define PTE_HIGH    0x7ff0000000000000ull
+/* Software's bits 9 to 11 and 52 to 62 are the guest's: Linux keeps its own in some of them. Protection keys, which 59 to 62 are, are off for PV guests. */
 #define PTE_CACHE   (PTE_PWT | PTE_PCD | PTE_PAT)
 #define PTE_ENTRIES 512u
 
-/* What no present entry of a guest may have. Level 1 may choose the memory type; G is taken out silently. */
-#define PTE_L1_REFUSED    PTE_HIGH
-#define PTE_TABLE_REFUSED (PTE_HIGH | PTE_PSE | PTE_G | PTE_PWT | PTE_PCD)
+/* What no present entry of a guest above level 1 may have. Level 1 may choose the memory type; G is taken out silently there. */
+#define PTE_TABLE_REFUSED (PTE_PSE | PTE_G | PTE_PWT | PTE_PCD)
 
 static inline mfn_t pte_mfn(uint64_t e)
 {

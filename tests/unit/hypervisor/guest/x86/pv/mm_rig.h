@@ -313,7 +313,7 @@ static void tally_table(struct tally *t, unsigned int i, unsigned int n)
             rig_assert((e & PTE_US) && !(e & PTE_RW));
             continue;
         }
-        rig_assert((e & PTE_US) && !(e & PTE_HIGH));
+        rig_assert(e & PTE_US);
         t[j].refs++;
         if (type != FT_L1) {
             rig_assert(t[j].as_level == 0 || t[j].as_level == type - 1u);

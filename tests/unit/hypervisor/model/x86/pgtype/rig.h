@@ -135,7 +135,6 @@ static void tally_entry(struct tally *t, enum frame_type type, uint64_t e)
         t[i].as_writable = true;
     }
     assert_true(e & PTE_US);
-    assert_false(e & PTE_HIGH);
 }
 
 static void tally_table(struct tally *t, unsigned int i)
