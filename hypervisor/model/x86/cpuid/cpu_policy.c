@@ -203,8 +203,8 @@ static int emit_subleaves(const struct emitter *e, const struct cpu_policy *p, u
     int rc = 0;
 
     for (unsigned i = 0; i < count && rc == 0; i++) {
-        if ((leaf == 7 && i > array[0].a) || (leaf == 0xd && !((components >> i) & 1))) {
-            continue;
+        if ((leaf == 7 && i > array[0].a) || (leaf == 0xd && i >= 2 && (components >> i) == 0)) {
+            continue; /* components that there are not, below one that there is, are counted by the tools too */
         }
         rc = emit_one(e, leaf, i, &array[i]);
         if (leaf == 4 && !(array[i].a & 0x1f)) {
