@@ -73,6 +73,9 @@ TEST(fsgsbase)
         SKIP("no FSGSBASE on this machine");
     }
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    asm volatile("mov %0, %%cr4" ::"r"(cr4 & ~CR4_FSGSBASE));
+    CHECK_EQ(TRAP_OF("rdfsbase %%rax"),
+             6); /* a kernel that does not say so has not got it, nor has its user mode */
     asm volatile("mov %0, %%cr4" ::"r"(cr4 | CR4_FSGSBASE));
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
     CHECK(cr4 & CR4_FSGSBASE);

@@ -43,6 +43,8 @@ TEST(selector_beyond_the_gdt)
         a = beyond[i] | 3;
         CHECK_EQ(TRAP_INSN("mov %%eax, %%es", a, c, d), 13);
         CHECK_EQ(g.trap.err, beyond[i]);
+        CHECK_EQ(TRAP_INSN("lar %%eax, %%ecx; setz %%dl", a, c, d), -1); /* says so by a flag */
+        CHECK_EQ(d & 0xff, 0);
     }
 }
 TEST(gdt_page_not_writable)

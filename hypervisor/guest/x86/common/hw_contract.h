@@ -55,8 +55,8 @@ uint64_t hw_read_xcr0(void);
 uint32_t hw_mxcsr_mask(void);
 /* What the processor learnt of indirect branches is forgotten (IBPB), where it can be told to. */
 void hw_forget_branches(void);
-/* CR4.TSD: RDTSC and RDTSCP of PV guests raise #GP. */
-void hw_set_tsd(bool on);
+/* The two bits of CR4 that are as the PV vCPU of this pCPU wants them: TSD and FSGSBASE, which the processor must have. */
+void hw_set_guest_cr4(uint64_t bits);
 /* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */
 void hw_set_tsc_aux(uint64_t value);
 void hw_set_ts(bool on);

@@ -75,8 +75,8 @@ void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
  */
 long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value);
 /*
- * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. The real register stays
- * (FSGSBASE and OSXSAVE are on for every PV guest where the CPU has them), so this is only what the guest reads.
+ * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. In the real register TSD and
+ * FSGSBASE follow it while the vCPU runs; OSXSAVE is on for every PV guest where the CPU has it.
  */
 void pv_set_cr4(struct x86_vcpu *xv, uint64_t value);
 /* Set up the model's context for an instruction of @xv. */

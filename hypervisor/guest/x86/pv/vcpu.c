@@ -57,10 +57,15 @@ int pv_vcpu_init(struct x86_vcpu *xv)
     return 0;
 }
 
-/* Who reads the time stamp counter comes to the hypervisor: for a counter that is not the processor's, or when not all of the guest may. */
-static void set_tsd(const struct x86_vcpu *xv)
+/*
+ * Who reads the time stamp counter comes to the hypervisor: for a counter that is not the processor's, or when not all of the guest may. A kernel
+ * that does not say FSGSBASE takes it that user mode has no bases of its own.
+ */
+static void show_cr4(const struct x86_vcpu *xv)
 {
-    hw_set_tsd(x86_domain(xv->v.domain)->tsc_khz != 0 || xv->pv->cr4 & CR4_TSD);
+    uint64_t tsd = x86_domain(xv->v.domain)->tsc_khz != 0 ? CR4_TSD : 0;
+
+    hw_set_guest_cr4(tsd | (xv->pv->cr4 & (CR4_TSD | CR4_FSGSBASE)));
 }
 
 void pv_set_cr4(struct x86_vcpu *xv, uint64_t value)
@@ -72,7 +77,7 @@ void pv_set_cr4(struct x86_vcpu *xv, uint64_t value)
     settable |= cpu_policy_has(policy, XEN_X86_FEATURE_FSGSBASE) ? CR4_FSGSBASE : 0;
     xv->pv->cr4 = CR4_GUEST | (value & settable);
     if (xv == current_x86()) {
-        set_tsd(xv);
+        show_cr4(xv);
     }
 }
 
@@ -100,7 +105,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     hw_load_ldt(p->ldt_ents);
     hw_load_segments(p, xv->is_kernel_mode);
     hw_set_tsc_aux(xv->tsc_aux);
-    set_tsd(xv);
+    show_cr4(xv);
     if (p->cr0 & CR0_TS) {
         hw_set_ts(true);
     }

@@ -151,9 +151,8 @@ static inline void mmio_write64(volatile void *addr, uint64_t value)
 #define CR0_WP BIT(16)
 #define CR0_PG BIT(31)
 
-#define EBX7_FSGSBASE BIT(0) /* CPUID leaf 7 */
-#define EBX7_SMEP     BIT(7)
-#define EBX7_SMAP     BIT(20)
+#define EBX7_SMEP BIT(7)
+#define EBX7_SMAP BIT(20)
 
 #define CR4_TSD        BIT(2)
 #define CR4_PAE        BIT(5)

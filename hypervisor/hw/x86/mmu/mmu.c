@@ -167,12 +167,11 @@ uint64_t mmu_boot_frames_used(void)
     return bootmem_frames_used();
 }
 
-/* FSGSBASE is for PV guests, who share this register: without it the instructions fault. */
 static uint64_t cr4_features(void)
 {
     uint32_t features = cpuid(0, 0).eax >= 7 ? cpuid(7, 0).ebx : 0;
 
-    return (features & EBX7_FSGSBASE ? CR4_FSGSBASE : 0) | (features & EBX7_SMEP ? CR4_SMEP : 0);
+    return features & EBX7_SMEP ? CR4_SMEP : 0;
 }
 
 void mmu_init_cpu(void)

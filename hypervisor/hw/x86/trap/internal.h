@@ -13,6 +13,12 @@ extern struct syscall_slot syscall_slots[];
 
 /* Page-table flags for a hypervisor data page: present, writable, accessed, dirty, no-execute. */
 #define PTE_HYPERVISOR_RW 0x8000000000000063ull
+/* The same, read-only. */
+#define PTE_HYPERVISOR_RO 0x8000000000000021ull
+
+#define GDT_OUR_PAGE 14 /* of the window; the guest's pages are before it */
+/* The table entry for a page of the GDT where the guest has none: of descriptors that are not there, so that no selector leads to a page fault. */
+uint64_t gdt_empty_page(void);
 
 /* Guest traps of this pCPU push their frame below @regs_end from now on. */
 void trap_set_entry_frame(void *regs_end);

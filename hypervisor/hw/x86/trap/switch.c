@@ -16,11 +16,20 @@
 static DEFINE_PER_CPU(uint32_t, gdt_pages_shown); /* window pages 0..13 that show a guest's frame */
 static DEFINE_PER_CPU(uint32_t, ldt_pages_shown);
 
+/* Without a frame a page of the GDT has no descriptors; one of the LDT comes when it is used. */
+static uint64_t window_entry(unsigned int page, mfn_t mfn)
+{
+    if (mfn_is_invalid(mfn)) {
+        return page < GDT_OUR_PAGE ? gdt_empty_page() : 0;
+    }
+    return mfn_to_paddr(mfn) | PTE_HYPERVISOR_RW;
+}
+
 static void set_window_page(unsigned int page, mfn_t mfn)
 {
     unsigned int cpu = pcpu_id();
     uint64_t *pte = mmu_desc_window_pte(cpu, page);
-    uint64_t want = mfn_is_invalid(mfn) ? 0 : mfn_to_paddr(mfn) | PTE_HYPERVISOR_RW;
+    uint64_t want = window_entry(page, mfn);
 
     if (*pte == want) {
         return;
@@ -194,13 +203,13 @@ void hw_set_hidden_gs_base(uint64_t base)
     wrmsr(MSR_KERNEL_GS_BASE, base);
 }
 
-static DEFINE_PER_CPU(bool, is_tsd_on);
+static DEFINE_PER_CPU(uint64_t, guest_cr4); /* what of it is on */
 
-void hw_set_tsd(bool on)
+void hw_set_guest_cr4(uint64_t bits)
 {
-    if (unlikely(this_cpu(is_tsd_on) != on)) {
-        this_cpu(is_tsd_on) = on;
-        write_cr4(on ? read_cr4() | CR4_TSD : read_cr4() & ~CR4_TSD);
+    if (unlikely(this_cpu(guest_cr4) != bits)) {
+        this_cpu(guest_cr4) = bits;
+        write_cr4((read_cr4() & ~(CR4_TSD | CR4_FSGSBASE)) | bits);
     }
 }
 

@@ -9,6 +9,7 @@
 #include <guest/x86/common/selectors.h>
 #include <base/percpu.h>
 #include <core/memory/heap.h>
+#include <hw/x86/boot/image.h>
 #include <hw/x86/cpu/fpu.h>
 #include <hw/x86/cpu/insn.h>
 #include <hw/x86/cpu/speculation.h>
@@ -19,7 +20,6 @@
 #define IST_NMI           2
 #define IST_MACHINE_CHECK 3
 #define IST_DEBUG         4
-#define GDT_OUR_PAGE      14
 
 struct tss {
     uint32_t reserved0;
@@ -106,6 +106,13 @@ static void fill_gdt(void)
     gdt_set_system(SEL_TSS, (uintptr_t)&this_cpu(tss), sizeof(struct tss) - 1, 9);
 }
 
+uint64_t gdt_empty_page(void)
+{
+    static uint8_t no_descriptors[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+    return image_pa(no_descriptors) | PTE_HYPERVISOR_RO;
+}
+
 static void load_tables(void)
 {
     struct table_pointer gdtr = {15 * PAGE_SIZE - 1,
@@ -141,6 +148,9 @@ static void init_this_cpu(void)
 
     this_cpu(gdt_page) = heap_alloc_page();
     BUG_ON(!this_cpu(gdt_page));
+    for (unsigned int page = 0; page < GDT_OUR_PAGE; page++) {
+        *mmu_desc_window_pte(cpu, page) = gdt_empty_page();
+    }
     *mmu_desc_window_pte(cpu, GDT_OUR_PAGE) =
         mfn_to_paddr(virt_to_mfn(this_cpu(gdt_page))) | PTE_HYPERVISOR_RW;
     fill_tss();

@@ -12,11 +12,8 @@
 
 #define PF_PRESENT  1u
 #define PF_WRITE    2u
-#define PF_USER     4u
 #define PF_RESERVED 8u
 #define PF_FETCH    16u
-
-#define GDT_WINDOW (DESC_WINDOW_PAGES / 2 * PAGE_SIZE) /* the other half is the LDT's */
 
 struct ptwr {
     vaddr_t page; /* virtual address of the table */
@@ -182,27 +179,13 @@ bool pv_ptwr_fault(struct x86_vcpu *xv, vaddr_t cr2)
     return found;
 }
 
-/* The processor looked for a descriptor where the guest's tables have no page: in the GDT there is none, the LDT's page may come now. */
-static bool descriptor_fault(struct x86_vcpu *xv, uint64_t offset, uint32_t error)
-{
-    if (offset >= GDT_WINDOW) {
-        pv_ldt_fault(xv, offset - GDT_WINDOW, error);
-        return true;
-    }
-    if (error & PF_USER) {
-        return false; /* the guest's own read of the hypervisor's memory */
-    }
-    TRACE_4(TRC_PV_GDT_LDT_MAPPING_FAULT | TRC_64_FLAG, TRACE_PAIR(xv->regs.rip), TRACE_PAIR(offset));
-    pv_inject(xv, X86_VEC_GP, true, (uint32_t)(offset & ~7ull));
-    return true;
-}
-
 bool pv_mm_fault(struct x86_vcpu *xv, uint64_t cr2, uint32_t error)
 {
-    uint64_t offset = cr2 - VA_DESC_WINDOWS - (uint64_t)pcpu_id() * DESC_WINDOW_PAGES * PAGE_SIZE;
+    vaddr_t ldt = VA_DESC_WINDOWS + ((uint64_t)pcpu_id() * DESC_WINDOW_PAGES + 16) * PAGE_SIZE;
 
-    if (unlikely(offset < DESC_WINDOW_PAGES * PAGE_SIZE)) {
-        return descriptor_fault(xv, offset, error);
+    if (unlikely(cr2 - ldt < 16 * PAGE_SIZE)) {
+        pv_ldt_fault(xv, cr2 - ldt, error);
+        return true;
     }
     if ((error & (PF_PRESENT | PF_WRITE | PF_RESERVED | PF_FETCH)) != (PF_PRESENT | PF_WRITE) ||
         !xv->is_kernel_mode) {

@@ -149,7 +149,7 @@ static void control_registers(void **state)
     assert_true(RUN(0x0f, 0x22, 0xe0));
     assert_true(RUN(0x0f, 0x20, 0xe0));
     assert_int_equal(r->rax, 0x6a4);
-    assert_true(rig_tsd);
+    assert_int_equal(rig_cr4, 4);
     assert_true(RUN(0x44, 0x0f, 0x20, 0xc0)); /* cr8 */
     assert_true(raised(X86_VEC_UD));
     to_user();
@@ -191,14 +191,14 @@ static void stepped(void **state)
 static void kept_counter(void **state)
 {
     pv_set_cr4(xv, 4);
-    assert_true(rig_tsd);
+    assert_int_equal(rig_cr4, 4);
     assert_true(RUN(0x0f, 0x31));
     assert_int_equal(done(), 2);
     to_user();
     assert_true(RUN(0x0f, 0x31));
     assert_true(raised(X86_VEC_GP));
     pv_set_cr4(xv, 0);
-    assert_false(rig_tsd);
+    assert_int_equal(rig_cr4, 0);
 }
 
 static void others(void **state)

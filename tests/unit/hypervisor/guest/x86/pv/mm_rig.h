@@ -39,8 +39,7 @@ static struct vcpu *vcpu_list[VCPUS] = {&vcpu[0].v, &vcpu[1].v};
 static struct shared_info shared;
 static uint8_t rig_buf[512] __attribute__((aligned(16)));
 static unsigned int rig_gnt_held[FRAMES]; /* mapped grants: the maptrack's references */
-static unsigned int rig_injected, rig_vector;
-static uint32_t rig_error;
+static unsigned int rig_injected;
 
 static inline mfn_t frame(unsigned int i)
 {
@@ -149,16 +148,9 @@ mfn_t pv_active_table(const struct x86_vcpu *xv)
     return xv->pv->guest_table;
 }
 
-void pv_inject(struct x86_vcpu *xv, unsigned int vector, bool has_error, uint32_t error)
-{
-    rig_injected++;
-    rig_vector = vector;
-    rig_error = error;
-}
-
 void pv_inject_page_fault(struct x86_vcpu *xv, uint32_t error, uint64_t cr2)
 {
-    pv_inject(xv, X86_VEC_PF, true, error);
+    rig_injected++;
 }
 
 void pv_insn_ctx_init(struct insn_ctx *ctx, struct x86_vcpu *xv)

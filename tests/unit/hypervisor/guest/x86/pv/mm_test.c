@@ -297,18 +297,6 @@ static void descriptor_tables(void **state)
     assert_int_equal(va_mapping(RIG_VA + 9 * PAGE_SIZE, entry(9, PTE_RW), 0), 0);
 }
 
-/* The processor looks for a descriptor in a page of the GDT that is not there: the selector's fault, unless it was the guest that read there. */
-static void gdt_page_that_is_none(void **state)
-{
-    rig_injected = 0;
-    assert_true(pv_mm_fault(&vcpu[0], VA_DESC_WINDOWS + 2 * PAGE_SIZE + 0xc, 0));
-    assert_int_equal(rig_injected, 1);
-    assert_int_equal(rig_vector, X86_VEC_GP);
-    assert_int_equal(rig_error, 0x2008);
-    assert_false(pv_mm_fault(&vcpu[0], VA_DESC_WINDOWS + 2 * PAGE_SIZE, 4));
-    assert_int_equal(rig_injected, 1);
-}
-
 static void ldt_pages_come_with_use(void **state)
 {
     vaddr_t window = VA_DESC_WINDOWS + 16 * PAGE_SIZE;
@@ -485,7 +473,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(clear_and_copy, setup, teardown),
         cmocka_unit_test_setup_teardown(descriptor_tables, setup, teardown),
         cmocka_unit_test_setup_teardown(ldt_pages_come_with_use, setup, teardown),
-        cmocka_unit_test_setup_teardown(gdt_page_that_is_none, setup, teardown),
         cmocka_unit_test_setup_teardown(table_writes_are_carried_out, setup, teardown),
         cmocka_unit_test_setup_teardown(grants, setup, teardown),
         cmocka_unit_test_setup_teardown(audit_finds_errors, setup, teardown),

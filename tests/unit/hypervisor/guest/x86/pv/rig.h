@@ -268,11 +268,11 @@ void hw_set_tsc_aux(uint64_t value)
 {
 }
 
-static bool rig_tsd;
+static uint64_t rig_cr4;
 
-void hw_set_tsd(bool on)
+void hw_set_guest_cr4(uint64_t bits)
 {
-    rig_tsd = on;
+    rig_cr4 = bits;
 }
 
 /* --- start and end ---- */
