@@ -13,8 +13,8 @@ struct hypercall {
     uint64_t arg[6];
     bool is_compat; /* 32-bit caller; handlers see 64-bit structures all the same: arch_compat_hypercall() */
     bool in_multicall;
-    bool
-        ends_multicall; /* set by a handler: nothing more of the list is done, and its result is the multicall's */
+    /* Set by a handler that went on elsewhere (iret): the result is a value of the guest's, also when it looks like -XEN_ERESTART, and ends a multicall. */
+    bool is_final;
 };
 
 typedef long hypercall_fn(struct hypercall *c);

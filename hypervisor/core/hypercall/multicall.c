@@ -50,11 +50,12 @@ long do_multicall(struct hypercall *c)
             .in_multicall = true,
         };
         rc = hypercall_dispatch(&inner);
+        if (inner.is_final) {
+            c->is_final = true;
+            return rc;
+        }
         if (rc == -XEN_ERESTART) {
             return restart_at(c, i, &e, &inner);
-        }
-        if (inner.ends_multicall) {
-            return rc;
         }
         e.result = (xen_ulong_t)rc;
         if (guest_write_obj(at + offsetof(struct multicall_entry, result), &e.result) != 0) {

@@ -4,7 +4,7 @@
  * order (2 bits a frame, taken from the first ranges that are added): the words of free frames hold nothing but refs 0, owner DOMID_NONE, so that
  * a stale look at them is harmless. Memory high up is given first. Lock class heap; any context.
  *
- * Frames that a domain owned may still be in some pCPU's TLB. They wait, counted as free, until a flush (one for about a thousand) makes them safe:
+ * Frames that a domain owned may still be in some pCPU's TLB. They wait, counted as free, until a flush (one for some hundred) makes them safe:
  * heap_free_stale().
  *
  * What is free is all zeroes, but for dirty frames: those that nobody has used since power-on, and those of domains that were taken down. They are cleared

@@ -323,6 +323,24 @@ TEST(iret_in_multicall)
     CHECK_EQ(m[2].result, 0x5a5a);
     events_off();
 }
+TEST(iret_with_any_rax)
+{ /* what the hypervisor means by some numbers says nothing about what a guest has in the register */
+    for (long value = -200; value <= 0; value++) {
+        long rax;
+        u64 kept = 0x1234;
+        asm volatile(
+            "mov %%rsp, %%rcx; push $0; push %%rcx; push $0x246; push %[cs]; lea 3f(%%rip), %%rax; push "
+            "%%rax; push $0; push $0x77; push $0x66; push %[value]\n"
+            "movq %[ss], 64(%%rsp)\n mov %[nr], %%eax; syscall\n 3:"
+            : "=&a"(rax), "+D"(kept)
+            : [nr] "i"(__HYPERVISOR_iret), [value] "r"(value), [cs] "i"(FLAT_KERNEL_CS & 0xfffc),
+              [ss] "i"(FLAT_KERNEL_SS)
+            : "rcx", "r11", "memory", "cc");
+        CHECK_EQ(rax, value);
+        CHECK_EQ(kept, 0x1234);
+    }
+    events_off();
+}
 TEST(iretq_of_the_kernel)
 { /* the instruction itself, level 3 to level 3; Linux serializes with it. The frame's selectors are those that are in use. */
     u64 flags;

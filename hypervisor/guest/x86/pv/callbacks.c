@@ -272,7 +272,7 @@ long do_iret(struct hypercall *c)
     struct x86_regs *r = &xv->regs;
     struct iret_context ctx;
 
-    c->ends_multicall = true; /* what follows in it may be for another mode */
+    c->is_final = true;
     if (guest_read_obj(&ctx, r->rsp) != 0) {
         domain_crash(xv->v.domain, "v%u: no iret frame at %#lx", xv->v.id, (unsigned long)r->rsp);
         return -XEN_EFAULT;

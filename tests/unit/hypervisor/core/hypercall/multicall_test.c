@@ -29,7 +29,7 @@ long hypercall_dispatch(struct hypercall *c)
         return do_multicall(c);
     }
     if (c->nr == CALL_LAST) {
-        c->ends_multicall = true;
+        c->is_final = true;
         return (long)c->arg[0];
     }
     return c->nr == CALL_SUM    ? (long)(c->arg[0] + c->arg[5])
@@ -77,6 +77,8 @@ static void results(void **state)
 /* What a call returns that ends the list is what the list returns. */
 static void ends(void **state)
 {
+    struct hypercall c = {0};
+
     put(0, CALL_SUM, 3, 4);
     put(1, CALL_LAST, 55, 0);
     put(2, CALL_SUM, 5, 6);
@@ -85,6 +87,13 @@ static void ends(void **state)
     assert_int_equal(list[1].result, 99);
     assert_int_equal(list[2].result, 99);
     assert_int_equal(calls, 2);
+    put(1, CALL_LAST, (uint64_t)-XEN_ERESTART, 0); /* also when it looks like something else */
+    c.arg[0] = GUEST(list);
+    c.arg[1] = 3;
+    assert_int_equal(do_multicall(&c), -XEN_ERESTART);
+    assert_true(c.is_final);
+    assert_int_equal(c.arg[0], GUEST(list));
+    assert_int_equal(calls, 4);
 }
 
 static void stops(void **state)

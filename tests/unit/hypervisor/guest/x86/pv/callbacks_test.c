@@ -235,7 +235,7 @@ static void to_kernel(void **state)
         .rax = 1, .r11 = 2, .rcx = 3, .rip = NONE, .cs = 0xe030, .rflags = ~0ull, .rsp = 4, .ss = 0};
     rig_vcpu[0].v.info->evtchn_upcall_mask = 1;
     assert_int_equal(do_iret(&c), 1);
-    assert_true(c.ends_multicall);
+    assert_true(c.is_final);
     assert_int_equal(rig_vcpu[0].pv->iopl, 0);
     assert_true(r->r11 == 2 && r->rcx == 3 && r->rsp == 4);
     assert_int_equal(r->rip, NONE); /* the way out looks at it: pv_run() */
