@@ -287,7 +287,8 @@ void cpu_init_secondary(void);
 void fill_trap_table(
     struct trap_info *ti); /* PV: the library's table, ending with a zero entry; 257 entries */
 #define PVH_UPCALL_VECTOR 0xf3
-#define LAPIC_VA          0xfee00000UL
+extern bool pvh_domain_vector; /* weak, true: is it set as the domain's callback before the tests? */
+#define LAPIC_VA 0xfee00000UL
 
 /* --- helpers --- */
 void *memset(void *d, int c, size_t n);

@@ -16,6 +16,7 @@ static void load_idt(void)
     } __attribute__((packed)) d = {sizeof(idt) - 1, (u64)idt};
     asm volatile("lidt %0" ::"m"(d));
 }
+__attribute__((weak)) bool pvh_domain_vector = true;
 void pvh_init(void)
 {
     for (int v = 0; v < 256; v++) {
@@ -31,7 +32,7 @@ void pvh_init(void)
     g.shared = (void *)shared_page;
     struct xen_hvm_param p = {.domid = DOMID_SELF, .index = HVM_PARAM_CALLBACK_IRQ};
     p.value = (u64)HVM_PARAM_CALLBACK_TYPE_VECTOR << 56 | PVH_UPCALL_VECTOR;
-    long rc2 = hvm_op(HVMOP_set_param, &p);
+    long rc2 = pvh_domain_vector ? hvm_op(HVMOP_set_param, &p) : 0;
     if (rc || rc2) {
         panic("shared_info %ld callback %ld", rc, rc2);
     }

@@ -151,9 +151,22 @@ void pvh_arm_timer(struct x86_vcpu *xv)
     }
 }
 
+/* An upcall by the vCPU's own vector. A disabled APIC drops it; pvh_apply_effect() asks again when it is enabled. */
+static void upcall_by_apic(struct x86_vcpu *xv)
+{
+    struct pvh_vcpu *p = xv->pvh;
+
+    if (p->upcall_vector != 0 && vcpu_event_pending(&xv->v)) {
+        vlapic_set_irq(&p->vlapic, p->upcall_vector, false);
+    }
+}
+
 void pvh_apply_effect(struct x86_vcpu *xv, const struct vlapic_effect *fx)
 {
     xv->pvh->look = true;
+    if (fx->enabled) {
+        upcall_by_apic(xv);
+    }
     if (fx->timer_changed) {
         pvh_arm_timer(xv);
     }
@@ -210,8 +223,8 @@ static void take_posted(struct x86_vcpu *xv)
             pvh_arm_timer(xv);
         }
     }
-    if ((posted & POST_UPCALL) && p->upcall_vector != 0 && vcpu_event_pending(&xv->v)) {
-        vlapic_set_irq(&p->vlapic, p->upcall_vector, false);
+    if (posted & POST_UPCALL) {
+        upcall_by_apic(xv);
     }
     if (posted & POST_NMI) {
         p->nmi_pending = true;

@@ -69,7 +69,8 @@ static struct cpuid_regs hypervisor_leaf(const struct cpu_policy *p, const struc
         break;
     case 4:
         if (v->hvm && subleaf == 0) {
-            r.a = XEN_HVM_CPUID_IOMMU_MAPPINGS | XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT;
+            r.a = XEN_HVM_CPUID_IOMMU_MAPPINGS | XEN_HVM_CPUID_VCPU_ID_PRESENT | XEN_HVM_CPUID_DOMID_PRESENT |
+                  XEN_HVM_CPUID_UPCALL_VECTOR;
             r.b = v->vcpu_id;
             r.c = v->domid;
         }

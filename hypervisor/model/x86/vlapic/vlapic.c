@@ -150,7 +150,6 @@ void vlapic_eoi(struct vlapic *vl, struct vlapic_effect *fx)
     }
     bit = 1u << (vector & 31);
     *vector_word(vl, VLAPIC_ISR, vector) &= ~bit;
-    fx->recheck = true;
     if (*vector_word(vl, VLAPIC_TMR, vector) & bit) {
         fx->eoi_level = true;
         fx->eoi_vector = vector;

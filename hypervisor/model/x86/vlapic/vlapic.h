@@ -108,7 +108,7 @@ struct vlapic_effect {
     bool ipi_pending;   /* deliver @ipi */
     bool timer_changed; /* re-arm for vlapic.deadline_ns, or stop when that is 0 */
     bool eoi_level;     /* a level-triggered vector ended: tell the I/O APICs */
-    bool recheck;       /* something may have become deliverable */
+    bool enabled;       /* by SVR: takes interrupts now, and did not before */
     bool base_changed;  /* enabled, disabled or moved to x2APIC */
     uint8_t eoi_vector;
     struct vlapic_ipi ipi;

@@ -57,7 +57,6 @@ static void send_ipi(struct vlapic *vl, uint32_t icr, uint32_t dest, struct vlap
     }
     if ((mode == VLAPIC_FIXED || mode == VLAPIC_LOWEST) && vector < 16) {
         vlapic_error(vl, ESR_SEND_ILLEGAL);
-        fx->recheck = true;
         return;
     }
     if (!vlapic_x2apic(vl) && dest == 0xff) {
@@ -76,13 +75,15 @@ static void send_ipi(struct vlapic *vl, uint32_t icr, uint32_t dest, struct vlap
 
 static void write_svr(struct vlapic *vl, uint32_t val, struct vlapic_effect *fx)
 {
+    bool before = vlapic_sw_enabled(vl);
+
     vlapic_put(vl, VLAPIC_SVR, val & 0x3ff);
+    fx->enabled = !before && vlapic_sw_enabled(vl);
     if (!(val & SVR_ENABLE)) {
         for (unsigned reg = VLAPIC_LVT_TIMER; reg <= VLAPIC_LVT_ERROR; reg += 0x10) {
             vlapic_put(vl, reg, vlapic_get(vl, reg) | LVT_MASKED);
         }
     }
-    fx->recheck = true;
 }
 
 static void write_lvt(struct vlapic *vl, unsigned offset, uint32_t val, uint64_t now_ns,
@@ -107,7 +108,6 @@ static void write_register(struct vlapic *vl, unsigned offset, uint32_t val, con
     switch (offset) {
     case VLAPIC_TPR:
         vlapic_put(vl, VLAPIC_TPR, val & 0xff);
-        fx->recheck = true;
         break;
     case VLAPIC_EOI:
         vlapic_eoi(vl, fx);
@@ -202,7 +202,7 @@ static bool write_base(struct vlapic *vl, uint64_t val, struct vlapic_effect *fx
             vlapic_put(vl, VLAPIC_ICR2, 0);
             vlapic_set_identity(vl);
         }
-        fx->base_changed = fx->recheck = true;
+        fx->base_changed = true;
     }
     return true;
 }

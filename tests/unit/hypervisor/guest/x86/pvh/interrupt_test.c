@@ -196,6 +196,23 @@ static void own_upcall_vector_goes_through_the_apic(void **state)
     entered_with(VM_EVENT_INTERRUPT, 0x61);
 }
 
+static void own_upcall_waits_for_the_apic(void **state)
+{
+    write_apic(v0, VLAPIC_SVR, 0xff);
+    assert_int_equal(pvh_set_upcall_vector(v0, 0x61), 0);
+    rig_shared.vcpu_info[0].evtchn_upcall_pending = 1;
+    pvh_upcall_pending(v0);
+    rig_run(v0, &quiet);
+    assert_false(rig_entered.inject.valid);
+    write_apic(v0, VLAPIC_SVR, 0x1ff);
+    rig_run(v0, &quiet);
+    entered_with(VM_EVENT_INTERRUPT, 0x61);
+    write_apic(v0, VLAPIC_SVR, 0x1ff); /* it was on: nothing new */
+    write_apic(v0, VLAPIC_EOI, 0);
+    rig_run(v0, &quiet);
+    assert_false(rig_entered.inject.valid);
+}
+
 static void ipis(void **state)
 {
     write_apic(v0, VLAPIC_ICR2, 2u << 24); /* vCPU 1 has id 2 */
@@ -296,6 +313,7 @@ int main(void)
         TEST(a_callback_that_comes_again_is_no_second_one),
         TEST(one_nmi_at_a_time),
         TEST(own_upcall_vector_goes_through_the_apic),
+        TEST(own_upcall_waits_for_the_apic),
         TEST(ipis),
         TEST(start_up),
         TEST(sipi_right_after_init),
