@@ -13,9 +13,16 @@ struct hypercall {
     uint64_t arg[6];
     bool is_compat; /* 32-bit caller; handlers see 64-bit structures all the same: arch_compat_hypercall() */
     bool in_multicall;
-    /* Set by a handler that went on elsewhere (iret): the result is a value of the guest's, also when it looks like -XEN_ERESTART, and ends a multicall. */
-    bool is_final;
+    bool
+        is_value; /* set by a handler whose result is a value of the guest's, which may look like -XEN_ERESTART and is not that */
+    bool is_final; /* set by one that went on elsewhere (iret): a multicall ends, with this result */
 };
+
+/* Does @rc, a handler's answer, ask to be called again? */
+static inline bool hypercall_goes_on(const struct hypercall *c, long rc)
+{
+    return rc == -XEN_ERESTART && !c->is_value;
+}
 
 typedef long hypercall_fn(struct hypercall *c);
 

@@ -52,9 +52,10 @@ long do_multicall(struct hypercall *c)
         rc = hypercall_dispatch(&inner);
         if (inner.is_final) {
             c->is_final = true;
+            c->is_value = inner.is_value;
             return rc;
         }
-        if (rc == -XEN_ERESTART) {
+        if (hypercall_goes_on(&inner, rc)) {
             return restart_at(c, i, &e, &inner);
         }
         e.result = (xen_ulong_t)rc;

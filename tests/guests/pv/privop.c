@@ -274,6 +274,36 @@ TEST(watchpoint)
     barrier();
     CHECK_EQ(g.trap.vec, -1);
 }
+TEST(debugreg_of_any_address)
+{ /* also one that looks like an error inside the hypervisor */
+    u64 at = (u64)-85;
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 1, at), 0);
+    CHECK_EQ(get_dr(1), at);
+    struct multicall_entry mc[2] = {{.op = __HYPERVISOR_get_debugreg, .args = {1}},
+                                    {.op = __HYPERVISOR_get_debugreg, .args = {99}}};
+    CHECK_EQ(hc2(__HYPERVISOR_multicall, mc, 2), 0);
+    CHECK_EQ(mc[0].result, at);
+    CHECK_EQ(mc[1].result, (u64)-XEN_ENODEV);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 1, 0), 0);
+}
+TEST(debugreg_events_stay)
+{ /* in DR6, until the guest clears them */
+    static volatile u64 target;
+    trap_hook[1] = count_only;
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 0, &target), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 0x1 | 0x1 << 16 | 0x3 << 18), 0);
+    target = 5;
+    barrier();
+    CHECK_EQ(get_dr(6), 0xffff0ff1);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0x4000), 0);
+    target = 6;
+    barrier();
+    CHECK_EQ(get_dr(6), 0xffff4ff1);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 0), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
+    CHECK_EQ(get_dr(6), 0xffff0ff0);
+}
 TEST(debugreg_emulated_moves)
 {
     u64 a = 0x1000, c = 0, d = 0;

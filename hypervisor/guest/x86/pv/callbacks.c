@@ -250,6 +250,7 @@ long do_get_debugreg(struct hypercall *c)
 {
     const struct pv_vcpu *p = current_x86()->pv;
 
+    c->is_value = true;
     switch (c->arg[0]) {
     case 0 ... 3:
     case 6:
@@ -272,7 +273,7 @@ long do_iret(struct hypercall *c)
     struct x86_regs *r = &xv->regs;
     struct iret_context ctx;
 
-    c->is_final = true;
+    c->is_final = c->is_value = true;
     if (guest_read_obj(&ctx, r->rsp) != 0) {
         domain_crash(xv->v.domain, "v%u: no iret frame at %#lx", xv->v.id, (unsigned long)r->rsp);
         return -XEN_EFAULT;

@@ -263,7 +263,7 @@ bool pv_hypercall_entry(struct x86_regs *regs)
 
     irq_enable();
     rc = hypercall_dispatch(&c);
-    if (rc == -XEN_ERESTART && !c.is_final) {
+    if (hypercall_goes_on(&c, rc)) {
         regs->rdi = c.arg[0];
         regs->rsi = c.arg[1];
         regs->rdx = c.arg[2];

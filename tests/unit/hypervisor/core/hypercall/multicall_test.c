@@ -7,10 +7,11 @@
 #include <cmocka.h>
 #include <hypervisor/fake_x86.h>
 
-#define GUEST(p)  ((uint64_t)(uintptr_t)(p))
-#define CALL_SUM  1u
-#define CALL_LAST 3u /* ends the list */
-#define CALL_STOP 2u /* as often as its first argument says, which it counts down */
+#define GUEST(p)   ((uint64_t)(uintptr_t)(p))
+#define CALL_SUM   1u
+#define CALL_VALUE 4u
+#define CALL_LAST  3u /* ends the list */
+#define CALL_STOP  2u /* as often as its first argument says, which it counts down */
 
 static struct multicall_entry *list;
 static unsigned int calls;
@@ -29,7 +30,11 @@ long hypercall_dispatch(struct hypercall *c)
         return do_multicall(c);
     }
     if (c->nr == CALL_LAST) {
-        c->is_final = true;
+        c->is_final = c->is_value = true;
+        return (long)c->arg[0];
+    }
+    if (c->nr == CALL_VALUE) {
+        c->is_value = true;
         return (long)c->arg[0];
     }
     return c->nr == CALL_SUM    ? (long)(c->arg[0] + c->arg[5])
@@ -92,8 +97,18 @@ static void ends(void **state)
     c.arg[1] = 3;
     assert_int_equal(do_multicall(&c), -XEN_ERESTART);
     assert_true(c.is_final);
+    assert_false(hypercall_goes_on(&c, -XEN_ERESTART));
     assert_int_equal(c.arg[0], GUEST(list));
     assert_int_equal(calls, 4);
+}
+
+static void values(void **state)
+{
+    put(0, CALL_VALUE, (uint64_t)-XEN_ERESTART, 0);
+    put(1, CALL_SUM, 3, 4);
+    assert_int_equal(fake_call(do_multicall, GUEST(list), 2), 0);
+    assert_int_equal((long)list[0].result, -XEN_ERESTART);
+    assert_int_equal(list[1].result, 7);
 }
 
 static void stops(void **state)
@@ -150,7 +165,7 @@ static void unreadable(void **state)
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, end)
-    const struct CMUnitTest tests[] = {T(results), T(ends), T(stops), T(unreadable)};
+    const struct CMUnitTest tests[] = {T(results), T(ends), T(values), T(stops), T(unreadable)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

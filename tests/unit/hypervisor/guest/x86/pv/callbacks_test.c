@@ -163,6 +163,7 @@ static void breakpoints(void **state)
 {
     static const uint64_t good[] = {0, LAST_OF_LOWER, VA_HYPERVISOR_END, ~0ull};
     static const uint64_t bad[] = {VA_HYPERVISOR_START, VA_HYPERVISOR_END - 1, LAST_OF_LOWER + 1, NONE};
+    struct hypercall get3 = {.arg = {3}};
 
     for (unsigned int n = 0; n < 4; n++) {
         for (unsigned int i = 0; i < ARRAY_SIZE(good); i++) {
@@ -175,6 +176,9 @@ static void breakpoints(void **state)
             assert_int_equal(rig_dr[n], ~0ull);
         }
     }
+    assert_int_equal(set_dr(3, (uint64_t)-XEN_ERESTART), 0);
+    assert_int_equal(do_get_debugreg(&get3), -XEN_ERESTART);
+    assert_false(hypercall_goes_on(&get3, -XEN_ERESTART)); /* it is an address */
     assert_int_equal(set_dr(8, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(1ull << 32, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(~0ull, 0), -XEN_ENODEV);
