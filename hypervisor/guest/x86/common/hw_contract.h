@@ -60,10 +60,12 @@ void hw_set_guest_cr4(uint64_t bits);
 /* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */
 void hw_set_tsc_aux(uint64_t value);
 void hw_set_ts(bool on);
+/* DR0 to DR3 and DR7; of one number, which is not 6. */
 void hw_load_debug_registers(const uint64_t *dr);
-void hw_clear_dr7(void);
-uint64_t hw_read_dr6(void);
 void hw_write_dr(unsigned int n, uint64_t value);
+void hw_clear_dr7(void);
+/* In a debug exception: the events that DR6 tells of, as bits of it. They are gone from there. */
+uint64_t hw_take_dr6(void);
 /* Exchange the active and the hidden GS base: the guest's kernel and user mode have one each. */
 void hw_swap_gs(void);
 void hw_load_gs_user_selector(uint32_t sel);

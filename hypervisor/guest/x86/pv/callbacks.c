@@ -205,12 +205,11 @@ long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value)
         break;
     case 4:
     case 6:
-        reg = 6;
         if (value >> 32) {
             return -XEN_EINVAL;
         }
-        p->debugreg[6] = (value & 0xefff) | DR6_FIXED;
-        break;
+        p->debugreg[6] = (value & 0xefff) | DR6_FIXED; /* never in the processor: hw_take_dr6() */
+        return 0;
     case 5:
     case 7:
         reg = 7;

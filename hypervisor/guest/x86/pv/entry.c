@@ -205,7 +205,7 @@ void pv_exception(struct x86_regs *regs)
     count_in(COUNTER_pv_exceptions, vector % 32);
     switch (vector) {
     case X86_VEC_DB:
-        xv->pv->debugreg[6] = hw_read_dr6();
+        xv->pv->debugreg[6] |= hw_take_dr6();
         break;
     case X86_VEC_NM:
         hw_set_ts(false);

@@ -144,7 +144,12 @@ void vm_save_debug(struct vm_vcpu *vm)
 
 void vm_switch_from(struct vm_vcpu *vm)
 {
+    const struct svm_vcpu *h = vm->hw;
+
     vm_save_debug(vm);
+    if (h->vmcb->dr6 != DR6_RESET) {
+        reset_dr6(); /* exits leave the guest's there */
+    }
 }
 
 static void intercept_tsc(struct vmcb *b, bool on)

@@ -237,7 +237,7 @@ void hw_load_debug_registers(const uint64_t *dr)
 {
     asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(dr[0]), "r"(dr[1]),
                  "r"(dr[2]), "r"(dr[3]));
-    asm volatile("mov %0, %%dr6; mov %1, %%dr7" ::"r"(dr[6]), "r"(dr[7]));
+    asm volatile("mov %0, %%dr7" ::"r"(dr[7]));
 }
 
 void hw_clear_dr7(void)
@@ -245,12 +245,13 @@ void hw_clear_dr7(void)
     asm volatile("mov %0, %%dr7" ::"r"(0x400ull));
 }
 
-uint64_t hw_read_dr6(void)
+uint64_t hw_take_dr6(void)
 {
     uint64_t v;
 
     asm volatile("mov %%dr6, %0" : "=r"(v));
-    return v;
+    reset_dr6();
+    return v & DR6_EVENTS;
 }
 
 void hw_write_dr(unsigned int n, uint64_t value)
@@ -267,9 +268,6 @@ void hw_write_dr(unsigned int n, uint64_t value)
         break;
     case 3:
         asm volatile("mov %0, %%dr3" ::"r"(value));
-        break;
-    case 6:
-        asm volatile("mov %0, %%dr6" ::"r"(value));
         break;
     case 7:
         asm volatile("mov %0, %%dr7" ::"r"(value));

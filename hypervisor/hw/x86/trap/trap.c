@@ -109,7 +109,8 @@ struct x86_regs *trap_ist(struct x86_regs *regs)
             current_x86()->regs = *regs;
             return NULL;
         }
-        return regs; /* a guest's breakpoint that hit while we read its memory: ours to ignore */
+        reset_dr6(); /* a guest's breakpoint that hit while we read its memory: ours to ignore */
+        return regs;
     default:
         die(regs, "Double fault");
     }

@@ -156,8 +156,13 @@ static void exceptions(void **state)
     raise(X86_VEC_NM, 0);
     assert_true(!rig_ts && !(xv->pv->cr0 & 8));
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_NM);
+    xv->pv->debugreg[6] = 0xffff0ff0;
+    rig_dr6_events = 1;
     raise(X86_VEC_DB, 0);
     assert_int_equal(xv->pv->debugreg[6], 0xffff0ff1);
+    rig_dr6_events = 0x4000;
+    raise(X86_VEC_DB, 0);
+    assert_int_equal(xv->pv->debugreg[6], 0xffff4ff1); /* until the guest clears it */
     /* those that push an error code: one word more */
     for (unsigned int vector = 0; vector < 32; vector++) {
         bool has_error = vector == 8 || (vector >= 10 && vector <= 14) || vector == 17;

@@ -43,7 +43,7 @@ static uint8_t rig_mem[RIG_MEM] __attribute__((aligned(4096)));
 
 /* What happened, and what the stand-ins answer. */
 static unsigned int rig_crashes, rig_wakes, rig_gs_swaps, rig_wallclocks, rig_flushes, rig_resumes;
-static uint64_t rig_dr[8], rig_fs, rig_gs, rig_hidden_gs, rig_cr3, rig_invlpg, rig_msr;
+static uint64_t rig_dr[8], rig_dr6_events, rig_fs, rig_gs, rig_hidden_gs, rig_cr3, rig_invlpg, rig_msr;
 static uint32_t rig_gs_selector, rig_out;
 static unsigned int rig_dr_writes, rig_all_dr_loads;
 static bool rig_ts;
@@ -189,9 +189,12 @@ void hw_write_dr(unsigned int n, uint64_t value)
     rig_dr_writes++;
 }
 
-uint64_t hw_read_dr6(void)
+uint64_t hw_take_dr6(void)
 {
-    return 0xffff0ff1;
+    uint64_t events = rig_dr6_events;
+
+    rig_dr6_events = 0;
+    return events;
 }
 
 void hw_clear_dr7(void)
@@ -287,6 +290,7 @@ static inline void rig_forget(void)
     rig_call_result = 0;
     rig_base_rc = rig_gdt_rc = 0;
     memset(rig_dr, 0, sizeof(rig_dr));
+    rig_dr6_events = 0;
 }
 
 static inline void rig_schedule(void)
