@@ -7,6 +7,7 @@
 #include <base/log.h>
 #include <core/domain/domain.h>
 #include <core/memory/heap.h>
+#include <guest/x86/common/cpuid.h>
 #include <guest/x86/common/memory_map.h>
 #include <guest/x86/common/pirq.h>
 #include <guest/x86/pv/dom0.h>
@@ -137,8 +138,9 @@ static int grant_hardware(struct domain *d)
     for (unsigned int i = 0; rc == 0 && i < console_port_count(); i++) {
         rc = rangeset_remove(&xd->ioports, console_port(i), console_port(i) + 7ull);
     }
-    if (rc == 0) {
-        rc = rangeset_add(&d->iomem, 0, (1ull << 40) - 1);
+    if (rc == 0) { /* a page-table entry that says more than the processor has is a fault */
+        rc = rangeset_add(&d->iomem, 0,
+                          (1ull << (cpu_policy_paddr_bits(cpuid_host_policy()) - PAGE_SHIFT)) - 1);
     }
     if (rc == 0) {
         rc = rangeset_remove(&d->iomem, LAPIC_FRAME, LAPIC_FRAME);

@@ -99,6 +99,9 @@ TEST(batch_stops_at_error)
 TEST(update_errors)
 {
     u8 *p = page_alloc();
+    for (u64 command = 4; command < 8; command++) {
+        CHECK_EQ(mmu_update1(pt_entry_maddr(p, 1) | command, 0), -XEN_ENOSYS);
+    }
     CHECK_EQ(mmu_update_many((void *)0x00007ff000000000UL, 1, NULL, DOMID_SELF), -XEN_EFAULT);
     struct mmu_update u = {.ptr = pt_entry_maddr(p, 1), .val = rw(p)};
     CHECK(mmu_update_many(&u, 1, NULL, 31000) < 0);

@@ -91,9 +91,9 @@ TEST(l1_contents_checked)
     u64 *t = table(), *l1 = table();
     CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(l1), 0), 0);
     seed_entry(t, 7, pte(l1, PTE_RW)); /* a writable mapping of a page table */
-    CHECK(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0) < 0);
+    CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0), -XEN_EBUSY);
     seed_entry(t, 7, pte(t, PTE_RW)); /* of itself */
-    CHECK(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0) < 0);
+    CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0), -XEN_EBUSY);
     seed_entry(t, 7, pte(l1, PTE_RO)); /* read-only: fine */
     CHECK_EQ(mmuext1(MMUEXT_PIN_L1_TABLE, va_mfn(t), 0), 0);
     CHECK_EQ(mmuext1(MMUEXT_UNPIN_TABLE, va_mfn(t), 0), 0);
@@ -142,13 +142,21 @@ TEST(foreign_frames_refused)
     set_xen_guest_handle(r.extent_start, &f);
     CHECK_EQ(set_va(gone, 0), 0);
     CHECK_EQ(memory_op(XENMEM_decrease_reservation, &r), 1);
-    CHECK(set_va(w, f << 12 | PTE_RW) < 0); /* given back: not ours any more */
-    CHECK(set_va(w, f << 12 | PTE_RO) < 0);
+    CHECK_EQ(set_va(w, f << 12 | PTE_RW), -XEN_EBUSY); /* given back: not ours any more */
+    CHECK_EQ(set_va(w, f << 12 | PTE_RO), -XEN_EBUSY);
     xen_pfn_t m2p_frame;
     struct xen_machphys_mfn_list ml = {.max_extents = 1};
     set_xen_guest_handle(ml.extent_start, &m2p_frame);
     CHECK_EQ(memory_op(XENMEM_machphys_mfn_list, &ml), 0);
-    CHECK(set_va(w, m2p_frame << 12 | PTE_RW) < 0); /* the M2P, writable */
+    CHECK_EQ(set_va(w, m2p_frame << 12 | PTE_RW), -XEN_EBUSY);                /* the M2P, writable */
+    CHECK_EQ(set_va(w, PTE_MFN(*pt_entry(w, 2)) << 12 | PTE_RW), -XEN_EBUSY); /* a table */
+    long end = memory_op(XENMEM_maximum_ram_page, 0);
+    CHECK_EQ(set_va(w, (u64)(end - 1) << 12 | PTE_RO), -XEN_EBUSY);
+    long rc = set_va(w, (u64)end << 12 | PTE_RO); /* no memory any more */
+    CHECK_EQ(rc, g.dom0 ? 0 : -XEN_EPERM);
+    CHECK_EQ(set_va(w, 1UL << 51 | PTE_RW), -XEN_EPERM); /* more than the processor has */
+    CHECK_EQ(set_va(w, 0xffffffffff000UL | PTE_RW), -XEN_EINVAL);
+    CHECK_EQ(set_va(w, old), 0);
     CHECK_EQ(*pt_entry(w, 1), old);
     page_free(w);
 }

@@ -62,7 +62,8 @@ static inline void pgtype_leave(struct pgtype_ctx *ctx, mfn_t mfn)
 
 /*
  * Take a general and a type reference to @mfn of @owner as @type, checking its contents when it is not yet of that type.
- * -XEN_EINVAL: not @owner's, given back, in use as something else, an entry that must not be, or a full counter;
+ * -XEN_EINVAL: not @owner's, given back, in use as something else, an entry that must not be, or a full counter; -XEN_EBUSY, -XEN_EPERM: an entry of a
+ * level 1 table, as pgtype_update_l1();
  * -XEN_ERESTART: come back (@preemptible only); what was done so far is kept.
  */
 int pgtype_get(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner, enum frame_type type, bool preemptible);
@@ -89,8 +90,8 @@ int pgtype_unpin(struct pgtype_ctx *ctx, mfn_t mfn, domid_t owner);
     2u /* the references of the new entry are taken already; on an error they are the caller's still */
 
 /*
- * Replace an entry of a level 1 table that the caller holds a type reference of. -XEN_EINVAL: bits or a frame that must not be there;
- * -XEN_EPERM: a device frame that the owner may not map.
+ * Replace an entry of a level 1 table that the caller holds a type reference of. -XEN_EBUSY: memory that is not the owner's, in use as something else, or
+ * whose counter is full; -XEN_EPERM: a device frame that the owner may not map; -XEN_EINVAL: the frame number that stands for none.
  */
 int pgtype_update_l1(struct pgtype_ctx *ctx, uint64_t *pte, uint64_t new, unsigned int flags);
 /* The same if the entry holds *@old. -XEN_EAGAIN: it does not; *@old is what it holds. */

@@ -14,7 +14,10 @@ static int l1_get_uncommon(domid_t owner, uint64_t e)
         return arch_may_map_hypervisor(mfn, e & PTE_RW) ? 0 : -XEN_EPERM;
     }
     if (frame_is_ram(mfn)) {
-        return -XEN_EINVAL;
+        return -XEN_EBUSY; /* another's, or in a use that forbids this one */
+    }
+    if (mfn.n == PTE_ADDR >> PAGE_SHIFT) {
+        return -XEN_EINVAL; /* what tools put where a frame is missing */
     }
     return arch_may_map_device(owner, mfn) ? 0 : -XEN_EPERM;
 }

@@ -84,8 +84,8 @@ static int update_machphys(struct mm_call *m, uint64_t ptr, uint64_t val)
 
 static inline int update_one(struct mm_call *m, const struct mmu_update *req)
 {
-    if (unlikely(req->ptr & 4)) {
-        return -XEN_EINVAL;
+    if (unlikely(req->ptr & 4)) { /* no such command */
+        return -XEN_ENOSYS;
     }
     if (unlikely((req->ptr & COMMAND_MASK) == MMU_MACHPHYS_UPDATE)) {
         return update_machphys(m, req->ptr, req->val);

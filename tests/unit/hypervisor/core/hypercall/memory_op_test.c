@@ -435,7 +435,7 @@ static void resources(void **state)
 static void others(void **state)
 {
     as(pv);
-    assert_int_equal(call(XENMEM_maximum_ram_page), frame_limit - 1);
+    assert_int_equal(call(XENMEM_maximum_ram_page), frame_limit);
     assert_int_equal(call(XENMEM_get_sharing_freed_pages), 0);
     assert_int_equal(call(XENMEM_get_vnumainfo), -XEN_ENOSYS);
     assert_int_equal(call(63), -XEN_ENOSYS);

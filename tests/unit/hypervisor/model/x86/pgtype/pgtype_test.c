@@ -122,15 +122,15 @@ static void refuses_bad_tables(void **state)
 static void never_writable_and_table(void **state)
 {
     words(3)[2] = entry(3, PTE_RW); /* maps itself writable */
-    assert_int_equal(pin(3, FT_L1), -XEN_EINVAL);
+    assert_int_equal(pin(3, FT_L1), -XEN_EBUSY);
     words(3)[2] = entry(3, 0);
     assert_int_equal(pin(3, FT_L1), 0);
-    assert_int_equal(update(3, 2, entry(3, PTE_RW)), -XEN_EINVAL);
+    assert_int_equal(update(3, 2, entry(3, PTE_RW)), -XEN_EBUSY);
     /* 4 is writable: no table */
     assert_int_equal(pin(4, FT_L1), -XEN_EINVAL);
     assert_int_equal(update(3, 0, entry(4, 0)), 0);
     assert_int_equal(pin(4, FT_L1), 0);
-    assert_int_equal(update(3, 0, entry(4, PTE_RW)), -XEN_EINVAL);
+    assert_int_equal(update(3, 0, entry(4, PTE_RW)), -XEN_EBUSY);
     assert_int_equal(pin(4, FT_SEGDESC), -XEN_EINVAL);
     rig_check();
     rig_teardown();
@@ -155,10 +155,11 @@ static void maps_devices_and_others(void **state)
     assert_int_equal(update(3, 9, (uint64_t)HOLE << PAGE_SHIFT | PTE_P | PTE_RW | PTE_PCD), 0);
     assert_int_equal(words(3)[9], (uint64_t)HOLE << PAGE_SHIFT | PTE_P | PTE_RW | PTE_PCD | PTE_US);
     assert_int_equal(update(3, 10, (uint64_t)(HOLE + 1) << PAGE_SHIFT | PTE_P), -XEN_EPERM);
-    assert_int_equal(update(3, 11, entry(15, PTE_RW)), -XEN_EINVAL);
+    assert_int_equal(update(3, 11, PTE_ADDR | PTE_RW | PTE_P), -XEN_EINVAL);
+    assert_int_equal(update(3, 11, entry(15, PTE_RW)), -XEN_EBUSY);
     assert_int_equal(rig_update(3, 11, entry(15, PTE_RW | PTE_A), 0, OTHER, &left), 0);
-    assert_int_equal(rig_update(3, 12, entry(5, PTE_RW), 0, OTHER, &left), -XEN_EINVAL);
-    assert_int_equal(rig_update(3, 12, entry(5, 0), 0, DOMID_IO, &left), -XEN_EINVAL);
+    assert_int_equal(rig_update(3, 12, entry(5, PTE_RW), 0, OTHER, &left), -XEN_EBUSY);
+    assert_int_equal(rig_update(3, 12, entry(5, 0), 0, DOMID_IO, &left), -XEN_EBUSY);
     assert_int_equal(frame_type_refs(frame_read(frame(15))), 1);
     rig_check();
     /* memory types are for devices only */
@@ -264,10 +265,10 @@ static void counters_do_not_overflow(void **state)
 
     *frame_state(frame(8)) = s | FRAME_REF_MASK;
     assert_int_equal(pin(3, FT_L1), 0);
-    assert_int_equal(update(3, 9, entry(8, 0)), -XEN_EINVAL);
+    assert_int_equal(update(3, 9, entry(8, 0)), -XEN_EBUSY);
     assert_int_equal(pin(8, FT_L1), -XEN_EINVAL);
     *frame_state(frame(8)) = s | FRAME_TYPE(FT_WRITABLE) | FRAME_TREF_MASK | 0x50000;
-    assert_int_equal(update(3, 9, entry(8, PTE_RW)), -XEN_EINVAL);
+    assert_int_equal(update(3, 9, entry(8, PTE_RW)), -XEN_EBUSY);
     *frame_state(frame(8)) = s | FRAME_TYPE(FT_L1) | FRAME_VALIDATED | FRAME_TREF_MASK | 0x50000;
     assert_int_equal(pin(8, FT_L1), -XEN_EINVAL);
     assert_int_equal(pgtype_get_current(frame(8), DOM), FT_NONE);
