@@ -14,11 +14,11 @@ static uint32_t features_of(const struct domain *d)
 
     if (d->kind == GUEST_PV) {
         f |= 1u << XENFEAT_mmu_pt_update_preserve_ad | 1u << XENFEAT_highmem_assist |
-             1u << XENFEAT_gnttab_map_avail_bits;
+             1u << XENFEAT_gnttab_map_avail_bits | 1u << XENFEAT_direct_mapped;
     } else {
         f |= 1u << XENFEAT_writable_page_tables | 1u << XENFEAT_auto_translated_physmap |
-             1u << XENFEAT_supervisor_mode_kernel | 1u << XENFEAT_hvm_callback_vector |
-             1u << XENFEAT_hvm_safe_pvclock;
+             1u << XENFEAT_hvm_callback_vector | 1u << XENFEAT_hvm_safe_pvclock |
+             1u << XENFEAT_not_direct_mapped;
     }
     if (d->is_hardware) {
         f |= 1u << XENFEAT_dom0;
@@ -93,7 +93,9 @@ long do_xen_version(struct hypercall *c)
     case XENVER_guest_handle:
         return handle(gva);
     case XENVER_commandline:
-        return write_text(gva, build_command_line, sizeof(xen_commandline_t));
+        /* it tells of the machine, and of who may have been given which device */
+        return write_text(gva, caller_is_control() ? build_command_line : "<denied>",
+                          sizeof(xen_commandline_t));
     case XENVER_build_id:
         return -XEN_ENODATA; /* the image carries none */
     default:

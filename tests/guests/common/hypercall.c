@@ -31,6 +31,12 @@ TEST(version_strings)
     CHECK_EQ(xen_version(XENVER_compile_info, &ci), 0);
     CHECK_EQ(xen_version(XENVER_pagesize, 0), 4096);
 }
+TEST(command_line)
+{ /* the hypervisor's: for the control domain */
+    static xen_commandline_t line;
+    CHECK_EQ(xen_version(XENVER_commandline, line), 0);
+    CHECK_EQ(strncmp(line, "<denied>", 9) != 0, g.dom0);
+}
 TEST(platform_parameters)
 {
     struct xen_platform_parameters p = {0};
@@ -47,6 +53,9 @@ TEST(guest_handle)
 TEST(features)
 {
     CHECK(feature(XENFEAT_memory_op_vnode_supported));
+    CHECK_EQ(feature(XENFEAT_direct_mapped), g.pv);
+    CHECK_EQ(feature(XENFEAT_not_direct_mapped), !g.pv);
+    CHECK(!feature(XENFEAT_supervisor_mode_kernel));
     if (g.pv) {
         CHECK(feature(XENFEAT_mmu_pt_update_preserve_ad));
         CHECK(feature(XENFEAT_gnttab_map_avail_bits));
@@ -204,10 +213,22 @@ TEST(console_read_empty)
 /* --- vm_assist --- */
 TEST(vm_assist)
 {
+    long none = g.pv ? 0 : -XEN_EINVAL; /* most are PV's */
     CHECK(hc2(__HYPERVISOR_vm_assist, 999, 0) < 0);
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), none);
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_4gb_segments), none);
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_runstate_update_flag), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_disable, VMASST_TYPE_runstate_update_flag), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 31), -XEN_EINVAL);
+}
+TEST(physdev_op_is_pvs)
+{
+    static u64 arg[8];
     if (g.pv) {
-        CHECK_EQ(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, VMASST_TYPE_pae_extended_cr3), 0);
-        CHECK(hc2(__HYPERVISOR_vm_assist, VMASST_CMD_enable, 31) < 0);
+        SKIP("a PV guest");
+    }
+    for (int op = 0; op < 35; op++) {
+        CHECK_EQ(hc2(__HYPERVISOR_physdev_op, op, arg), -XEN_ENOSYS);
     }
 }
 TEST(hypercall_page)

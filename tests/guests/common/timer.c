@@ -147,6 +147,8 @@ TEST(periodic_too_short)
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
     t.period_ns = ~0ULL;
     CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
+    t.period_ns = 0;
+    CHECK_EQ(vcpu_op(VCPUOP_set_periodic_timer, 0, &t), -XEN_EINVAL);
 }
 TEST(block_until_timer)
 {

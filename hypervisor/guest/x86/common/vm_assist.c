@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * vm_assist: behaviours that a guest may switch on. Those that 64-bit guests do not notice are accepted and remembered, also m2p_strict: user mode never
- * sees the M2P here.
+ * sees the M2P here. PVH guests have the one that is not about PV.
  */
 #include <core/hypercall/handlers.h>
 #include <guest/x86/common/x86_domain.h>
 
-#define VM_ASSIST_KNOWN                                                                  \
-    (1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify |        \
-     1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 |    \
-     1ull << VMASST_TYPE_runstate_update_flag | 1ull << VMASST_TYPE_architectural_iopl | \
-     1ull << VMASST_TYPE_m2p_strict)
+#define VM_ASSIST_PVH (1ull << VMASST_TYPE_runstate_update_flag)
+#define VM_ASSIST_PV                                                                              \
+    (VM_ASSIST_PVH | 1ull << VMASST_TYPE_4gb_segments | 1ull << VMASST_TYPE_4gb_segments_notify | \
+     1ull << VMASST_TYPE_writable_pagetables | 1ull << VMASST_TYPE_pae_extended_cr3 |             \
+     1ull << VMASST_TYPE_architectural_iopl | 1ull << VMASST_TYPE_m2p_strict)
 
 long do_vm_assist(struct hypercall *c)
 {
@@ -21,7 +21,7 @@ long do_vm_assist(struct hypercall *c)
         return -XEN_EINVAL;
     }
     bit = 1ull << c->arg[1];
-    if (!(bit & VM_ASSIST_KNOWN)) {
+    if (!(bit & (xd->d.kind == GUEST_PV ? VM_ASSIST_PV : VM_ASSIST_PVH))) {
         return -XEN_EINVAL;
     }
     switch (c->arg[0]) {

@@ -174,6 +174,8 @@ static void timers(void **state)
 {
     arg->periodic.period_ns = MILLISECS(1) - 1;
     assert_int_equal(call(VCPUOP_set_periodic_timer, 1), -XEN_EINVAL);
+    arg->periodic.period_ns = 0;
+    assert_int_equal(call(VCPUOP_set_periodic_timer, 1), -XEN_EINVAL);
     arg->periodic.period_ns = ~0ull;
     assert_int_equal(call(VCPUOP_set_periodic_timer, 1), -XEN_EINVAL);
     assert_false(timer_is_armed(&v[1]->periodic));

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <core/hypercall/build_info.h>
 #include <hypervisor/fake_x86.h>
 #include <abi/features.h>
 #include <abi/version.h>
@@ -81,6 +82,10 @@ static void version(void **state)
     assert_int_equal(fake_call(do_xen_version, XENVER_commandline, GUEST(f)), 0);
     assert_int_equal(fake_window[sizeof(xen_commandline_t) - 1], 0);
     assert_int_equal(fake_window[sizeof(xen_commandline_t)], 0x5a);
+    assert_string_equal((char *)fake_window, "<denied>"); /* a guest asks */
+    as(fake_dom0);
+    assert_int_equal(fake_call(do_xen_version, XENVER_commandline, GUEST(f)), 0);
+    assert_string_equal((char *)fake_window, build_command_line);
 }
 
 int main(void)
