@@ -304,6 +304,69 @@ TEST(debugreg_events_stay)
     CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
     CHECK_EQ(get_dr(6), 0xffff0ff0);
 }
+static u64 stopped_at;
+static bool note_where(struct regs *r)
+{
+    stopped_at = r->rip;
+    return true;
+}
+static long write_cr4(u64 value)
+{
+    u64 c = 0, d = 0;
+    return TRAP_INSN("mov %%rax, %%cr4", value, c, d);
+}
+TEST(debug_extensions)
+{ /* CR4.DE: breakpoints on ports, and DR4 and DR5 are none */
+    u64 cr4 = 0, c = 0, d = 0;
+    CHECK_EQ(TRAP_INSN("mov %%cr4, %%rax", cr4, c, d), -1);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 1 | 2 << 16), -XEN_EPERM);
+    CHECK_EQ(TRAP_INSN("mov %%db4, %%rax", d, c, d), -1);
+    CHECK_EQ(write_cr4(cr4 | 8), -1);
+    u64 now = 0;
+    CHECK_EQ(TRAP_INSN("mov %%cr4, %%rax", now, c, d), -1);
+    CHECK_EQ(now, cr4 | 8);
+    CHECK_EQ(TRAP_INSN("mov %%db4, %%rax", d, c, d), 6);
+    CHECK_EQ(TRAP_INSN("mov %%rax, %%db5", d, c, d), 6);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 4, 0), -XEN_ENODEV);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 5, 0), -XEN_ENODEV);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 1 | 2 << 16), 0);
+    CHECK_EQ(get_dr(7), 0x400 | 1 | 2 << 16);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 0), 0);
+    CHECK_EQ(write_cr4(cr4), -1);
+}
+TEST(io_breakpoint)
+{
+    if (!g.dom0) {
+        SKIP("no ports");
+    }
+    extern u8 io_first[], io_second[];
+    struct physdev_set_iopl iopl = {.iopl = 1};
+    u64 cr4 = 0, c = 0, d = 0;
+    CHECK_EQ(TRAP_INSN("mov %%cr4, %%rax", cr4, c, d), -1);
+    CHECK_EQ(write_cr4(cr4 | 8), -1);
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &iopl), 0);
+    trap_hook[1] = note_where;
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 1, 0x80), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 1 << 2 | 2 << 20), 0); /* L1, port, a byte */
+    trap_clear();
+    asm volatile("outb %%al, $0x80\nio_first: nop" ::"a"(0) : "memory");
+    CHECK_EQ(g.trap.vec, 1);
+    CHECK_EQ(stopped_at, (u64)io_first);
+    CHECK_EQ(get_dr(6), 0xffff0ff2);
+    stopped_at = 0;
+    asm volatile("inw $0x7f, %%ax\nio_second: nop" : "+a"(c)::"memory"); /* the second of its ports */
+    CHECK_EQ(stopped_at, (u64)io_second);
+    trap_clear();
+    asm volatile("outb %%al, $0x81" ::"a"(0) : "memory");
+    CHECK_EQ(g.trap.vec, -1);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 7, 0), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 1, 0), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_set_debugreg, 6, 0), 0);
+    CHECK_EQ(write_cr4(cr4), -1);
+    iopl.iopl = 0;
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_set_iopl, &iopl), 0);
+}
 TEST(debugreg_emulated_moves)
 {
     u64 a = 0x1000, c = 0, d = 0;

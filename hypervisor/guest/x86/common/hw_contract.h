@@ -60,8 +60,8 @@ void hw_set_guest_cr4(uint64_t bits);
 /* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */
 void hw_set_tsc_aux(uint64_t value);
 void hw_set_ts(bool on);
-/* DR0 to DR3 and DR7; of one number, which is not 6. */
-void hw_load_debug_registers(const uint64_t *dr);
+/* DR0 to DR3 and DR7; one of the four. */
+void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7);
 void hw_write_dr(unsigned int n, uint64_t value);
 void hw_clear_dr7(void);
 /* In a debug exception: the events that DR6 tells of, as bits of it. They are gone from there. */

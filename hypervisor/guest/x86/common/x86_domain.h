@@ -54,8 +54,9 @@ struct pv_vcpu {
     uint64_t cr0; /* as the guest sees it: only TS changes */
     uint64_t cr4;
     uint64_t debugreg[8];
-    uint8_t iopl;  /* virtual I/O privilege level, 0..3 */
-    vaddr_t iobmp; /* guest's I/O bitmap, 0 none */
+    uint8_t debug_events; /* of the instruction that is being emulated, bits of DR6 */
+    uint8_t iopl;         /* virtual I/O privilege level, 0..3 */
+    vaddr_t iobmp;        /* guest's I/O bitmap, 0 none */
     uint32_t iobmp_limit;
 
     /* memory management; frames are type-referenced */

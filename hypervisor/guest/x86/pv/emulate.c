@@ -107,12 +107,14 @@ static enum insn_status op_io_allowed(struct insn_ctx *ctx, uint16_t port, unsig
 static enum insn_status op_io_read(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t *val)
 {
     *val = platform_port_read(vcpu_of(ctx)->v.domain, port, size);
+    pv_port_accessed(vcpu_of(ctx), port, size);
     return INSN_DONE;
 }
 
 static enum insn_status op_io_write(struct insn_ctx *ctx, uint16_t port, unsigned size, uint32_t val)
 {
     platform_port_write(vcpu_of(ctx)->v.domain, port, size, val);
+    pv_port_accessed(vcpu_of(ctx), port, size);
     return INSN_DONE;
 }
 
@@ -170,10 +172,18 @@ static enum insn_status op_write_cr(struct insn_ctx *ctx, unsigned cr, uint64_t 
     }
 }
 
+static bool is_no_debugreg(struct insn_ctx *ctx, unsigned dr)
+{
+    return dr > 7 || ((dr == 4 || dr == 5) && (vcpu_of(ctx)->pv->cr4 & X86_CR4_DE));
+}
+
 static enum insn_status op_read_dr(struct insn_ctx *ctx, unsigned dr, uint64_t *val)
 {
     struct hypercall c = {.arg = {dr}};
 
+    if (is_no_debugreg(ctx, dr)) {
+        return insn_raise(ctx, X86_VEC_UD, 0);
+    }
     *val = (uint64_t)do_get_debugreg(&c);
     return INSN_DONE;
 }
@@ -182,6 +192,9 @@ static enum insn_status op_write_dr(struct insn_ctx *ctx, unsigned dr, uint64_t 
 {
     struct hypercall c = {.arg = {dr, val}};
 
+    if (is_no_debugreg(ctx, dr)) {
+        return insn_raise(ctx, X86_VEC_UD, 0);
+    }
     return do_set_debugreg(&c) == 0 ? INSN_DONE : insn_raise(ctx, X86_VEC_GP, 0);
 }
 
@@ -334,11 +347,14 @@ static bool try_fixed(struct x86_vcpu *xv)
     return true;
 }
 
-/* An instruction is done: who goes through the guest's code in single steps stops behind it. */
+/* An instruction is done: who goes through the guest's code in single steps, or watches a port, stops behind it. */
 static bool done(struct x86_vcpu *xv)
 {
-    if (unlikely(xv->regs.rflags & X86_FLAGS_TF)) {
-        xv->pv->debugreg[6] |= DR6_STEP;
+    uint64_t events = xv->pv->debug_events | (xv->regs.rflags & X86_FLAGS_TF ? DR6_STEP : 0);
+
+    if (unlikely(events)) {
+        xv->pv->debug_events = 0;
+        xv->pv->debugreg[6] |= events;
         pv_inject(xv, X86_VEC_DB, false, 0);
     }
     return true;

@@ -70,14 +70,20 @@ int pv_set_context(struct x86_vcpu *xv, const struct vcpu_guest_context *ctx);
 void pv_get_context(struct x86_vcpu *xv, struct vcpu_guest_context *ctx);
 
 /*
- * Write virtual debug register @reg (4 and 5 mean 6 and 7). -XEN_EPERM: a breakpoint in the hypervisor's range, or bits it may not have;
- * -XEN_EINVAL: bits that there are not; -XEN_ENODEV: no such register.
+ * Write virtual debug register @reg (4 and 5 mean 6 and 7 without CR4.DE). -XEN_EPERM: a breakpoint in the hypervisor's range, on a port without CR4.DE, or
+ * general detection; -XEN_EINVAL: bits that there are not; -XEN_ENODEV: no such register.
  */
-long pv_set_debugreg(struct x86_vcpu *xv, unsigned int reg, uint64_t value);
+long pv_set_debugreg(struct x86_vcpu *xv, uint64_t reg, uint64_t value);
+/* The breakpoints of a vCPU that begins or ends to run here. */
+void pv_load_breakpoints(const struct pv_vcpu *p);
+void pv_unload_breakpoints(const struct pv_vcpu *p);
+/* An instruction of @xv's accessed @size ports from @port on: a breakpoint that says so adds to debug_events, for when it is done. */
+void pv_port_accessed(struct x86_vcpu *xv, unsigned int port, unsigned int size);
 /*
  * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. In the real register TSD and
- * FSGSBASE follow it while the vCPU runs; OSXSAVE is on for every PV guest where the CPU has it.
+ * FSGSBASE follow it while the vCPU runs; DE is about what is done for the guest only; OSXSAVE is on for every PV guest where the CPU has it.
  */
+#define X86_CR4_DE 8ull
 void pv_set_cr4(struct x86_vcpu *xv, uint64_t value);
 /* Set up the model's context for an instruction of @xv. */
 struct insn_ctx;

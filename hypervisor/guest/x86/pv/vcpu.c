@@ -19,7 +19,6 @@
 #define CR4_TSD             BIT(2)
 #define CR4_FSGSBASE        BIT(16)
 #define CR4_OSXSAVE         BIT(18)
-#define DR7_ENABLED         0xffull
 #define X86_VEC_NMI         2
 #define HYPERCALL_STUB_SIZE 32
 
@@ -73,6 +72,7 @@ void pv_set_cr4(struct x86_vcpu *xv, uint64_t value)
     const struct cpu_policy *policy = x86_domain(xv->v.domain)->policy;
     uint64_t settable = CR4_TSD;
 
+    settable |= cpu_policy_has(policy, XEN_X86_FEATURE_DE) ? X86_CR4_DE : 0;
     settable |= cpu_policy_has(policy, XEN_X86_FEATURE_XSAVE) ? CR4_OSXSAVE : 0;
     settable |= cpu_policy_has(policy, XEN_X86_FEATURE_FSGSBASE) ? CR4_FSGSBASE : 0;
     xv->pv->cr4 = CR4_GUEST | (value & settable);
@@ -90,9 +90,7 @@ void pv_vcpu_free(struct x86_vcpu *xv)
 void pv_switch_from(struct x86_vcpu *xv)
 {
     hw_save_segments(xv->pv, xv->is_kernel_mode);
-    if (xv->pv->debugreg[7] & DR7_ENABLED) {
-        hw_clear_dr7();
-    }
+    pv_unload_breakpoints(xv->pv);
 }
 
 void pv_switch_to(struct x86_vcpu *xv)
@@ -109,9 +107,7 @@ void pv_switch_to(struct x86_vcpu *xv)
     if (p->cr0 & CR0_TS) {
         hw_set_ts(true);
     }
-    if (p->debugreg[7] & DR7_ENABLED) {
-        hw_load_debug_registers(p->debugreg);
-    }
+    pv_load_breakpoints(p);
 }
 
 /* Stubs of 32 bytes, one a hypercall number: save what SYSCALL clobbers, load the number, go. iret needs no way back. */

@@ -233,11 +233,11 @@ void hw_set_ts(bool on)
     }
 }
 
-void hw_load_debug_registers(const uint64_t *dr)
+void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7)
 {
     asm volatile("mov %0, %%dr0; mov %1, %%dr1; mov %2, %%dr2; mov %3, %%dr3" ::"r"(dr[0]), "r"(dr[1]),
                  "r"(dr[2]), "r"(dr[3]));
-    asm volatile("mov %0, %%dr7" ::"r"(dr[7]));
+    asm volatile("mov %0, %%dr7" ::"r"(dr7));
 }
 
 void hw_clear_dr7(void)
@@ -268,9 +268,6 @@ void hw_write_dr(unsigned int n, uint64_t value)
         break;
     case 3:
         asm volatile("mov %0, %%dr3" ::"r"(value));
-        break;
-    case 7:
-        asm volatile("mov %0, %%dr7" ::"r"(value));
         break;
     default:
         break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* What a PV kernel registers, each value at its limits; debug registers that must not reach the hypervisor; the return from a trap. */
+/* What a PV kernel registers, each value at its limits; the return from a trap. */
 #include "rig.h"
 #include <abi/callback.h>
 #include <abi/nmi.h>
@@ -152,75 +152,6 @@ static void stack_and_bases(void **state)
     assert_int_equal(call(do_set_segment_base, ~0ull, 0x1000, 0), -XEN_EINVAL);
 }
 
-/* --- debug registers ---- */
-
-static long set_dr(uint64_t n, uint64_t value)
-{
-    return call(do_set_debugreg, n, value, 0);
-}
-
-static void breakpoints(void **state)
-{
-    static const uint64_t good[] = {0, LAST_OF_LOWER, VA_HYPERVISOR_END, ~0ull};
-    static const uint64_t bad[] = {VA_HYPERVISOR_START, VA_HYPERVISOR_END - 1, LAST_OF_LOWER + 1, NONE};
-    struct hypercall get3 = {.arg = {3}};
-
-    for (unsigned int n = 0; n < 4; n++) {
-        for (unsigned int i = 0; i < ARRAY_SIZE(good); i++) {
-            assert_int_equal(set_dr(n, good[i]), 0);
-            assert_int_equal(rig_dr[n], good[i]);
-            assert_int_equal(call(do_get_debugreg, n, 0, 0), good[i]);
-        }
-        for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
-            assert_int_equal(set_dr(n, bad[i]), -XEN_EPERM);
-            assert_int_equal(rig_dr[n], ~0ull);
-        }
-    }
-    assert_int_equal(set_dr(3, (uint64_t)-XEN_ERESTART), 0);
-    assert_int_equal(do_get_debugreg(&get3), -XEN_ERESTART);
-    assert_false(hypercall_goes_on(&get3, -XEN_ERESTART)); /* it is an address */
-    assert_int_equal(set_dr(8, 0), -XEN_ENODEV);
-    assert_int_equal(set_dr(1ull << 32, 0), -XEN_ENODEV);
-    assert_int_equal(set_dr(~0ull, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, 8, 0, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, ~0ull, 0, 0), -XEN_ENODEV);
-}
-
-static void debug_control(void **state)
-{
-    for (unsigned int n = 5; n <= 7; n += 2) {
-        assert_int_equal(set_dr(n, 1ull << 32), -XEN_EINVAL);
-        assert_int_equal(set_dr(n, 1 << 13), -XEN_EPERM); /* general detect would trap the hypervisor */
-        for (unsigned int i = 0; i < 4; i++) {
-            assert_int_equal(set_dr(n, 2u << (16 + 4 * i)), -XEN_EPERM); /* I/O */
-            assert_int_equal(set_dr(n, 1u << (16 + 4 * i)), 0);
-            assert_int_equal(set_dr(n, 3u << (16 + 4 * i)), 0);
-        }
-        assert_int_equal(set_dr(n, 0xd800 & ~0x2000), 0);
-        assert_int_equal(call(do_get_debugreg, 5, 0, 0), 0x400);
-        assert_int_equal(call(do_get_debugreg, 7, 0, 0), 0x400);
-        assert_int_equal(rig_dr[7], 0x400);
-    }
-    assert_int_equal(rig_all_dr_loads, 0);
-    assert_int_equal(set_dr(0, 0x1234), 0);
-    assert_int_equal(set_dr(7, 1), 0);
-    assert_int_equal(rig_all_dr_loads, 1); /* what was said while it was off counts now */
-    rig_dr_writes = rig_all_dr_loads = 0;  /* the processor's DR6 is for new events */
-    for (unsigned int n = 4; n <= 6; n += 2) {
-        assert_int_equal(set_dr(n, 1ull << 32), -XEN_EINVAL);
-        assert_int_equal(set_dr(n, 0xffffffff), 0);
-        assert_int_equal(call(do_get_debugreg, 6, 0, 0), 0xffffefff);
-        assert_int_equal(set_dr(n, 0), 0);
-        assert_int_equal(call(do_get_debugreg, 4, 0, 0), 0xffff0ff0);
-        assert_int_equal(call(do_get_debugreg, 6, 0, 0), 0xffff0ff0);
-    }
-    /* another vCPU's are not in the processor */
-    assert_int_equal(pv_set_debugreg(&rig_vcpu[1], 7, 1), 0);
-    assert_int_equal(pv_set_debugreg(&rig_vcpu[1], 1, 0x99), 0);
-    assert_int_equal(rig_dr_writes + rig_all_dr_loads, 0);
-    assert_int_equal(rig_vcpu[1].pv->debugreg[1], 0x99);
-}
-
 /* --- iret ---- */
 
 static struct iret_context *frame(void)
@@ -301,9 +232,8 @@ static void iret_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        RIG_TEST(trap_table),      RIG_TEST(callbacks),   RIG_TEST(nmi),
-        RIG_TEST(stack_and_bases), RIG_TEST(breakpoints), RIG_TEST(debug_control),
-        RIG_TEST(to_kernel),       RIG_TEST(to_user),     RIG_TEST(iret_refused),
+        RIG_TEST(trap_table), RIG_TEST(callbacks), RIG_TEST(nmi),          RIG_TEST(stack_and_bases),
+        RIG_TEST(to_kernel),  RIG_TEST(to_user),   RIG_TEST(iret_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

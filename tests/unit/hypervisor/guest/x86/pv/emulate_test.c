@@ -187,6 +187,32 @@ static void stepped(void **state)
     assert_int_equal(done(), 3);
 }
 
+/* A breakpoint on a port ends behind the instruction, too; with CR4.DE there is no DR4 and no DR5. */
+static void watched_port(void **state)
+{
+    xv->pv->iopl = 1;
+    xv->pv->cr4 |= X86_CR4_DE;
+    xv->pv->debugreg[6] = 0xffff0ff0;
+    xv->pv->debugreg[1] = PORT;
+    xv->pv->debugreg[7] = 0x404 | 2u << 20;
+    r->rdx = PORT;
+    assert_true(RUN(0xec));
+    assert_true(raised(X86_VEC_DB));
+    assert_int_equal(xv->pv->debugreg[6], 0xffff0ff2);
+    assert_true(RUN(0xee));
+    assert_true(raised(X86_VEC_DB));
+    r->rdx = PORT + 1;
+    assert_true(RUN(0xec));
+    assert_false(raised(X86_VEC_DB));
+    assert_true(RUN(0x0f, 0x21, 0xe0));
+    assert_true(raised(X86_VEC_UD));
+    assert_true(RUN(0x0f, 0x23, 0xe8));
+    assert_true(raised(X86_VEC_UD));
+    xv->pv->iopl = 0;
+    xv->pv->cr4 &= ~X86_CR4_DE;
+    xv->pv->debugreg[7] = 0x400;
+}
+
 /* The kernel may keep the counter from user mode. */
 static void kept_counter(void **state)
 {
@@ -343,8 +369,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start, rig_end)
     const struct CMUnitTest tests[] = {
-        T(identification), T(msrs),  T(control_registers), T(debug_registers), T(stepped), T(kept_counter),
-        T(others),         T(ports), T(last_ports),        T(strings),
+        T(identification), T(msrs),         T(control_registers), T(debug_registers),
+        T(stepped),        T(watched_port), T(kept_counter),      T(others),
+        T(ports),          T(last_ports),   T(strings),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,9 +177,10 @@ void hw_set_ts(bool on)
     rig_ts = on;
 }
 
-void hw_load_debug_registers(const uint64_t *dr)
+void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7)
 {
-    memcpy(rig_dr, dr, sizeof(rig_dr));
+    memcpy(rig_dr, dr, 4 * sizeof(rig_dr[0]));
+    rig_dr[7] = dr7;
     rig_all_dr_loads++;
 }
 
