@@ -111,6 +111,17 @@ TEST(control_registers)
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr4", a, c, d), -1);
     bad = a | 1UL << 31;
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr4", bad, c, d), 13);
+    static const struct {
+        int cr4, feature; /* of CPUID leaf 1, EDX */
+    } of[] = {{0, 1}, {1, 1}, {3, 2}, {4, 3}};
+    u32 r[4];
+    cpuid(1, 0, r);
+    for (int i = 0; i < ARRAY_SIZE(of); i++) { /* a bit whose feature there is, and no other */
+        bad = a ^ 1UL << of[i].cr4;
+        CHECK_EQ(TRAP_INSN("mov %%rax, %%cr4", bad, c, d),
+                 r[3] >> of[i].feature & 1 || !(bad >> of[i].cr4 & 1) ? -1 : 13);
+        CHECK_EQ(TRAP_INSN("mov %%rax, %%cr4", a, c, d), -1);
+    }
     bad = a & ~0x20UL; /* PAE off in long mode */
     CHECK_EQ(TRAP_INSN("mov %%rax, %%cr4", bad, c, d), 13);
     CHECK_EQ(TRAP_INSN("mov %%cr3, %%rax", a, c, d), -1);

@@ -9,7 +9,7 @@
 #include <lib/string.h>
 #include <model/x86/cpuid/cpu_policy.h>
 
-#define CR4_ALWAYS 0x7ffull /* VME to OSXMMEXCPT */
+#define CR4_ALWAYS 0x7e4ull /* TSD PAE MCE PGE PCE OSFXSR OSXMMEXCPT: every 64-bit processor has them */
 
 /* --- CPU policy ---------------------------------------------------------------------------------------------------------------------------------- */
 
@@ -19,9 +19,11 @@ static uint64_t cr4_of_policy(const struct cpu_policy *p)
         uint8_t bit;
         uint16_t feature;
     } rules[] = {
-        {11, XEN_X86_FEATURE_UMIP},  {16, XEN_X86_FEATURE_FSGSBASE}, {17, XEN_X86_FEATURE_PCID},
-        {18, XEN_X86_FEATURE_XSAVE}, {20, XEN_X86_FEATURE_SMEP},     {21, XEN_X86_FEATURE_SMAP},
-        {22, XEN_X86_FEATURE_PKU},   {23, XEN_X86_FEATURE_CET_SS},   {23, XEN_X86_FEATURE_CET_IBT},
+        {0, XEN_X86_FEATURE_VME},      {1, XEN_X86_FEATURE_VME},    {3, XEN_X86_FEATURE_DE},
+        {4, XEN_X86_FEATURE_PSE},      {11, XEN_X86_FEATURE_UMIP},  {16, XEN_X86_FEATURE_FSGSBASE},
+        {17, XEN_X86_FEATURE_PCID},    {18, XEN_X86_FEATURE_XSAVE}, {20, XEN_X86_FEATURE_SMEP},
+        {21, XEN_X86_FEATURE_SMAP},    {22, XEN_X86_FEATURE_PKU},   {23, XEN_X86_FEATURE_CET_SS},
+        {23, XEN_X86_FEATURE_CET_IBT},
     };
     uint64_t bits = CR4_ALWAYS;
 

@@ -24,11 +24,19 @@ static int end(void **state)
 static void policy(void **state)
 {
     static const struct {
-        unsigned int bit;
+        uint64_t bits;
         uint16_t feature;
-    } rules[] = {{11, XEN_X86_FEATURE_UMIP},  {16, XEN_X86_FEATURE_FSGSBASE}, {17, XEN_X86_FEATURE_PCID},
-                 {18, XEN_X86_FEATURE_XSAVE}, {20, XEN_X86_FEATURE_SMEP},     {21, XEN_X86_FEATURE_SMAP},
-                 {22, XEN_X86_FEATURE_PKU},   {23, XEN_X86_FEATURE_CET_SS}};
+    } rules[] = {{3, XEN_X86_FEATURE_VME},
+                 {8, XEN_X86_FEATURE_DE},
+                 {16, XEN_X86_FEATURE_PSE},
+                 {BIT(11), XEN_X86_FEATURE_UMIP},
+                 {BIT(16), XEN_X86_FEATURE_FSGSBASE},
+                 {BIT(17), XEN_X86_FEATURE_PCID},
+                 {BIT(18), XEN_X86_FEATURE_XSAVE},
+                 {BIT(20), XEN_X86_FEATURE_SMEP},
+                 {BIT(21), XEN_X86_FEATURE_SMAP},
+                 {BIT(22), XEN_X86_FEATURE_PKU},
+                 {BIT(23), XEN_X86_FEATURE_CET_SS}};
     uint32_t words[CPU_FEATURESET_WORDS] = {0};
 
     for (unsigned int i = 0; i <= ARRAY_SIZE(rules); i++) {
@@ -38,8 +46,7 @@ static void policy(void **state)
         }
         cpu_policy_from_featureset(&rig_policy, words);
         pvh_policy_changed(&rig_domain);
-        assert_int_equal(rig_domain.pvh->cr4_allowed,
-                         0x7ff | (i < ARRAY_SIZE(rules) ? BIT(rules[i].bit) : 0));
+        assert_int_equal(rig_domain.pvh->cr4_allowed, 0x7e4 | (i < ARRAY_SIZE(rules) ? rules[i].bits : 0));
         assert_false(rig_vcpu[2].pvh->vlapic.x2apic_allowed || rig_vcpu[2].pvh->vlapic.tsc_deadline);
     }
     cpu_featureset_set(words, XEN_X86_FEATURE_X2APIC);
