@@ -282,6 +282,7 @@ int ctx_save(u64 ctx[8]) __attribute__((returns_twice));
 void ctx_jump(u64 ctx[8], int val) __attribute__((noreturn));
 void pv_load_regs(struct regs *r) __attribute__((noreturn));
 void pv_init(void);
+u64 pv_stub(int vec); /* PV: where the library's handler of a vector or callback begins */
 void pvh_init(void);
 void cpu_init_secondary(void);
 void fill_trap_table(

@@ -5,7 +5,7 @@
 extern u8 pv_stubs[], pv_secondary[];
 static u8 shared_page[PAGE_SIZE] __attribute__((aligned(4096)));
 
-static u64 stub(int vec)
+u64 pv_stub(int vec)
 {
     return (u64)pv_stubs + 32 * vec;
 }
@@ -19,7 +19,7 @@ void fill_trap_table(struct trap_info *ti)
         ti[n].vector = v;
         ti[n].flags = v == 3 || v == 4 || v >= 32 ? 3 : 0;
         ti[n].cs = FLAT_KERNEL_CS;
-        ti[n++].address = stub(v);
+        ti[n++].address = pv_stub(v);
     }
     ti[n].address = 0;
 }
@@ -35,9 +35,9 @@ static void set_callback(int type, int flags, u64 address)
 }
 static void set_callbacks(void)
 {
-    set_callback(CALLBACKTYPE_event, 0, stub(VEC_UPCALL));
-    set_callback(CALLBACKTYPE_failsafe, 0, stub(VEC_FAILSAFE));
-    set_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, stub(VEC_SYSCALL));
+    set_callback(CALLBACKTYPE_event, 0, pv_stub(VEC_UPCALL));
+    set_callback(CALLBACKTYPE_failsafe, 0, pv_stub(VEC_FAILSAFE));
+    set_callback(CALLBACKTYPE_syscall, CALLBACKF_mask_events, pv_stub(VEC_SYSCALL));
 }
 void pv_init(void)
 {
@@ -127,9 +127,9 @@ static long pv_cpu_start(int cpu, void (*fn)(void))
     ctx.kernel_ss = FLAT_KERNEL_SS;
     ctx.kernel_sp = (u64)stacks[cpu] + STACK_SIZE;
     ctx.ctrlreg[3] = xen_pfn_to_cr3(va_mfn((void *)g.si->pt_base));
-    ctx.event_callback_eip = stub(VEC_UPCALL);
-    ctx.failsafe_callback_eip = stub(VEC_FAILSAFE);
-    ctx.syscall_callback_eip = stub(VEC_SYSCALL);
+    ctx.event_callback_eip = pv_stub(VEC_UPCALL);
+    ctx.failsafe_callback_eip = pv_stub(VEC_FAILSAFE);
+    ctx.syscall_callback_eip = pv_stub(VEC_SYSCALL);
     for (int i = 0; traps[i].address; i++) {
         ctx.trap_ctxt[traps[i].vector] = traps[i];
     }

@@ -53,6 +53,7 @@ static void run_user(void *code, u64 rdi, u64 rflags)
     asm(".text\n" #name ": " text)
 CODE(do_syscall, "mov $42, %eax; syscall; after_syscall: ud2");
 extern u8 after_syscall[];
+CODE(do_sysenter, "sysenter; ud2");
 CODE(do_int3, "int3; ud2");
 CODE(do_int80, "int $0x80; ud2");
 CODE(do_ud2, "ud2");
@@ -76,6 +77,33 @@ TEST(syscall)
     CHECK_EQ(last.rip, (u64)after_syscall);
     CHECK_EQ(last.rsp, (u64)user_stack + sizeof(user_stack) - 8);
     CHECK(!events_enabled()); /* the callback was registered with mask_events */
+}
+/* SYSENTER says neither where it was nor on which stack: the callback's frame shows none of it. AMD's processors have no SYSENTER in 64-bit mode. */
+TEST(sysenter)
+{
+    struct callback_register cb = {.type = CALLBACKTYPE_sysenter, .flags = CALLBACKF_mask_events};
+    u32 r[4];
+    cpuid(0, 0, r);
+    bool intel = r[1] == 0x756e6547;
+    RUN(user_up());
+    run_user(do_sysenter, 0, 0x202);
+    CHECK_EQ(last.vec, intel ? 13 : 6); /* nobody asked for it yet */
+    cb.address = pv_stub(VEC_SYSCALL);
+    CHECK_EQ(hc2(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0);
+    static const u64 flags[] = {0x202, 0x302, 0x4202, 0x40202, 0x44302}; /* TF, NT, AC */
+    for (int i = 0; intel && i < ARRAY_SIZE(flags); i++) {
+        RUN(user_up());
+        run_user(do_sysenter, 0x77, flags[i]);
+        CHECK_EQ(last.vec, VEC_SYSCALL);
+        CHECK_EQ(last.rdi, 0x77);
+        CHECK_EQ(last.rip, 0);
+        CHECK_EQ(last.rsp, 0);
+        CHECK_EQ(last.cs & 3, 3);
+        CHECK_EQ(last.rflags & 0x300, 0x200);
+        CHECK(!events_enabled());
+    }
+    cb.address = 0;
+    CHECK_EQ(hc2(__HYPERVISOR_callback_op, CALLBACKOP_register, &cb), 0);
 }
 TEST(int3_from_user)
 {

@@ -19,6 +19,11 @@ void pv_syscall32(struct x86_regs *regs)
     BUG_ON(true);
 }
 
+void pv_sysenter(struct x86_regs *regs)
+{
+    BUG_ON(true);
+}
+
 void pv_page_fault(struct x86_regs *regs, uint64_t cr2)
 {
     BUG_ON(true);

@@ -305,6 +305,20 @@ void pv_syscall32(struct x86_regs *regs)
     system_call(current_x86(), PV_CB_SYSCALL32);
 }
 
+void pv_sysenter(struct x86_regs *regs)
+{
+    struct x86_vcpu *xv = current_x86();
+    const struct pv_callback *cb = &xv->pv->callbacks[PV_CB_SYSENTER];
+
+    irq_enable();
+    regs->rflags = (regs->rflags & ~X86_FLAGS_TF) | X86_FLAGS_IF;
+    if (cb->rip == 0) {
+        pv_inject(xv, X86_VEC_GP, true, 0);
+        return;
+    }
+    pv_deliver(xv, &(struct pv_bounce){cb->rip, SEL_RING3_CS64, cb->mask_events, false, 0});
+}
+
 void pv_run(struct x86_vcpu *xv)
 {
     const struct pv_callback *cb = &xv->pv->callbacks[PV_CB_EVENT];

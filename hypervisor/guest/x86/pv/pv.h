@@ -14,6 +14,8 @@ bool pv_hypercall_entry(struct x86_regs *regs);
 void pv_syscall_from_user(struct x86_regs *regs);
 /* SYSCALL from 32-bit user code. */
 void pv_syscall32(struct x86_regs *regs);
+/* SYSENTER, whose instruction pointer and stack pointer nobody knows: 0 in @regs. */
+void pv_sysenter(struct x86_regs *regs);
 /* #PF at @cr2; any other exception (regs->entry_vector). Interrupts on. */
 void pv_page_fault(struct x86_regs *regs, uint64_t cr2);
 void pv_exception(struct x86_regs *regs);

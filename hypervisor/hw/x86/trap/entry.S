@@ -21,6 +21,7 @@
 #define R_RSP 152
 #define R_SS 160
 #define PCPU_STACK_FROM_REGS 168 /* XV_PCPU_STACK - XV_REGS */
+#define RFLAGS_FIXED 2
 #define KERNEL_MODE_FROM_REGS 176 /* XV_KERNEL_MODE - XV_REGS */
 
     .section .text.entry, "ax", @progbits
@@ -246,6 +247,38 @@ syscall32_entry:
     xorl %ebp, %ebp
     movq PCPU_STACK_FROM_REGS(%rdi), %rsp
     call pv_syscall32
+    call pcpu_loop
+
+/*
+ * SYSENTER, which Intel's processors have in 64-bit mode: from user code, and which code and stack the processor does not say. Its flags are all still there:
+ * of TF the debug exception at the first instruction takes care (trap_ist()), NT and AC must go, since IRET and SMAP look at them. SDM volume 2, SYSENTER.
+ */
+    .balign 16
+    .globl sysenter_stubs
+sysenter_stubs:
+    .set cpu, 0
+    .rept 64
+    .balign 16
+    movq syscall_slots + 64 * cpu + 8(%rip), %rsp
+    jmp sysenter_entry
+    .set cpu, cpu + 1
+    .endr
+
+sysenter_entry:
+    pushq $SEL_RING3_SS
+    pushq $0
+    pushfq
+    pushq $RFLAGS_FIXED
+    popfq
+    pushq $SEL_RING3_CS32
+    pushq $0
+    pushq $0
+    movl $VECTOR_NONE, 4(%rsp)
+    PUSH_GPRS
+    movq %rsp, %rdi
+    xorl %ebp, %ebp
+    movq PCPU_STACK_FROM_REGS(%rdi), %rsp
+    call pv_sysenter
     call pcpu_loop
 
 /* --- to a PV guest -------------------------------------------------------------------------------------------------------------------- */

@@ -16,6 +16,7 @@
 #include <hw/x86/mmu/mmu.h>
 #include <lib/string.h>
 
+#define CPUID_EBX_INTEL   0x756e6547 /* "Genu", of leaf 0 */
 #define IST_DOUBLE_FAULT  1
 #define IST_NMI           2
 #define IST_MACHINE_CHECK 3
@@ -46,7 +47,7 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-extern const uint8_t trap_stubs[], syscall_stubs[], syscall32_stubs[];
+extern const uint8_t trap_stubs[], syscall_stubs[], syscall32_stubs[], sysenter_stubs[];
 struct syscall_slot syscall_slots[MAX_PCPUS] __attribute__((aligned(64)));
 
 static struct gate idt[256] __attribute__((aligned(16)));
@@ -162,6 +163,10 @@ static void init_this_cpu(void)
     wrmsr(MSR_SYSCALL_MASK,
           0x257fd5); /* all but the fixed bit: TF, IF, DF, NT, AC, IOPL, VM, RF ... are clear inside */
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+    if (cpuid(0, 0).ebx == CPUID_EBX_INTEL) { /* an undefined instruction elsewhere, in 64-bit mode */
+        wrmsr(MSR_SYSENTER_CS, SEL_KERNEL_CS);
+        wrmsr(MSR_SYSENTER_EIP, (uintptr_t)sysenter_stubs + 16 * cpu);
+    }
 }
 
 void trap_init_bsp(void)

@@ -109,7 +109,9 @@ struct x86_regs *trap_ist(struct x86_regs *regs)
             current_x86()->regs = *regs;
             return NULL;
         }
-        reset_dr6(); /* a guest's breakpoint that hit while we read its memory: ours to ignore */
+        /* a guest's breakpoint that hit while we read its memory, or its single step over SYSENTER: ours to ignore */
+        reset_dr6();
+        regs->rflags &= ~X86_FLAGS_TF;
         return regs;
     default:
         die(regs, "Double fault");

@@ -22,7 +22,6 @@ static const uint16_t every_guest[] = {
     F(CX8),
     F(APIC),
     F(SEP),
-    F(PGE),
     F(MCA),
     F(CMOV),
     F(PAT),
@@ -117,9 +116,9 @@ static const uint16_t every_guest[] = {
 
 /* Paging, interrupt, privilege and topology: a PV kernel has these from the hypervisor or not at all. */
 static const uint16_t hvm_only[] = {
-    F(VME),        F(PSE),        F(MTRR), F(PSE36),   F(X2APIC), F(TSC_DEADLINE),
-    F(CR8_LEGACY), F(TSC_ADJUST), F(SMEP), F(SMAP),    F(UMIP),   F(PCID),
-    F(PAGE1GB),    F(INVPCID),    F(PKU),  F(NO_LMSL), F(HTT),    F(CMP_LEGACY),
+    F(VME),        F(PGE),        F(PSE),     F(MTRR), F(PSE36),      F(X2APIC), F(TSC_DEADLINE),
+    F(CR8_LEGACY), F(TSC_ADJUST), F(SMEP),    F(SMAP), F(UMIP),       F(PCID),   F(PAGE1GB),
+    F(INVPCID),    F(PKU),        F(NO_LMSL), F(HTT),  F(CMP_LEGACY),
 };
 
 /* For those who ask. */
@@ -267,13 +266,18 @@ static void recompute_xstate(struct cpu_policy *p, const struct cpu_policy *max,
     p->xstate[1].a = instructions;
 }
 
+static bool is_intel(const struct cpu_policy *p)
+{
+    return p->basic[0].b == 0x756e6547;
+}
+
 /* Leaves that hold no features but describe what guests do not have. */
 static void hide_leaves(struct cpu_policy *p)
 {
     static const uint8_t basic[] = {2, 3, 5, 6, 8, 9, 0xa, 0xc};
     static const uint8_t extd[] = {9,    0xa,  0xb,  0xc,  0xd,  0xe,  0xf,  0x10, 0x11, 0x12, 0x13,
                                    0x14, 0x15, 0x16, 0x17, 0x18, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f, 0x20};
-    bool intel = p->basic[0].b == 0x756e6547;
+    bool intel = is_intel(p);
 
     for (unsigned i = 0; i < ARRAY_SIZE(basic); i++) {
         if (basic[i] != 2 || !intel) { /* 2: Intel's cache descriptors */
@@ -308,6 +312,10 @@ void cpu_policy_derive(struct cpu_policy *p, const struct cpu_policy *host, enum
     *p = *host;
     cpu_policy_to_featureset(host, words);
     add(mask, every_guest, ARRAY_SIZE(every_guest));
+    if (!hvm && !is_intel(host)) {
+        cpu_featureset_clear(mask,
+                             F(SEP)); /* elsewhere 64-bit mode has no SYSENTER, for 32-bit programs neither */
+    }
     if (hvm) {
         add(mask, hvm_only, ARRAY_SIZE(hvm_only));
         /* These the hypervisor makes itself, or the tools describe topology with. */

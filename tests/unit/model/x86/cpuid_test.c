@@ -71,8 +71,8 @@ static void test_features_of_kinds(void **state)
 {
     static const uint16_t nobody[] = {F(SVM),    F(MONITOR), F(IBRSB),   F(AMD_STIBP),
                                       F(XSAVES), F(OSXSAVE), F(TOPOEXT), F(OSVW)};
-    static const uint16_t only_hvm[] = {F(VME),  F(PSE),  F(MTRR),    F(X2APIC),     F(SMEP),
-                                        F(SMAP), F(UMIP), F(INVPCID), F(CR8_LEGACY), F(AVX512F)};
+    static const uint16_t only_hvm[] = {F(VME),  F(PGE),  F(SEP),  F(PSE),     F(MTRR),       F(X2APIC),
+                                        F(SMEP), F(SMAP), F(UMIP), F(INVPCID), F(CR8_LEGACY), F(AVX512F)};
     static const uint16_t both[] = {F(HYPERVISOR), F(LM),   F(SYSCALL),  F(NX),     F(PAT),
                                     F(SSE4_2),     F(AVX2), F(XSAVEOPT), F(RDTSCP), F(IBPB)};
 

@@ -332,6 +332,23 @@ static void system_calls(void **state)
         assert_int_equal(xv->v.info->evtchn_upcall_mask, 1);
         xv->v.info->evtchn_upcall_mask = 0;
     }
+    to_user(); /* SYSENTER tells neither place nor stack */
+    r->rip = r->rsp = 0;
+    r->rflags = X86_FLAGS_TF | 2;
+    irq_disable();
+    pv_sysenter(r);
+    assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
+    to_user();
+    r->rip = r->rsp = 0;
+    r->rflags = X86_FLAGS_TF | 2;
+    xv->pv->callbacks[PV_CB_SYSENTER] = (struct pv_callback){0x9000, true};
+    irq_disable();
+    pv_sysenter(r);
+    assert_int_equal(r->rip, 0x9000);
+    assert_int_equal(stack(7)[2], 0);
+    assert_int_equal(stack(7)[4], X86_FLAGS_IF | 2);
+    assert_int_equal(stack(7)[5], 0);
+    assert_int_equal(xv->v.info->evtchn_upcall_mask, 1);
 }
 
 /* --- the way out ---- */
