@@ -224,6 +224,49 @@ TEST(iret_to_selector_of_nothing)
     CHECK_EQ(last.err, 0x2000);
     CHECK_EQ(last.rip, (u64)do_syscall);
 }
+static void enter(u32 cs, u32 ss)
+{
+    if (!ctx_save(back)) {
+        struct regs r = {.rip = (u64)do_syscall,
+                         .cs = cs,
+                         .ss = ss,
+                         .rflags = 0x202,
+                         .rsp = (u64)user_stack + sizeof(user_stack) - 8};
+        pv_load_regs(&r);
+    }
+}
+TEST(iret_to_ldt)
+{ /* code whose descriptor is in a page of the LDT that nobody has used yet, or that cannot be one */
+    u64 *ldt = page_alloc();
+    RUN(user_up());
+    ldt[1] = 0x00affa000000ffffUL;                       /* 64-bit code, ring 3 */
+    CHECK_EQ(mmuext1(MMUEXT_SET_LDT, (u64)ldt, 512), 0); /* not yet: the page is writable */
+    enter(0xf, FLAT_USER_SS);
+    CHECK_EQ(last.vec, 14);
+    CHECK_EQ(last.err, 4);
+    CHECK_EQ(last.rip, (u64)do_syscall);
+    CHECK_EQ(vcpu_info(0)->arch.cr2, (u64)&ldt[1]);
+    CHECK_EQ(make_ro(ldt), 0);
+    RUN(user_up());
+    enter(0xf, FLAT_USER_SS);
+    CHECK_EQ(last.vec, VEC_SYSCALL);
+    CHECK_EQ(last.rip, (u64)after_syscall);
+    RUN(user_up());
+    enter(0x17, FLAT_USER_SS); /* no such descriptor */
+    CHECK_EQ(last.vec, 13);
+    CHECK_EQ(last.err, 0x14);
+    RUN(user_up());
+    enter(0x2007, FLAT_USER_SS); /* beyond its end */
+    CHECK_EQ(last.vec, 13);
+    CHECK_EQ(last.err, 0x2004);
+    CHECK_EQ(mmuext1(MMUEXT_SET_LDT, 0, 0), 0);
+    RUN(user_up());
+    enter(0xf, FLAT_USER_SS); /* none at all */
+    CHECK_EQ(last.vec, 13);
+    CHECK_EQ(last.err, 0xc);
+    CHECK_EQ(make_rw(ldt), 0);
+    page_free(ldt);
+}
 TEST(user_gs)
 {
     RUN(user_up());

@@ -34,7 +34,7 @@ void pv_exception(struct x86_regs *regs)
     BUG_ON(true);
 }
 
-void pv_iret_failed(uint64_t vector, uint64_t error)
+void pv_iret_failed(uint64_t vector, uint64_t error, uint64_t cr2)
 {
     BUG_ON(true);
 }

@@ -238,14 +238,17 @@ void pv_exception(struct x86_regs *regs)
     pv_inject(xv, vector, vector_has_error(vector), regs->error_code);
 }
 
-void pv_iret_failed(uint64_t vector, uint64_t error)
+void pv_iret_failed(uint64_t vector, uint64_t error, uint64_t cr2)
 {
     struct x86_vcpu *xv = current_x86();
 
     irq_enable();
     xv->regs.entry_vector = VECTOR_NONE;
-    if (vector == X86_VEC_PF) {
-        vector = X86_VEC_GP; /* where the selector points there is no page, so no descriptor */
+    if (vector == X86_VEC_PF) { /* the first use of an LDT page */
+        if (pv_mm_fault(xv, cr2, PF_USER)) {
+            return;
+        }
+        vector = X86_VEC_GP;
         error = xv->regs.cs & ~3u;
     }
     pv_inject(xv, (unsigned int)vector, vector_has_error((unsigned int)vector), (uint32_t)error);

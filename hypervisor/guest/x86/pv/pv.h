@@ -19,8 +19,8 @@ void pv_sysenter(struct x86_regs *regs);
 /* #PF at @cr2; any other exception (regs->entry_vector). Interrupts on. */
 void pv_page_fault(struct x86_regs *regs, uint64_t cr2);
 void pv_exception(struct x86_regs *regs);
-/* IRET refused the frame of the current vCPU with this exception. Interrupts off. */
-void pv_iret_failed(uint64_t vector, uint64_t error);
+/* IRET refused the frame of the current vCPU with this exception; @cr2 is that of a page fault. Interrupts off. */
+void pv_iret_failed(uint64_t vector, uint64_t error, uint64_t cr2);
 /* Deliver pending events and enter the guest; returns only when there is more to do first. Interrupts off. */
 void pv_run(struct x86_vcpu *xv);
 /* In entry.S: load the registers and go. */

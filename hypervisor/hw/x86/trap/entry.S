@@ -303,6 +303,7 @@ pv_resume:
 pv_iret_failed_entry:
     movq %rax, %rdi
     movq %rdx, %rsi
+    movq %cr2, %rdx
     xorl %ebp, %ebp
     andq $-16, %rsp
     call pv_iret_failed

@@ -242,24 +242,32 @@ static void iret_failed(void **state)
     rig_set_handlers(xv, false);
     r->rip = NONE; /* where the kernel wanted to go on: its handler is told */
     irq_disable();
-    pv_iret_failed(X86_VEC_GP, 8);
+    pv_iret_failed(X86_VEC_GP, 8, 0);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
     assert_true(irqs_enabled());
     to_user();
     irq_disable();
-    pv_iret_failed(SEGMENT_NOT_PRESENT, 0x10);
+    pv_iret_failed(SEGMENT_NOT_PRESENT, 0x10, 0);
     assert_int_equal(r->rip, RIG_HANDLER + SEGMENT_NOT_PRESENT);
     assert_int_equal(rig_crashes, 0);
     to_user();
     r->cs = 0x2003; /* its descriptor is in no page */
     irq_disable();
-    pv_iret_failed(X86_VEC_PF, 0);
+    pv_iret_failed(X86_VEC_PF, 0, 0);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
     assert_int_equal(((uint64_t *)(uintptr_t)r->rsp)[2], 0x2000);
+    to_user();
+    r->cs = 0xf;
+    rig_mm_settles = true; /* the page of the LDT is there now: again */
+    irq_disable();
+    pv_iret_failed(X86_VEC_PF, 0, 0x5008);
+    assert_int_equal(r->cs, 0xf);
+    assert_int_equal(r->entry_vector, VECTOR_NONE);
+    rig_mm_settles = false;
     xv->pv->traps[X86_VEC_GP].rip = 0;
     to_user();
     irq_disable();
-    pv_iret_failed(X86_VEC_GP, 8);
+    pv_iret_failed(X86_VEC_GP, 8, 0);
     assert_int_equal(rig_crashes, 1); /* there is nobody to tell */
 }
 
