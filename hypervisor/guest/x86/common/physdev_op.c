@@ -250,6 +250,9 @@ static long hardware_op(struct hypercall *c)
 
 long do_physdev_op(struct hypercall *c)
 {
+    if (current_domain()->kind != GUEST_PV) {
+        return -XEN_ENOSYS; /* the interrupts of these come from their local APIC */
+    }
     switch (c->arg[0]) {
     case PHYSDEVOP_set_iopl:
         return set_iopl(c->arg[1]);

@@ -214,7 +214,7 @@ static const struct compat_layout *const grant_layouts[] = {
         .layout_count = ARRAY_SIZE(list)                                         \
     }
 
-/* sysctl and domctl have 64-bit fields and handles for every caller. */
+/* sysctl and domctl have 64-bit fields and handles for every caller; physdev_op is none of PVH guests'. */
 static const struct compat_call calls[] = {
     [__HYPERVISOR_memory_op] = BY_OP(1, MEMOP_OP_MASK, memory_layouts),
     [__HYPERVISOR_multicall] = BY_OP(0, 0, multicall_layouts),
@@ -226,6 +226,7 @@ static const struct compat_call calls[] = {
     [__HYPERVISOR_vcpu_op] = BY_OP(2, ~0u, vcpu_layouts),
     [__HYPERVISOR_sched_op] = BY_OP(1, ~0u, sched_layouts),
     [__HYPERVISOR_event_channel_op] = ALIKE,
+    [__HYPERVISOR_physdev_op] = ALIKE,
     [__HYPERVISOR_hvm_op] = ALIKE,
     [__HYPERVISOR_sysctl] = ALIKE,
     [__HYPERVISOR_domctl] = ALIKE,
