@@ -210,3 +210,16 @@ TEST(access_of_nobody)
     CHECK(memory_op(XENMEM_access_op, &a) < 0);
     CHECK_EQ(end(), 0);
 }
+TEST(eoi_page)
+{ /* where the hypervisor shows which interrupts want PHYSDEVOP_eoi; the domain keeps it until it ends */
+    struct physdev_pirq_eoi_gmfn e = {.gmfn = ~0UL};
+    if (!g.dom0) {
+        SKIP("no interrupts");
+    }
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e), -XEN_EINVAL);
+    e.gmfn = va_mfn((void *)g.si->pt_base); /* a page that may not be written to */
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e), -XEN_EINVAL);
+    e.gmfn = va_mfn(page_alloc());
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e), 0);
+    CHECK_EQ(hc2(__HYPERVISOR_physdev_op, PHYSDEVOP_pirq_eoi_gmfn_v2, &e), -XEN_EBUSY);
+}

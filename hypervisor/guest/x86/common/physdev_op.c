@@ -83,6 +83,13 @@ static long status_query(struct x86_domain *xd, vaddr_t gva)
     return guest_write_obj(gva, &q) == 0 ? 0 : -XEN_EFAULT;
 }
 
+static long show_eoi_in(struct x86_domain *xd, vaddr_t gva)
+{
+    struct physdev_pirq_eoi_gmfn e;
+
+    return guest_read_obj(&e, gva) == 0 ? pirq_show_eoi_in(xd, GFN(e.gmfn)) : -XEN_EFAULT;
+}
+
 static long restore_msi(struct x86_domain *xd, vaddr_t gva, bool ext)
 {
     struct physdev_pci_device dev = {0};
@@ -219,6 +226,8 @@ static long hardware_op(struct hypercall *c)
         return eoi(xd, gva);
     case PHYSDEVOP_irq_status_query:
         return status_query(xd, gva);
+    case PHYSDEVOP_pirq_eoi_gmfn_v2:
+        return show_eoi_in(xd, gva);
     case PHYSDEVOP_map_pirq:
         return map_pirq(xd, gva);
     case PHYSDEVOP_unmap_pirq:

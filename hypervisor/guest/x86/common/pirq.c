@@ -77,6 +77,51 @@ void arch_cpu_leave(unsigned int cpu)
     }
 }
 
+static inline bool needs_eoi(const struct pirq *p)
+{
+    return p->kind == PIRQ_GSI && p->level;
+}
+
+/* Under the lock, after a change. The page is the guest's to write to as well: nothing is read from it. */
+static void show_eoi(struct pirq_table *t, uint32_t pirq)
+{
+    unsigned long bit = BIT(pirq % 64);
+
+    if (!t->eoi_page) {
+        return;
+    }
+    if (needs_eoi(&t->p[pirq])) {
+        __atomic_fetch_or(&t->eoi_page[pirq / 64], bit, __ATOMIC_SEQ_CST);
+    } else {
+        __atomic_fetch_and(&t->eoi_page[pirq / 64], ~bit, __ATOMIC_SEQ_CST);
+    }
+}
+
+int pirq_show_eoi_in(struct x86_domain *xd, gfn_t gfn)
+{
+    struct pirq_table *t = xd->pirqs;
+    mfn_t mfn = MFN(gfn.n);
+    unsigned long flags;
+    bool is_first;
+
+    if (!t || !frame_get_writable(mfn, xd->d.id)) {
+        return -XEN_EINVAL;
+    }
+    flags = spin_lock_irqsave(&t->lock);
+    is_first = !t->eoi_page;
+    if (is_first) {
+        t->eoi_page = mfn_to_virt(mfn);
+        for (uint32_t i = 0; i < PIRQ_MAX; i++) {
+            show_eoi(t, i);
+        }
+    }
+    spin_unlock_irqrestore(&t->lock, flags);
+    if (!is_first) {
+        frame_put_writable(mfn);
+    }
+    return is_first ? 0 : -XEN_EBUSY;
+}
+
 static void set_default_mode(struct pirq *p, uint32_t gsi)
 {
     if (!hw_gsi_isa_mode(gsi, &p->level, &p->low)) {
@@ -96,6 +141,7 @@ int pirq_map_gsi(struct x86_domain *xd, uint32_t gsi, uint32_t *pirq)
     if (xd->pirqs->p[gsi].kind == PIRQ_FREE) {
         xd->pirqs->p[gsi].kind = PIRQ_GSI;
         set_default_mode(&xd->pirqs->p[gsi], gsi);
+        show_eoi(xd->pirqs, gsi);
     }
     spin_unlock_irqrestore(&xd->pirqs->lock, flags);
     *pirq = gsi;
@@ -120,6 +166,7 @@ static void forget(struct x86_domain *xd, struct pirq *p)
     unsigned long flags = spin_lock_irqsave(&xd->pirqs->lock);
 
     *p = (struct pirq){.kind = PIRQ_FREE};
+    show_eoi(xd->pirqs, (uint32_t)(p - xd->pirqs->p));
     spin_unlock_irqrestore(&xd->pirqs->lock, flags);
 }
 
@@ -197,6 +244,7 @@ int pirq_setup_gsi(struct x86_domain *xd, uint32_t gsi, bool level, bool low)
         }
         p->level = level;
         p->low = low;
+        show_eoi(xd->pirqs, gsi);
     }
     spin_unlock_irqrestore(&xd->pirqs->lock, flags);
     if (stale) {
@@ -241,7 +289,7 @@ bool pirq_needs_eoi(struct x86_domain *xd, uint32_t pirq)
 {
     const struct pirq *p = find(xd, pirq);
 
-    return p && p->kind == PIRQ_GSI && p->level;
+    return p && needs_eoi(p);
 }
 
 int pirq_get_free(struct x86_domain *xd, uint32_t *pirq)
@@ -315,5 +363,5 @@ void evtchn_pirq_unbound(struct evtchn_table *t, uint32_t pirq)
 
 void evtchn_pirq_unmasked(struct evtchn_table *t, uint32_t pirq)
 {
-    /* Nothing: a level-triggered line is opened by PHYSDEVOP_eoi, which irq_status_query asks for. */
+    /* Nothing: a level-triggered line is opened by PHYSDEVOP_eoi, of which the guest hears by irq_status_query or in its page. */
 }

@@ -27,6 +27,8 @@ struct pirq {
 
 struct pirq_table {
     struct spinlock lock;
+    unsigned long *
+        eoi_page; /* the guest's page, whose bits say which interrupts need pirq_eoi(); NULL: it did not ask, and queries each */
     struct pirq p[PIRQ_MAX];
 };
 
@@ -44,4 +46,6 @@ int pirq_restore_msi(struct x86_domain *xd, uint32_t sbdf);
 /* The guest has handled it. */
 int pirq_eoi(struct x86_domain *xd, uint32_t pirq);
 bool pirq_needs_eoi(struct x86_domain *xd, uint32_t pirq);
+/* Show that for each in page @gfn of a PV domain, from now until it ends. -XEN_EINVAL: not a page that it may write to; -XEN_EBUSY: there is one. */
+int pirq_show_eoi_in(struct x86_domain *xd, gfn_t gfn);
 int pirq_get_free(struct x86_domain *xd, uint32_t *pirq);

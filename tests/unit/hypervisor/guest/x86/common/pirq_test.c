@@ -279,9 +279,41 @@ static void table_must_be_the_devices(void **state)
     heap_free(memory, 0);
 }
 
+static void eoi_page(void **state)
+{
+    mfn_t mfn = heap_alloc(0, 0), other = heap_alloc(0, 0);
+    unsigned long *bits = mfn_to_virt(mfn);
+    uint32_t pirq;
+
+    memset(bits, 0xff, PAGE_SIZE);
+    *frame_state(mfn) = FRAME_ALLOCATED | FRAME_OWNER(xd->d.id) | FRAME_REF_ONE;
+    assert_int_equal(pirq_map_gsi(xd, 17, &pirq), 0); /* PCI's: level-triggered */
+    assert_int_equal(pirq_show_eoi_in(xd, GFN(frame_limit)), -XEN_EINVAL);
+    assert_int_equal(pirq_show_eoi_in(xd, GFN(other.n)), -XEN_EINVAL); /* not the domain's */
+    assert_int_equal(pirq_show_eoi_in(xd, GFN(mfn.n)), 0);
+    assert_int_equal(bits[0], 1 << 17);
+    assert_int_equal(bits[PIRQ_MAX / 64 - 1], 0);
+    assert_int_equal(bits[PIRQ_MAX / 64], ~0ul); /* no more than there are */
+    assert_int_equal(pirq_show_eoi_in(xd, GFN(mfn.n)), -XEN_EBUSY);
+    assert_int_equal(frame_type_refs(frame_read(mfn)), 1);
+    assert_int_equal(pirq_map_gsi(xd, 18, &pirq), 0);
+    assert_int_equal(bits[0], 1 << 17 | 1 << 18);
+    assert_int_equal(pirq_setup_gsi(xd, 18, false, false), 0); /* an edge is no state that needs it */
+    assert_int_equal(bits[0], 1 << 17);
+    assert_false(pirq_needs_eoi(xd, 18));
+    assert_int_equal(pirq_unmap(xd, 17), 0);
+    assert_int_equal(bits[0], 0);
+    assert_int_equal(pirq_unmap(xd, 18), 0);
+    frame_put_writable(mfn);
+    *frame_state(mfn) = FRAME_OWNER(DOMID_NONE);
+    heap_free(mfn, 0);
+    heap_free(other, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(eoi_page, start, end),
         cmocka_unit_test_setup_teardown(line_follows, start, end),
         cmocka_unit_test_setup_teardown(msix_entry_follows, start, end),
         cmocka_unit_test_setup_teardown(msi_follows, start, end),
