@@ -307,7 +307,7 @@ static inline void rig_make_policy(void)
         XEN_X86_FEATURE_NX,     XEN_X86_FEATURE_PAT,          XEN_X86_FEATURE_MTRR,
         XEN_X86_FEATURE_X2APIC, XEN_X86_FEATURE_SYSCALL,      XEN_X86_FEATURE_RDTSCP,
         XEN_X86_FEATURE_SEP,    XEN_X86_FEATURE_TSC_DEADLINE, XEN_X86_FEATURE_TSC_ADJUST,
-        XEN_X86_FEATURE_MCA};
+        XEN_X86_FEATURE_MCA,    XEN_X86_FEATURE_DE,           XEN_X86_FEATURE_PSE};
     uint32_t words[CPU_FEATURESET_WORDS] = {0};
 
     memset(&rig_policy, 0, sizeof(rig_policy));
