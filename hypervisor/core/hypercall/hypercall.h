@@ -13,9 +13,10 @@ struct hypercall {
     uint64_t arg[6];
     bool is_compat; /* 32-bit caller; handlers see 64-bit structures all the same: arch_compat_hypercall() */
     bool in_multicall;
-    bool
-        is_value; /* set by a handler whose result is a value of the guest's, which may look like -XEN_ERESTART and is not that */
-    bool is_final; /* set by one that went on elsewhere (iret): a multicall ends, with this result */
+    /* Set by a handler: the result is a value of the guest's, which may look like -XEN_ERESTART and is not that. */
+    bool is_value;
+    /* Set by a handler that went on elsewhere (iret): a multicall ends, with its result. */
+    bool is_final;
 };
 
 /* Does @rc, a handler's answer, ask to be called again? */

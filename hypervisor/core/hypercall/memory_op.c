@@ -284,7 +284,7 @@ long do_memory_op(struct hypercall *c)
     case XENMEM_exchange:
         return memory_exchange(c);
     case XENMEM_maximum_ram_page:
-        return (long)frame_limit; /* as on Xen: the first that is not */
+        return (long)frame_limit; /* as on Xen: one past the last */
     case XENMEM_current_reservation:
     case XENMEM_maximum_reservation:
     case XENMEM_maximum_gpfn:

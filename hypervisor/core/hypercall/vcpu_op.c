@@ -119,8 +119,10 @@ static long set_periodic(struct vcpu *v, vaddr_t gva)
     if (guest_read_obj(&t, gva) != 0) {
         return -XEN_EFAULT;
     }
-    return t.period_ns == 0 ? -XEN_EINVAL
-                            : vcpu_set_periodic(v, t.period_ns); /* there is an operation to stop it */
+    if (t.period_ns == 0) {
+        return -XEN_EINVAL; /* there is an operation to stop it */
+    }
+    return vcpu_set_periodic(v, t.period_ns);
 }
 
 static long set_singleshot(struct vcpu *v, vaddr_t gva)

@@ -60,7 +60,7 @@ void hw_set_guest_cr4(uint64_t bits);
 /* TSC_AUX; only processors with RDTSCP or RDPID are asked for another value than 0. */
 void hw_set_tsc_aux(uint64_t value);
 void hw_set_ts(bool on);
-/* DR0 to DR3 and DR7; one of the four. */
+/* Load DR0 to DR3, and DR7; write one of the four. */
 void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7);
 void hw_write_dr(unsigned int n, uint64_t value);
 void hw_clear_dr7(void);

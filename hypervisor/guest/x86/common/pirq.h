@@ -27,8 +27,7 @@ struct pirq {
 
 struct pirq_table {
     struct spinlock lock;
-    unsigned long *
-        eoi_page; /* the guest's page, whose bits say which interrupts need pirq_eoi(); NULL: it did not ask, and queries each */
+    unsigned long *eoi_page; /* the guest's, whose bits say which need pirq_eoi(); NULL: it queries each */
     struct pirq p[PIRQ_MAX];
 };
 

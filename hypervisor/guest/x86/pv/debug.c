@@ -60,8 +60,7 @@ void pv_port_accessed(struct x86_vcpu *xv, unsigned int port, unsigned int size)
         return;
     }
     for (unsigned int i = 0; i < BREAKPOINTS; i++) {
-        unsigned int width =
-            (dr7 >> (18 + 4 * i) & 3) + 1; /* 1, 2 or 4; 3, which means 8, is none for ports */
+        unsigned int width = (dr7 >> (18 + 4 * i) & 3) + 1; /* 3 means 8: none for ports */
         uint64_t first = p->debugreg[i] & ~(uint64_t)(width - 1);
 
         if (is_on(dr7, i) && kind_of(dr7, i) == ON_PORT && width != 3 && first < port + size &&

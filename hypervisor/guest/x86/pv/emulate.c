@@ -347,16 +347,21 @@ static bool try_fixed(struct x86_vcpu *xv)
     return true;
 }
 
-/* An instruction is done: who goes through the guest's code in single steps, or watches a port, stops behind it. */
-static bool done(struct x86_vcpu *xv)
+/* Who watches a port of the instruction's, or goes through the guest's code in @steps, stops behind it. */
+static void stop_for_events(struct x86_vcpu *xv, uint64_t steps)
 {
-    uint64_t events = xv->pv->debug_events | (xv->regs.rflags & X86_FLAGS_TF ? DR6_STEP : 0);
+    uint64_t events = xv->pv->debug_events | steps;
 
     if (unlikely(events)) {
         xv->pv->debug_events = 0;
         xv->pv->debugreg[6] |= events;
         pv_inject(xv, X86_VEC_DB, false, 0);
     }
+}
+
+static bool done(struct x86_vcpu *xv)
+{
+    stop_for_events(xv, xv->regs.rflags & X86_FLAGS_TF ? DR6_STEP : 0);
     return true;
 }
 
@@ -402,9 +407,11 @@ bool pv_emulate_privileged(struct x86_vcpu *xv)
         return done(xv);
     case INSN_RETRY:
         xv->regs.rip = rip;
+        stop_for_events(xv, 0); /* string I/O stops between two elements, too */
         return true;
     case INSN_EXCEPTION:
         xv->regs.rip = rip;
+        xv->pv->debug_events = 0;
         if (ctx.fault.vector == X86_VEC_PF) {
             pv_inject_page_fault(xv, ctx.fault.error, ctx.fault.cr2);
         } else {

@@ -28,6 +28,8 @@ _Noreturn void pv_resume(struct x86_regs *regs);
 
 /* --- inside guest/x86/pv ---------------------------------------------------------------------------------------------------------------- */
 
+#define X86_CR4_DE 8ull /* debugging extensions: breakpoints on ports, no DR4 and DR5 */
+
 /* What a delivery to the guest kernel looks like. */
 struct pv_bounce {
     uint64_t rip;
@@ -85,7 +87,6 @@ void pv_port_accessed(struct x86_vcpu *xv, unsigned int port, unsigned int size)
  * The guest's CR4 from now on: of what it asks for, the bits that its policy lets it have, and those that are always set. In the real register TSD and
  * FSGSBASE follow it while the vCPU runs; DE is about what is done for the guest only; OSXSAVE is on for every PV guest where the CPU has it.
  */
-#define X86_CR4_DE 8ull
 void pv_set_cr4(struct x86_vcpu *xv, uint64_t value);
 /* Set up the model's context for an instruction of @xv. */
 struct insn_ctx;

@@ -21,8 +21,8 @@
 #define R_RSP 152
 #define R_SS 160
 #define PCPU_STACK_FROM_REGS 168 /* XV_PCPU_STACK - XV_REGS */
-#define RFLAGS_FIXED 2
 #define KERNEL_MODE_FROM_REGS 176 /* XV_KERNEL_MODE - XV_REGS */
+#define RFLAGS_FIXED 2
 
     .section .text.entry, "ax", @progbits
 

@@ -201,6 +201,15 @@ static void watched_port(void **state)
     assert_int_equal(xv->pv->debugreg[6], 0xffff0ff2);
     assert_true(RUN(0xee));
     assert_true(raised(X86_VEC_DB));
+    r->rcx = 100; /* a string stops between two elements */
+    r->rdi = (uint64_t)(uintptr_t)rig_mem + 4096;
+    assert_true(RUN(0xf3, 0x6c));
+    assert_true(raised(X86_VEC_DB));
+    assert_int_equal(r->rcx, 36);
+    r->rcx = 1; /* one that faults leaves nothing for later */
+    r->rdi = VA_HYPERVISOR_START;
+    assert_true(RUN(0xf3, 0x6c));
+    assert_true(raised(X86_VEC_PF));
     r->rdx = PORT + 1;
     assert_true(RUN(0xec));
     assert_false(raised(X86_VEC_DB));
