@@ -44,6 +44,16 @@
     pushq %r15
 .endm
 
+/* The frame is whole but for the general registers: save them, go on in @function on the pCPU's own stack, then to the next vCPU. */
+.macro LEAVE_GUEST_FOR function
+    PUSH_GPRS
+    movq %rsp, %rdi
+    xorl %ebp, %ebp
+    movq PCPU_STACK_FROM_REGS(%rdi), %rsp
+    call \function
+    call pcpu_loop
+.endm
+
 /* All but the one that @base is, which comes last. */
 .macro LOAD_GPRS_FROM_RDI
     movq 0(%rdi), %r15
@@ -242,12 +252,7 @@ syscall32_entry:
     pushq %rcx
     pushq $0
     movl $VECTOR_SYSCALL32, 4(%rsp)
-    PUSH_GPRS
-    movq %rsp, %rdi
-    xorl %ebp, %ebp
-    movq PCPU_STACK_FROM_REGS(%rdi), %rsp
-    call pv_syscall32
-    call pcpu_loop
+    LEAVE_GUEST_FOR pv_syscall32
 
 /*
  * SYSENTER, which Intel's processors have in 64-bit mode: from user code, and which code and stack the processor does not say. Its flags are all still there:
@@ -274,12 +279,7 @@ sysenter_entry:
     pushq $0
     pushq $0
     movl $VECTOR_NONE, 4(%rsp)
-    PUSH_GPRS
-    movq %rsp, %rdi
-    xorl %ebp, %ebp
-    movq PCPU_STACK_FROM_REGS(%rdi), %rsp
-    call pv_sysenter
-    call pcpu_loop
+    LEAVE_GUEST_FOR pv_sysenter
 
 /* --- to a PV guest -------------------------------------------------------------------------------------------------------------------- */
 
