@@ -64,7 +64,10 @@ void hw_set_ts(bool on);
 void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7);
 void hw_write_dr(unsigned int n, uint64_t value);
 void hw_clear_dr7(void);
-/* In a debug exception: the events that DR6 tells of, as bits of it. They are gone from there. */
+/*
+ * In a debug exception: the events that DR6 tells of, as bits of it. They are gone from there: outside of such an exception DR6 is X86_DR6_RESET, so that what
+ * the processor adds is the current vCPU's alone.
+ */
 uint64_t hw_take_dr6(void);
 /* Exchange the active and the hidden GS base: the guest's kernel and user mode have one each. */
 void hw_swap_gs(void);

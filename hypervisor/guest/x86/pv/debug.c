@@ -10,8 +10,6 @@
 
 #define DR7_ENABLED        0xffull
 #define DR7_GENERAL_DETECT (1ull << 13)
-#define DR6_FIXED          0xffff0ff0ull
-#define DR7_FIXED          0x400ull
 #define DR7_RESERVED       0xd800ull
 #define BREAKPOINTS        4
 #define ON_PORT            2u /* what a breakpoint is for, two bits of DR7 */
@@ -82,7 +80,7 @@ static long check_control(const struct pv_vcpu *p, uint64_t *dr7)
     if (*dr7 >> 32) {
         return -XEN_EINVAL;
     }
-    *dr7 = (*dr7 & ~DR7_RESERVED) | DR7_FIXED;
+    *dr7 = (*dr7 & ~DR7_RESERVED) | X86_DR7_RESET;
     if (*dr7 & DR7_GENERAL_DETECT) {
         return -XEN_EPERM;
     }
@@ -121,7 +119,7 @@ long pv_set_debugreg(struct x86_vcpu *xv, uint64_t reg, uint64_t value)
         if (value >> 32) {
             return -XEN_EINVAL;
         }
-        p->debugreg[6] = (value & 0xefff) | DR6_FIXED; /* never in the processor: hw_take_dr6() */
+        p->debugreg[6] = (value & 0xefff) | X86_DR6_RESET; /* never in the processor: hw_take_dr6() */
         return 0;
     case 7:
         rc = check_control(p, &value);

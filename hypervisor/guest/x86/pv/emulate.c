@@ -18,7 +18,6 @@
 #define CR0_GUEST       0x80050033ull /* PG AM WP NE ET MP PE: what a PV guest sees, besides TS */
 #define CR0_TS          8ull
 #define CR4_TSD         BIT(2)
-#define DR6_STEP        BIT(14)
 #define STRING_IO_LIMIT 64
 #define OPCODE_INVD     0x08 /* these two behind 0x0f */
 #define OPCODE_CPUID    0xa2
@@ -361,7 +360,7 @@ static void stop_for_events(struct x86_vcpu *xv, uint64_t steps)
 
 static bool done(struct x86_vcpu *xv)
 {
-    stop_for_events(xv, xv->regs.rflags & X86_FLAGS_TF ? DR6_STEP : 0);
+    stop_for_events(xv, xv->regs.rflags & X86_FLAGS_TF ? X86_DR6_STEP : 0);
     return true;
 }
 

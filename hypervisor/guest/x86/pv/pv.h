@@ -28,8 +28,6 @@ _Noreturn void pv_resume(struct x86_regs *regs);
 
 /* --- inside guest/x86/pv ---------------------------------------------------------------------------------------------------------------- */
 
-#define X86_CR4_DE 8ull /* debugging extensions: breakpoints on ports, no DR4 and DR5 */
-
 /* What a delivery to the guest kernel looks like. */
 struct pv_bounce {
     uint64_t rip;

@@ -48,8 +48,8 @@ int pv_vcpu_init(struct x86_vcpu *xv)
         p->ldt_frames[i] = INVALID_MFN;
     }
     p->cr4 = CR4_GUEST;
-    p->debugreg[6] = 0xffff0ff0;
-    p->debugreg[7] = 0x400;
+    p->debugreg[6] = X86_DR6_RESET;
+    p->debugreg[7] = X86_DR7_RESET;
     xv->pv = p;
     xv->is_kernel_mode = 1;
     xv->regs.entry_vector = VECTOR_NONE;

@@ -15,7 +15,6 @@
 #include <guest/x86/pvh/pvh_internal.h>
 
 #define CR0_PE        BIT(0)
-#define DR6_BS        (1ull << 14)
 #define OPCODE_RDTSCP 0xf9010fu
 #define CR4_TSD       BIT(2)
 #define CR4_OSXSAVE   BIT(18)
@@ -37,7 +36,7 @@ static void finish_instruction(struct x86_vcpu *xv, uint64_t rip)
     if (unlikely(xv->regs.rflags & (X86_FLAGS_TF | X86_FLAGS_RF))) {
         xv->regs.rflags &= ~X86_FLAGS_RF;
         if (xv->regs.rflags & X86_FLAGS_TF) {
-            vm_fetch(vm, VM_DR)->dr[6] |= DR6_BS;
+            vm_fetch(vm, VM_DR)->dr[6] |= X86_DR6_STEP;
             vm_changed(vm, VM_DR);
             pvh_inject(xv, X86_VEC_DB, 0);
         }

@@ -19,8 +19,6 @@
 #define CR0_PG        BIT(31)
 #define CR0_KNOWN     0xe005003full
 #define CR4_PAE       BIT(5)
-#define DR6_RESET     0xffff0ff0ull
-#define DR7_RESET     0x400ull
 #define RFLAGS_KNOWN  0x3f7fd5ull
 #define ATTR_CODE16   0x9b
 #define ATTR_DATA16   0x93
@@ -60,8 +58,8 @@ void pvh_reset(struct x86_vcpu *xv)
     s->msr.mtrr_def_type = kept.mtrr_def_type;
     reset_segments(s);
     s->cr0 = CR0_ET;
-    s->dr[6] = DR6_RESET;
-    s->dr[7] = DR7_RESET;
+    s->dr[6] = X86_DR6_RESET;
+    s->dr[7] = X86_DR7_RESET;
     memset(&xv->regs, 0, sizeof(xv->regs));
     xv->regs.rip = 0xfff0;
     xv->regs.rflags = X86_FLAGS_FIXED;

@@ -46,16 +46,9 @@ static inline uint32_t in32(uint16_t port)
     return value;
 }
 
-/*
- * DR6 is at rest, which says of no event, except from a debug exception to its handler: a vCPU's own value is kept with it, and what the processor adds to the
- * register is the current one's alone. AMD APM volume 2, 13.1.1.3.
- */
-#define DR6_RESET  0xffff0ff0ull
-#define DR6_EVENTS 0xe00full
-
-static inline void reset_dr6(void)
+static inline void write_dr6(uint64_t value)
 {
-    asm volatile("mov %0, %%dr6" ::"r"(DR6_RESET));
+    asm volatile("mov %0, %%dr6" ::"r"(value));
 }
 
 static inline uint64_t rdmsr(uint32_t msr)

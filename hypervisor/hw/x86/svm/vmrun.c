@@ -147,8 +147,8 @@ void vm_switch_from(struct vm_vcpu *vm)
     const struct svm_vcpu *h = vm->hw;
 
     vm_save_debug(vm);
-    if (h->vmcb->dr6 != DR6_RESET) {
-        reset_dr6(); /* exits leave the guest's there */
+    if (h->vmcb->dr6 != X86_DR6_RESET) {
+        write_dr6(X86_DR6_RESET); /* exits leave the guest's there */
     }
 }
 

@@ -242,15 +242,17 @@ void hw_load_breakpoints(const uint64_t dr[4], uint64_t dr7)
 
 void hw_clear_dr7(void)
 {
-    asm volatile("mov %0, %%dr7" ::"r"(0x400ull));
+    asm volatile("mov %0, %%dr7" ::"r"(X86_DR7_RESET));
 }
+
+#define DR6_EVENTS 0xe00full
 
 uint64_t hw_take_dr6(void)
 {
     uint64_t v;
 
     asm volatile("mov %%dr6, %0" : "=r"(v));
-    reset_dr6();
+    write_dr6(X86_DR6_RESET);
     return v & DR6_EVENTS;
 }
 

@@ -110,7 +110,7 @@ struct x86_regs *trap_ist(struct x86_regs *regs)
             return NULL;
         }
         /* a guest's breakpoint that hit while we read its memory, or its single step over SYSENTER: ours to ignore */
-        reset_dr6();
+        write_dr6(X86_DR6_RESET);
         regs->rflags &= ~X86_FLAGS_TF;
         return regs;
     default:

@@ -44,6 +44,11 @@ _Static_assert(sizeof(struct x86_regs) == 168, "21 slots");
 #define X86_FLAGS_VM    (1ull << 17)
 #define X86_FLAGS_AC    (1ull << 18)
 #define X86_FLAGS_ID    (1ull << 21)
+/* Debug registers (AMD APM volume 2, 13.1.1): DR6 without an event, the event of a single step, DR7 without a breakpoint. CR4's bit about them. */
+#define X86_DR6_RESET 0xffff0ff0ull
+#define X86_DR6_STEP  (1ull << 14)
+#define X86_DR7_RESET 0x400ull
+#define X86_CR4_DE    (1ull << 3)
 /* The six flags that arithmetic changes. */
 #define X86_FLAGS_ARITH \
     (X86_FLAGS_CF | X86_FLAGS_PF | X86_FLAGS_AF | X86_FLAGS_ZF | X86_FLAGS_SF | X86_FLAGS_OF)
