@@ -9,7 +9,7 @@
 
 #define GUEST(p)   ((uint64_t)(uintptr_t)(p))
 #define CALL_SUM   1u
-#define CALL_VALUE 4u
+#define CALL_VALUE 4u /* its first argument is a value */
 #define CALL_LAST  3u /* ends the list */
 #define CALL_STOP  2u /* as often as its first argument says, which it counts down */
 

@@ -2,32 +2,23 @@
 /* Debug registers of PV vCPUs: what must not reach the processor, and breakpoints on ports, which never do. */
 #include "rig.h"
 
-#define NONE          0x8000000000000000ull /* not canonical */
-#define LAST_OF_LOWER 0x7fffffffffffull
-
-static long call(hypercall_fn *fn, uint64_t a0, uint64_t a1, uint64_t a2)
-{
-    struct hypercall c = {.arg = {a0, a1, a2}};
-
-    return fn(&c);
-}
-
 static long set_dr(uint64_t n, uint64_t value)
 {
-    return call(do_set_debugreg, n, value, 0);
+    return rig_hypercall(do_set_debugreg, n, value, 0);
 }
 
 static void breakpoints(void **state)
 {
-    static const uint64_t good[] = {0, LAST_OF_LOWER, VA_HYPERVISOR_END, ~0ull};
-    static const uint64_t bad[] = {VA_HYPERVISOR_START, VA_HYPERVISOR_END - 1, LAST_OF_LOWER + 1, NONE};
+    static const uint64_t good[] = {0, RIG_LAST_OF_LOWER, VA_HYPERVISOR_END, ~0ull};
+    static const uint64_t bad[] = {VA_HYPERVISOR_START, VA_HYPERVISOR_END - 1, RIG_LAST_OF_LOWER + 1,
+                                   RIG_NO_ADDRESS};
     struct hypercall get3 = {.arg = {3}};
 
     for (unsigned int n = 0; n < 4; n++) {
         for (unsigned int i = 0; i < ARRAY_SIZE(good); i++) {
             assert_int_equal(set_dr(n, good[i]), 0);
             assert_int_equal(rig_dr[n], good[i]);
-            assert_int_equal(call(do_get_debugreg, n, 0, 0), good[i]);
+            assert_int_equal(rig_hypercall(do_get_debugreg, n, 0, 0), good[i]);
         }
         for (unsigned int i = 0; i < ARRAY_SIZE(bad); i++) {
             assert_int_equal(set_dr(n, bad[i]), -XEN_EPERM);
@@ -40,8 +31,8 @@ static void breakpoints(void **state)
     assert_int_equal(set_dr(8, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(1ull << 32, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(~0ull, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, 8, 0, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, ~0ull, 0, 0), -XEN_ENODEV);
+    assert_int_equal(rig_hypercall(do_get_debugreg, 8, 0, 0), -XEN_ENODEV);
+    assert_int_equal(rig_hypercall(do_get_debugreg, ~0ull, 0, 0), -XEN_ENODEV);
 }
 
 static void debug_control(void **state)
@@ -55,8 +46,8 @@ static void debug_control(void **state)
             assert_int_equal(set_dr(n, 3u << (16 + 4 * i)), 0);
         }
         assert_int_equal(set_dr(n, 0xd800 & ~0x2000), 0);
-        assert_int_equal(call(do_get_debugreg, 5, 0, 0), 0x400);
-        assert_int_equal(call(do_get_debugreg, 7, 0, 0), 0x400);
+        assert_int_equal(rig_hypercall(do_get_debugreg, 5, 0, 0), 0x400);
+        assert_int_equal(rig_hypercall(do_get_debugreg, 7, 0, 0), 0x400);
     }
     assert_int_equal(rig_all_dr_loads, 0);
     assert_int_equal(set_dr(0, 0x1234), 0);
@@ -69,10 +60,10 @@ static void debug_control(void **state)
     for (unsigned int n = 4; n <= 6; n += 2) {
         assert_int_equal(set_dr(n, 1ull << 32), -XEN_EINVAL);
         assert_int_equal(set_dr(n, 0xffffffff), 0);
-        assert_int_equal(call(do_get_debugreg, 6, 0, 0), 0xffffefff);
+        assert_int_equal(rig_hypercall(do_get_debugreg, 6, 0, 0), 0xffffefff);
         assert_int_equal(set_dr(n, 0), 0);
-        assert_int_equal(call(do_get_debugreg, 4, 0, 0), 0xffff0ff0);
-        assert_int_equal(call(do_get_debugreg, 6, 0, 0), 0xffff0ff0);
+        assert_int_equal(rig_hypercall(do_get_debugreg, 4, 0, 0), 0xffff0ff0);
+        assert_int_equal(rig_hypercall(do_get_debugreg, 6, 0, 0), 0xffff0ff0);
     }
     /* another vCPU's are not in the processor */
     assert_int_equal(pv_set_debugreg(&rig_vcpu[1], 7, 1), 0);
@@ -99,8 +90,8 @@ static void ports(void **state)
     p->cr4 |= X86_CR4_DE;
     assert_int_equal(set_dr(4, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(5, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, 4, 0, 0), -XEN_ENODEV);
-    assert_int_equal(call(do_get_debugreg, 5, 0, 0), -XEN_ENODEV);
+    assert_int_equal(rig_hypercall(do_get_debugreg, 4, 0, 0), -XEN_ENODEV);
+    assert_int_equal(rig_hypercall(do_get_debugreg, 5, 0, 0), -XEN_ENODEV);
     assert_int_equal(set_dr(0, 0x80), 0);
     assert_int_equal(set_dr(1, 0x102), 0); /* of four ports from 0x100 on */
     assert_int_equal(set_dr(2, 0x80), 0);  /* off */

@@ -3,7 +3,6 @@
 #include "rig.h"
 
 #define SEGMENT_NOT_PRESENT 11
-#define NONE                0x8000000000000000ull /* not canonical */
 #define USER_SP             0x7000u
 
 static struct x86_vcpu *xv;
@@ -90,7 +89,7 @@ static void no_room(void **state)
 /* SYSRET with such an address would fault in the hypervisor. */
 static void handler_not_canonical(void **state)
 {
-    pv_deliver(xv, &(struct pv_bounce){NONE, SEL_RING3_CS64, false, false, 0});
+    pv_deliver(xv, &(struct pv_bounce){RIG_NO_ADDRESS, SEL_RING3_CS64, false, false, 0});
     assert_int_equal(r->entry_vector, VECTOR_NONE);
     r->rsp = rig_stack();
     pv_deliver(xv, &(struct pv_bounce){0x1000, SEL_RING3_CS32, false, false, 0});
@@ -127,12 +126,12 @@ static void iretq(void **state)
 
     rig_set_handlers(xv, false);
     rig_code(xv, code, sizeof(code));
-    f[0] = NONE, f[1] = 0x10, f[2] = ~0ull, f[3] = 0x7777, f[4] = 0;
+    f[0] = RIG_NO_ADDRESS, f[1] = 0x10, f[2] = ~0ull, f[3] = 0x7777, f[4] = 0;
     r->rsp = (uint64_t)(uintptr_t)f;
     r->error_code = 1;
     r->entry_vector = X86_VEC_PF;
     pv_page_fault(r, 0x1234);
-    assert_true(r->rip == NONE && r->rsp == 0x7777 && r->cs == 0x13 && r->ss == 3);
+    assert_true(r->rip == RIG_NO_ADDRESS && r->rsp == 0x7777 && r->cs == 0x13 && r->ss == 3);
     assert_int_equal(r->rflags & (X86_FLAGS_IOPL | X86_FLAGS_VM), 0);
     assert_true(r->rflags & X86_FLAGS_IF);
     rig_code(xv, code, 1);
@@ -240,7 +239,7 @@ static void interrupt_0x80(void **state)
 static void iret_failed(void **state)
 {
     rig_set_handlers(xv, false);
-    r->rip = NONE; /* where the kernel wanted to go on: its handler is told */
+    r->rip = RIG_NO_ADDRESS; /* where the kernel wanted to go on: its handler is told */
     irq_disable();
     pv_iret_failed(X86_VEC_GP, 8, 0);
     assert_int_equal(r->rip, RIG_HANDLER + X86_VEC_GP);
@@ -308,7 +307,7 @@ static void hypercalls(void **state)
     assert_false(hypercall(12)); /* something is to be done first */
     xv->v.info->evtchn_upcall_mask = 1;
     assert_true(hypercall(12));
-    r->rip = NONE;
+    r->rip = RIG_NO_ADDRESS;
     assert_false(hypercall(12));
     assert_int_equal(r->entry_vector, VECTOR_NONE);
 }
@@ -407,7 +406,7 @@ static void nmi_first(void **state)
 
 static void way_out(void **state)
 {
-    r->rip = NONE;
+    r->rip = RIG_NO_ADDRESS;
     r->entry_vector = VECTOR_SYSCALL;
     run();
     assert_int_equal(r->entry_vector, VECTOR_NONE);

@@ -33,6 +33,9 @@
 #define RIG_KERNEL  MFN(0x100)
 #define RIG_USER    MFN(0x101)
 #define RIG_HANDLER 0x10000ull /* of exception 0; the others' follow */
+/* Not canonical; and the last before those. */
+#define RIG_NO_ADDRESS    0x8000000000000000ull
+#define RIG_LAST_OF_LOWER 0x7fffffffffffull
 
 static struct x86_domain rig_domain;
 static struct x86_vcpu rig_vcpu[RIG_VCPUS];
@@ -277,6 +280,13 @@ static uint64_t rig_cr4;
 void hw_set_guest_cr4(uint64_t bits)
 {
     rig_cr4 = bits;
+}
+
+static inline long rig_hypercall(hypercall_fn *fn, uint64_t a0, uint64_t a1, uint64_t a2)
+{
+    struct hypercall c = {.arg = {a0, a1, a2}};
+
+    return fn(&c);
 }
 
 /* --- start and end ---- */

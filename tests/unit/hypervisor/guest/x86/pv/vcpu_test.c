@@ -3,9 +3,6 @@
 #include "rig.h"
 #include <core/memory/heap.h>
 
-#define NONE          0x8000000000000000ull /* not canonical */
-#define LAST_OF_LOWER 0x7fffffffffffull
-
 static struct x86_vcpu *xv; /* the one that is set; the current one is vCPU 0 */
 static struct vcpu_guest_context *c;
 
@@ -31,9 +28,9 @@ static void refused(void **state)
                              &c->trap_ctxt[255].address};
 
     for (unsigned int i = 0; i < ARRAY_SIZE(addresses); i++) {
-        *addresses[i] = NONE;
+        *addresses[i] = RIG_NO_ADDRESS;
         assert_int_equal(pv_set_context(xv, c), -XEN_EINVAL);
-        *addresses[i] = LAST_OF_LOWER + 1;
+        *addresses[i] = RIG_LAST_OF_LOWER + 1;
         assert_int_equal(pv_set_context(xv, c), -XEN_EINVAL);
         *addresses[i] = 0;
     }
@@ -69,7 +66,7 @@ static void corrected(void **state)
     c->user_regs.ss = 0;
     c->kernel_ss = 0xe028;
     c->trap_ctxt[14].cs = 0x10;
-    c->trap_ctxt[14].address = LAST_OF_LOWER;
+    c->trap_ctxt[14].address = RIG_LAST_OF_LOWER;
     c->ctrlreg[0] = ~0ull;
     c->ctrlreg[4] = ~0ull;
     c->debugreg[0] = VA_HYPERVISOR_START; /* not taken over */
@@ -168,7 +165,7 @@ static void initialising(void **state)
 
     assert_int_equal(pv_vcpu_initialise(xv, 8), -XEN_EFAULT);
     assert_int_equal(pv_vcpu_initialise(xv, rig_stack() - 8), -XEN_EFAULT);
-    c->gs_base_user = NONE;
+    c->gs_base_user = RIG_NO_ADDRESS;
     assert_int_equal(initialise(), -XEN_EINVAL);
     c->gs_base_user = 0;
     host_alloc_fail_after(0);
